@@ -1,0 +1,110 @@
+"""What nodespec promises about speed: each a ratio against a command that a user would run instead.
+
+Every pair does the same work on the same files. nodespec starts each run without its index, as on a
+fresh clone; what it does beyond the schema (the YAML profile, rules about the whole registry) is in
+its time.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.generate import CHECKOUT, default_types, generate
+from benchmarks.measure import Contender
+from benchmarks.population import Population
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.measure import Timing
+
+SEED = 1
+SCHEMA = "schemas/nodespec.v1.schema.json"
+SIGNAL = "memory_stored"
+"""Emitted and heard in the registry that this repository ships."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """Other takes at least ``bar`` times as long as ours; or, ``at_most``, ours at most that times other."""
+
+    work: str
+    ours: str
+    other: str
+    bar: float
+    at_most: bool = False
+
+    def ratio(self, times: dict[str, Timing]) -> float:
+        """Return the measured ratio, in the direction of the bar."""
+        ours, other = times[self.ours].median, times[self.other].median
+        return ours / other if self.at_most else other / ours
+
+    def met(self, times: dict[str, Timing]) -> bool:
+        """Say whether the promise holds for ``times``."""
+        ratio = self.ratio(times)
+        return ratio <= self.bar if self.at_most else ratio >= self.bar
+
+    @property
+    def wanted(self) -> str:
+        """The bar in words, such as ``at least 5``."""
+        return f"{'at most' if self.at_most else 'at least'} {self.bar:g}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """Contenders that take turns, how often each runs, and what is promised of them."""
+
+    contenders: Sequence[Contender]
+    promises: Sequence[Promise]
+    turns: int
+
+
+def validation(folder: Path, nodes: int, *, jobs: int, bar: float, naive_bar: float | None = None) -> Round:
+    """Make a registry of ``nodes`` files under ``folder`` to validate with ours, and with what others use."""
+    registry = folder / f"registry-{nodes}"
+    generate(registry, Population(seed=SEED, nodes=nodes, types=default_types(nodes)), 1)
+    files = sorted(str(path.relative_to(registry)) for path in (registry / "registry/nodes").rglob("*.yaml"))
+    work = f"validate {nodes:,} files"
+    ours, check = f"nodespec validate --jobs {jobs}", "check-jsonschema"
+    contenders = [
+        Contender(
+            name=ours,
+            command=[program("nodespec"), "validate", "--jobs", str(jobs)],
+            folder=registry,
+            before=lambda: shutil.rmtree(registry / ".git/nodespec", ignore_errors=True),
+        ),
+        Contender(name=check, command=[program(check), "--schemafile", SCHEMA, *files], folder=registry),
+    ]
+    promises = [Promise(work=work, ours=ours, other=check, bar=bar)]
+    if naive_bar is not None:
+        naive = "yaml.safe_load + jsonschema.validate"
+        command = [sys.executable, str(CHECKOUT / "benchmarks/naive_loop.py"), SCHEMA, *files]
+        contenders.append(Contender(name=naive, command=command, folder=registry))
+        promises.append(Promise(work=work, ours=ours, other=naive, bar=naive_bar))
+    return Round(contenders=contenders, promises=promises, turns=5)
+
+
+def start_up() -> Round:
+    """Small commands on this repository's own registry, against the imports such a tool begins with."""
+    imports = "python -c 'import click, pygit2'"
+    shown, asked = "nodespec --help", f"nodespec query --signal {SIGNAL}"
+    nodespec = program("nodespec")
+    contenders = [
+        Contender(name=shown, command=[nodespec, "--help"], folder=CHECKOUT),
+        Contender(name=asked, command=[nodespec, "query", "--signal", SIGNAL], folder=CHECKOUT),
+        Contender(name=imports, command=[sys.executable, "-c", "import click, pygit2"], folder=CHECKOUT),
+    ]
+    promises = [
+        Promise(work=work, ours=ours, other=imports, bar=2.5, at_most=True)
+        for work, ours in (("show help", shown), ("ask the example registry", asked))
+    ]
+    return Round(contenders=contenders, promises=promises, turns=15)
+
+
+def program(name: str) -> str:
+    """Return the path of a command installed beside the interpreter that runs this."""
+    return str(Path(sys.executable).parent / name)

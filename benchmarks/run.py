@@ -1,0 +1,131 @@
+"""Measure the promises in one run, and print them beside what was measured.
+
+    python -m benchmarks.run [--full] [--write FILE]
+
+Exits 0 even when a bar is missed, since a busy machine is not a defect; with BENCH_STRICT=1 in the
+environment a missed bar exits 1. A contender that fails exits 2: then nothing was measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.measure import SLOW, BenchmarkError, side_by_side
+from benchmarks.promises import start_up, validation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from benchmarks.promises import Round
+
+_COLUMNS = ("work", "ours", "other", "ratio", "bar", "verdict")
+_COMPARED = ("check-jsonschema", "jsonschema", "PyYAML", "click", "pygit2")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One promise beside its measurement, as text in the order of the columns."""
+
+    cells: tuple[str, ...]
+    met: bool
+
+
+def rounds(folder: Path) -> Iterator[Round]:
+    """Yield what is measured; each round's registry is made when its turn comes."""
+    yield start_up()
+    yield validation(folder, 1_000, jobs=1, bar=5, naive_bar=60)
+    yield validation(folder, 10_000, jobs=2, bar=12)
+
+
+def measure(chosen: Round, *, full: bool) -> list[Row]:
+    """Run one round and compare it with its promises."""
+    times = side_by_side(chosen.contenders, turns=chosen.turns, slow_turns=chosen.turns if full else 1)
+    return [
+        Row(
+            cells=(
+                promise.work,
+                f"{promise.ours}: {times[promise.ours]}",
+                f"{promise.other}: {times[promise.other]}",
+                f"{promise.ratio(times):.1f}",
+                promise.wanted,
+                "met" if promise.met(times) else "MISSED",
+            ),
+            met=promise.met(times),
+        )
+        for promise in chosen.promises
+    ]
+
+
+def machine() -> str:
+    """Name the machine and the versions of what was compared."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    packages = ", ".join(f"{name} {version(name)}" for name in _COMPARED)
+    python = f"Python {platform.python_version()}"
+    return f"{platform.platform()}, {_processor()}, {cores} cores, {python}; {packages}"
+
+
+def _processor() -> str:
+    """Return the processor's own name where the system tells it (Linux), else its architecture."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Return the rows as aligned text."""
+    lines = [_COLUMNS, *(row.cells for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """Return the rows as a Markdown page."""
+    lines = [_COLUMNS, ("---",) * len(_COLUMNS), *(row.cells for row in rows)]
+    body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"# Benchmarks\n\n{machine()}\n\n{_note()}\n\n{body}\n"
+
+
+def _note() -> str:
+    return f"Medians of whole processes in turns, runs in brackets: fewer for what takes over {SLOW:g} s."
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description="Measure the promises.")
+    parser.add_argument(
+        "--full", action="store_true", help="give slow contenders as many turns as the others"
+    )
+    parser.add_argument("--write", type=Path, metavar="FILE", help="also write the table as Markdown")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return 0, 1 for a missed bar under BENCH_STRICT=1, or 2 when nothing was measured."""
+    options = _parser().parse_args(arguments)
+    rows: list[Row] = []
+    try:
+        with tempfile.TemporaryDirectory(prefix="nodespec-bench-") as folder:
+            for chosen in rounds(Path(folder)):
+                rows += measure(chosen, full=options.full)
+    except BenchmarkError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"{machine()}\n{_note()}\n\n{table(rows)}")
+    if options.write is not None:
+        options.write.write_text(markdown(rows), encoding="utf-8")
+    missed = not all(row.met for row in rows)
+    return 1 if missed and os.environ.get("BENCH_STRICT") == "1" else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""nodespec: a Git repository as the registry of an AI system's nodes.
+
+The modules form one total order; each imports only from those above it. Reading them
+in this order tells the whole story, and ``tests/test_architecture.py`` holds them to it:
+
+    errors        what cannot be judged, and misuse
+    finding       what is wrong with the input, where, and what to do
+    encoding      canonical JSON, strict JSON, base64 and hex, printable text
+    tree          paths, modes and bytes: the registry as one frozen listing
+    document      YAML text to values with marks (the only importer of yaml)
+    keys          ML-DSA, Ed25519 and HMAC (the only importer of cryptography)
+    merkle        RFC 6962 hashes over folders
+    git           commits to trees (the only importer of pygit2)
+    worktree      a checkout's files to a tree
+    schema        the contract's verdict, in an author's words (the only importer of jsonschema)
+    envelope      DSSE
+    manifest      the list of files of a commit, and its root
+    capability    the capability grammar and its matching
+    spec          NodeSpec: one node, typed
+    settings      registry.yaml
+    question      a query: filters, parsed and matched
+    graph         who emits what to whom
+    registry      the Python API: open, at, query, get
+    difference    two snapshots, compared node by node and field by field
+    history       the versions of a node
+    checkpoint    the signed statement about a commit
+    rules         one function a rule
+    judge         all rules over one tree
+    edit          text edits that keep the meaning: fmt, init
+    report        findings as text, JSON, SARIF, GitHub annotations
+    cli           the terminal (the only importer of click and rich)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nodespec.errors import NodespecError, RegistryError, UsageError
+    from nodespec.registry import Registry, Snapshot
+    from nodespec.spec import Emit, NodeSpec, Subscription
+
+__all__ = ["Emit", "NodeSpec", "NodespecError", "Registry", "RegistryError", "Snapshot", "Subscription", "UsageError"]
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Emit": "spec",
+    "NodeSpec": "spec",
+    "NodespecError": "errors",
+    "Registry": "registry",
+    "RegistryError": "errors",
+    "Snapshot": "registry",
+    "Subscription": "spec",
+    "UsageError": "errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first asked for, so that ``nodespec --help`` stays quick (PEP 562)."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{home}"), name)

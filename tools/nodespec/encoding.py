@@ -1,0 +1,122 @@
+"""Bytes that have one meaning: canonical JSON, strict JSON, strict base64 and hex, printable text.
+
+Canonical JSON is RFC 8785 (JCS). Parsing is stricter than the standard library's: duplicate
+keys, ``NaN``, ``Infinity`` and anything but UTF-8 are refused, so that no two readers of a signed
+payload can disagree about it. Base64 is RFC 4648 section 4 with padding, and must be the one
+canonical spelling (``QQ==`` and ``QR==`` decode alike; only the first is accepted).
+
+>>> canonical_json({"b": 1, "a": [True, None]})
+b'{"a":[true,null],"b":1}'
+>>> strict_json(b'{"a": 1, "a": 2}')
+Traceback (most recent call last):
+ValueError: duplicate key "a"
+>>> b64decode("QR==")
+Traceback (most recent call last):
+ValueError: not canonical base64
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from typing import Any, NoReturn
+
+MAX_QUOTED = 60
+"""Characters of a value that a message repeats: enough to recognise it, too few to leak a document."""
+
+_HEX = re.compile(r"(?:[0-9a-f]{2})*\Z")
+
+HIDDEN = "\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb"
+"""Characters that change how a line looks without being seen, as a character class (Unicode Bidi_Control,
+line and paragraph separators, zero-width and interlinear marks; the set of Trojan Source, CVE-2021-42574)."""
+
+_UNPRINTABLE = re.compile(f"[\x00-\x1f\x7f-\x9f{HIDDEN}\ud800-\udfff]")
+
+
+def canonical_json(value: Any) -> bytes:
+    """Return the RFC 8785 form of ``value`` (mappings with text keys, lists, text, numbers, booleans, None)."""
+    import rfc8785
+
+    return rfc8785.dumps(value)
+
+
+def strict_json(data: bytes) -> Any:
+    """Parse JSON text; raise ``ValueError`` with a reason for anything ambiguous."""
+    try:
+        return json.loads(data.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"not UTF-8 (byte {error.start})") from None
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    mapping = dict(pairs)
+    if len(mapping) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"duplicate key {quoted(twice)}")
+    return mapping
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def b64encode(data: bytes) -> str:
+    """Return RFC 4648 base64 with padding."""
+    return base64.b64encode(data).decode("ascii")
+
+
+def b64decode(text: str) -> bytes:
+    """Return the bytes of canonical base64; raise ``ValueError`` otherwise."""
+    try:
+        data = base64.b64decode(text.encode("ascii"), validate=True)
+    except (binascii.Error, UnicodeEncodeError):
+        raise ValueError("not base64") from None
+    if b64encode(data) != text:
+        raise ValueError("not canonical base64")
+    return data
+
+
+def hex_bytes(text: str) -> bytes:
+    """Return the bytes of lower-case hex; raise ``ValueError`` otherwise."""
+    if not _HEX.match(text):
+        raise ValueError("not lower-case hex")
+    return bytes.fromhex(text)
+
+
+def printable(text: str) -> str:
+    r"""Return ``text`` with every character that could forge or hide output escaped.
+
+    >>> printable("a\x1b[31m\u202eb")
+    'a\\x1b[31m\\u202eb'
+    """
+    return _UNPRINTABLE.sub(lambda match: _escape(match.group()), text)
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def quoted(value: object) -> str:
+    """Return a value as a message repeats it: text in double quotes, long ones cut, never a whole mapping.
+
+    >>> quoted("x" * 70)[-4:]
+    'xx…"'
+    >>> quoted({"secret": 1})
+    'a mapping'
+    """
+    if isinstance(value, str):
+        cut = value if len(value) <= MAX_QUOTED else value[: MAX_QUOTED - 1] + "…"
+        return '"' + printable(cut).replace('"', '\\"') + '"'
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list | tuple):
+        return "a list"
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    return str(value)[:MAX_QUOTED]

@@ -1,0 +1,260 @@
+"""Commits to trees: Git's objects, read by id.
+
+Nothing here looks at a work tree, an attribute or a filter: what is judged and hashed is the blob. Trees
+are read as raw bytes, because friendlier readers hide what a hostile one holds: of two entries with
+one name, ``git show`` takes the first and a checkout the last. ``refs/replace`` is ignored (libgit2 does).
+Refs are never written here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import pygit2
+from pygit2.enums import ObjectType, RepositoryOpenFlag
+
+from nodespec.encoding import printable, quoted
+from nodespec.errors import RegistryError, UsageError
+from nodespec.tree import EXECUTABLE, FOLDER, REGULAR, ROOTS, SUBMODULE, SYMLINK, Defect, Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_FOLDER_DEPTH = 64
+"""Deeper than any layout here needs; stops a tree that was built to exhaust the reader."""
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.]+(Z|[+-][0-9:]+)?)?\Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """One commit: full hex ids; ``time`` is the committer's, with its offset."""
+
+    id: str
+    tree: str
+    parents: tuple[str, ...]
+    time: datetime
+    author: str
+    subject: str
+
+    @property
+    def short(self) -> str:
+        """The first ten digits: unique in every registry of a size that exists."""
+        return self.id[:10]
+
+
+class GitRepository:
+    """A repository opened for reading: with a work tree or bare, complete or shallow."""
+
+    def __init__(self, repo: pygit2.Repository) -> None:
+        self._repo = repo
+
+    @classmethod
+    def open(cls, path: str) -> GitRepository:
+        """Open the repository that holds ``path``, or raise ``UsageError`` saying why not."""
+        shown = printable(path)
+        try:
+            found = pygit2.discover_repository(path)
+            if found is None:
+                hint = "run it inside a clone, name one with --repo, or make a registry with: nodespec init DIR"
+                raise UsageError(f"{shown} is not in a Git repository", hint=hint)
+            quarantined = os.environ.get("GIT_QUARANTINE_PATH")
+            flags = RepositoryOpenFlag.FROM_ENV if quarantined else RepositoryOpenFlag.NO_SEARCH
+            return cls(pygit2.Repository(None if quarantined else found, flags))
+        except pygit2.GitError as error:
+            if "object format" in str(error) or "objectformat" in str(error):
+                hint = "clone it into a SHA-1 repository, or validate the work tree without --at"
+                raise RegistryError(
+                    f"{shown} is a SHA-256 repository, which is not yet supported (libgit2 cannot read it)", hint=hint
+                ) from None
+            if "not owned by current user" in str(error):
+                hint = "if you trust it: git config --global --add safe.directory DIR"
+                raise UsageError(f"{shown} belongs to another user, so Git will not open it", hint=hint) from None
+            raise UsageError(f"{shown} cannot be opened as a Git repository: {error}") from None
+
+    @property
+    def git_dir(self) -> str:
+        """The ``.git`` folder, or the bare repository itself."""
+        return str(self._repo.path)
+
+    @property
+    def work_dir(self) -> str | None:
+        """The top of the work tree, or None when the repository is bare."""
+        return str(self._repo.workdir) if self._repo.workdir else None
+
+    @property
+    def is_shallow(self) -> bool:
+        """Whether history was cut off when cloning."""
+        return bool(self._repo.is_shallow)
+
+    def resolve(self, revision: str) -> Commit:
+        """Return the commit that ``revision`` names: any Git revision, or a date.
+
+        A date (``2026-03-14``, or with a time; UTC unless it says otherwise) means the newest commit on
+        HEAD's first-parent line that was committed by then; a day without a time includes that day.
+        """
+        if self._repo.head_is_unborn and revision.startswith("HEAD"):
+            raise UsageError("the repository has no commits yet", hint="commit first, or leave out --at")
+        try:
+            thing = self._repo.revparse_single(revision)
+            return _commit(thing.peel(pygit2.Commit))
+        except (KeyError, ValueError, pygit2.InvalidSpecError, pygit2.GitError):
+            if _DATE.match(revision):
+                return self._commit_by(revision)
+        hint = "git log --oneline shows commits" + (
+            "; this clone is shallow: git fetch --unshallow gets the rest" if self.is_shallow else ""
+        )
+        raise UsageError(f"no commit is called {quoted(revision)}", hint=hint)
+
+    def _commit_by(self, date: str) -> Commit:
+        try:
+            limit = datetime.fromisoformat(date)
+        except ValueError as error:
+            raise UsageError(f"{quoted(date)} is not a date: {error}") from None
+        if len(date) == len("2026-03-14"):
+            limit += timedelta(days=1, microseconds=-1)
+        limit = limit if limit.tzinfo else limit.replace(tzinfo=UTC)
+        for commit in self.first_parents(self.resolve("HEAD")):
+            if commit.time <= limit:
+                return commit
+        where = " (this clone is shallow: git fetch --unshallow gets the rest)" if self.is_shallow else ""
+        raise UsageError(f"no commit was made by {date}{where}")
+
+    def first_parents(self, commit: Commit) -> Iterator[Commit]:
+        """Yield ``commit`` and its first-parent ancestors, newest first, to the root or the shallow edge."""
+        while True:
+            yield commit
+            parent = self._repo.get(commit.parents[0]) if commit.parents else None
+            if parent is None:
+                return
+            commit = _commit(parent)
+
+    def tree(self, commit: Commit) -> CommitTree:
+        """Return the commit's listing."""
+        return CommitTree(self._repo, commit)
+
+
+@dataclass(slots=True)
+class _Reading:
+    entries: list[Entry] = field(default_factory=list)
+    defects: list[Defect] = field(default_factory=list)
+
+
+class CommitTree:
+    """The files of one commit below ``registry/`` and ``schemas/``."""
+
+    def __init__(self, repo: pygit2.Repository, commit: Commit) -> None:
+        self._repo = repo
+        self.commit = commit
+
+    @property
+    def label(self) -> str:
+        """For people."""
+        return f"commit {self.commit.short}"
+
+    @property
+    def entries(self) -> list[Entry]:
+        """Every file, in byte order of the paths."""
+        return self._reading.entries
+
+    @property
+    def defects(self) -> list[Defect]:
+        """Names that no honest writer puts into a tree."""
+        return self._reading.defects
+
+    @cached_property
+    def _reading(self) -> _Reading:
+        reading = _Reading()
+        for name, mode, oid in _raw_entries(self._read_object(self.commit.tree, ObjectType.TREE), "", reading.defects):
+            if name in ROOTS:
+                self._collect(name, mode, oid, 1, reading)
+        reading.entries.sort(key=lambda entry: entry.path.encode("utf-8", "surrogateescape"))
+        return reading
+
+    def _collect(self, path: str, mode: int, oid: str, depth: int, reading: _Reading) -> None:
+        if mode != FOLDER:
+            reading.entries.append(Entry(path, mode, oid))
+            return
+        if depth > MAX_FOLDER_DEPTH:
+            reading.defects.append(Defect(path, f"folders are nested more than {MAX_FOLDER_DEPTH} deep"))
+            return
+        for name, child_mode, child in _raw_entries(self._read_object(oid, ObjectType.TREE), path, reading.defects):
+            self._collect(f"{path}/{name}", child_mode, child, depth + 1, reading)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Cross to another process as a place and a commit; libgit2's handles stay at home."""
+        return _reopen, (str(self._repo.path), self.commit)
+
+    def size(self, entry: Entry) -> int:
+        """Return the blob's length in bytes."""
+        try:
+            return int(self._repo.odb.read_header(pygit2.Oid(hex=entry.blob))[1])
+        except (KeyError, pygit2.GitError) as error:
+            raise OSError(f"blob {entry.blob[:10]} is not in this repository") from error
+
+    def read(self, entry: Entry) -> bytes:
+        """Return the blob's bytes."""
+        try:
+            return bytes(self._repo.odb.read(pygit2.Oid(hex=entry.blob))[1])
+        except (KeyError, pygit2.GitError) as error:
+            raise OSError(f"blob {entry.blob[:10]} is not in this repository") from error
+
+    def _read_object(self, oid: str, kind: ObjectType) -> bytes:
+        try:
+            found, data = self._repo.odb.read(pygit2.Oid(hex=oid))
+        except (KeyError, pygit2.GitError):
+            hint = "a partial or damaged clone? git fsck tells"
+            raise RegistryError(f"object {oid[:10]} is not in this repository", hint=hint) from None
+        if found != kind:
+            raise RegistryError(f"object {oid[:10]} is not a {kind.name.lower()}", hint="git fsck tells more")
+        return bytes(data)
+
+
+def _reopen(git_dir: str, commit: Commit) -> CommitTree:
+    return GitRepository.open(git_dir).tree(commit)
+
+
+def _raw_entries(data: bytes, folder: str, defects: list[Defect]) -> list[tuple[str, int, str]]:
+    """Read a tree object: ``mode SP name NUL id(20)`` repeated; note what is malformed about the names."""
+    entries: list[tuple[str, int, str]] = []
+    previous = b""
+    names: set[bytes] = set()
+    position = 0
+    while position < len(data):
+        space, end = data.index(b" ", position), data.index(b"\0", position)
+        mode, raw = int(data[position:space], 8), data[space + 1 : end]
+        position = end + 21
+        name = raw.decode("utf-8", "surrogateescape")
+        path = f"{folder}/{name}" if folder else name
+        sort_key = raw + b"/" if mode == FOLDER else raw
+        if raw in names:
+            defects.append(Defect(path, "the tree names this twice; readers disagree about which one counts"))
+        elif sort_key < previous:
+            defects.append(Defect(path, "the tree's entries are out of order"))
+        if raw in (b"", b".", b"..") or raw.lower() == b".git" or b"/" in raw:
+            defects.append(Defect(path, "the tree holds a name that no checkout may create"))
+        names.add(raw)
+        previous = sort_key
+        entries.append((name, _mode(mode), data[end + 1 : position].hex()))
+    return entries
+
+
+def _mode(mode: int) -> int:
+    return mode if mode in (REGULAR, EXECUTABLE, SYMLINK, SUBMODULE, FOLDER) else mode | 0o100000
+
+
+def _commit(commit: pygit2.Commit) -> Commit:
+    offset = timezone(timedelta(minutes=commit.commit_time_offset))
+    return Commit(
+        id=str(commit.id),
+        tree=str(commit.tree_id),
+        parents=tuple(str(parent) for parent in commit.parent_ids),
+        time=datetime.fromtimestamp(commit.commit_time, offset),
+        author=commit.author.name,
+        subject=commit.message.partition("\n")[0],
+    )

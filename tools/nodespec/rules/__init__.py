@@ -1,0 +1,23 @@
+"""The rules: each declared in one place, with its code, slug, severity, *Why* and *Fix*.
+
+Everything that lists rules is derived from these declarations: ``nodespec rules`` and ``explain``,
+``docs/rules.md``, the metadata in SARIF. A code is a family's letter and a number without gaps, and is
+never given to another rule.
+"""
+
+from nodespec.rules import format, graph, node, schema, tree
+from nodespec.rules.declare import FAMILIES, RULES, Family, Rule, families_of, rule_of
+
+__all__ = [
+    "FAMILIES",
+    "RULES",
+    "Family",
+    "Rule",
+    "families_of",
+    "format",
+    "graph",
+    "node",
+    "rule_of",
+    "schema",
+    "tree",
+]

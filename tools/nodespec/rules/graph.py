@@ -1,0 +1,187 @@
+"""Family G: the registry as a whole.
+
+These rules see every node at once, as :class:`NodeFacts`: the little of each spec that other specs
+depend on. Facts are small, so that they can come from another process or from an index.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from nodespec.encoding import quoted
+from nodespec.finding import Hit
+from nodespec.rules.declare import rule
+from nodespec.spec import LANES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from nodespec.finding import KeyPath
+    from nodespec.settings import Settings
+    from nodespec.spec import NodeSpec
+
+_EMITS: KeyPath = ("interfaces", "signals", "emits")
+_SUBSCRIBES: KeyPath = ("interfaces", "signals", "subscribes")
+
+
+
+class NodeFacts(NamedTuple):
+    """What the graph rules know of a node; positions in ``emits`` and ``subscribes`` are those in the spec."""
+
+    path: str
+    node_type: str
+    name: str
+    lane: str
+    emits: tuple[tuple[str, str], ...]
+    subscribes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, node: NodeSpec) -> NodeFacts:
+        """Return the facts of a node."""
+        emits = tuple((emit.name, emit.sensitivity) for emit in node.emits)
+        subscribes = tuple(item.signal for item in node.subscribes)
+        return cls(node.path, node.node_type, node.name, node.lane, emits, subscribes)
+
+
+class Whole(NamedTuple):
+    """All nodes, and who emits each signal."""
+
+    nodes: Sequence[NodeFacts]
+    emitters: dict[str, list[NodeFacts]]
+    settings: Settings
+
+    @classmethod
+    def of(cls, nodes: Sequence[NodeFacts], settings: Settings) -> Whole:
+        """Return the registry's facts with its emitters by signal."""
+        emitters: dict[str, list[NodeFacts]] = {}
+        for node in nodes:
+            for name, _ in node.emits:
+                emitters.setdefault(name, []).append(node)
+        return cls(nodes, emitters, settings)
+
+
+@rule(
+    "G001",
+    "dangling-subscription",
+    why="A node that waits for a signal nobody sends never acts, and nothing says so at run time.",
+    fix="Correct the signal's name, register its emitter, or list it under external_signals in registry.yaml.",
+)
+def dangling_subscription(whole: Whole) -> Iterator[Hit]:
+    """Somebody emits what is subscribed to."""
+    for node in whole.nodes:
+        for position, signal in enumerate(node.subscribes):
+            if signal not in whole.emitters and signal not in whole.settings.external_signals:
+                near = _near(signal, whole.emitters)
+                message = f"no node emits {quoted(signal)}" + (f"; did you mean {quoted(near)}?" if near else "")
+                yield Hit(message=message, path=node.path, at=(*_SUBSCRIBES, position, "signal"))
+
+
+def _near(signal: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(signal, list(known)[:5000], n=1, cutoff=0.8)), "")
+
+
+@rule(
+    "G002",
+    "lane-inversion",
+    why="A lane is a promise about everything below it: products that depend on a candidate are a candidate.",
+    fix="Promote the emitter first, subscribe to a signal of your own lane or a higher one, or give the lower emitter's signal another name.",
+)
+def lane_inversion(whole: Whole) -> Iterator[Hit]:
+    """A higher lane never depends on a lower one."""
+    ranks = {lane: rank for rank, lane in enumerate(LANES)}
+    lowest = {
+        signal: min(emitters, key=lambda node: ranks[node.lane]) for signal, emitters in whole.emitters.items()
+    }
+    for node in whole.nodes:
+        for position, signal in enumerate(node.subscribes):
+            emitter = lowest.get(signal)
+            if emitter is not None and ranks[emitter.lane] < ranks[node.lane]:
+                message = (
+                    f"this node is in lane {node.lane}, and {quoted(signal)} comes from "
+                    f"{emitter.node_type}/{emitter.name} in lane {emitter.lane}"
+                )
+                yield Hit(message=message, path=node.path, at=(*_SUBSCRIBES, position, "signal"))
+
+
+@rule(
+    "G003",
+    "look-alike-name",
+    severity="warning",
+    why="Two names that a tired reader takes for one are how the wrong node is approved, queried or impersonated.",
+    fix="Choose a name that differs in more than one character; versions (…_v1, …_v2) are no look-alikes.",
+)
+def look_alike_name(whole: Whole) -> Iterator[Hit]:
+    """No two names of one type are confusable, or one edit apart."""
+    by_type: dict[str, list[NodeFacts]] = {}
+    for node in whole.nodes:
+        by_type.setdefault(node.node_type, []).append(node)
+    for nodes in by_type.values():
+        for first, second in look_alikes(sorted(node.name for node in nodes)):
+            path = next(node.path for node in nodes if node.name == second)
+            message = f"{quoted(second)} looks like {quoted(first)}, of the same type"
+            yield Hit(message=message, path=path, at=("metadata", "name"))
+
+
+_NUMBER = re.compile(r"[0-9]+")
+_CONFUSABLE = str.maketrans({"0": "o", "1": "l", "i": "l", "5": "s", "2": "z", "8": "b", "-": "_"})
+
+
+def look_alikes(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the pairs of ``names`` that look alike.
+
+    >>> look_alikes(["echo", "ech0", "memory", "memry", "store_v1", "store_v2"])
+    [('echo', 'ech0'), ('memory', 'memry')]
+    """
+    pairs: dict[str, str] = {}
+    skeletons: dict[str, str] = {}
+    stems: dict[str, str] = {}
+    for name in names:
+        skeleton = name.translate(_CONFUSABLE).replace("rn", "m").replace("vv", "w")
+        stem = _NUMBER.sub("#", name)
+        first = skeletons.setdefault(skeleton, name)
+        if first != name and stem != _NUMBER.sub("#", first):
+            pairs.setdefault(name, first)
+        stems.setdefault(stem, name)
+    shortened: dict[str, str] = {}
+    for stem, name in stems.items():
+        for variant in {stem, *(stem[:cut] + stem[cut + 1 :] for cut in range(len(stem)))}:
+            first = shortened.setdefault(variant, name)
+            if first != name and _one_edit(_NUMBER.sub("#", first), stem):
+                pairs.setdefault(name, first)
+    return sorted((first, second) for second, first in pairs.items())
+
+
+def _one_edit(one: str, other: str) -> bool:
+    """Say whether two texts are one insertion, deletion, replacement or swap of neighbours apart."""
+    if len(one) > len(other):
+        one, other = other, one
+    start = 0
+    while start < len(one) and one[start] == other[start]:
+        start += 1
+    if len(one) < len(other):
+        return len(other) - len(one) == 1 and one[start:] == other[start + 1 :]
+    swapped = one[start : start + 2] == other[start : start + 2][::-1] and one[start + 2 :] == other[start + 2 :]
+    return one[start + 1 :] == other[start + 1 :] or swapped
+
+
+@rule(
+    "G004",
+    "sensitivity-disagreement",
+    why="A subscriber handles a signal by its sensitivity; two emitters that disagree leave it to chance.",
+    fix="Agree on one sensitivity, and list the signal under sensitive_signals in registry.yaml if it matters.",
+)
+def sensitivity_disagreement(whole: Whole) -> Iterator[Hit]:
+    """All emitters of a signal agree how sensitive it is."""
+    declared: dict[str, tuple[str, NodeFacts]] = {}
+    for node in whole.nodes:
+        for position, (signal, sensitivity) in enumerate(node.emits):
+            first, emitter = declared.setdefault(signal, (sensitivity, node))
+            if first != sensitivity:
+                message = (
+                    f"signal {quoted(signal)} is {sensitivity} here and {first} from "
+                    f"{emitter.node_type}/{emitter.name}"
+                )
+                yield Hit(message=message, path=node.path, at=(*_EMITS, position))

@@ -1,0 +1,35 @@
+"""registry.yaml: what this registry is called, and its knobs. Never code.
+
+The file is a document of the same strict profile, and fulfils ``schemas/registry.v1.schema.json``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """A registry's own settings; the defaults are those of an empty file and grant nothing."""
+
+    registry_id: str = ""
+    example: bool = False
+    sensitive_signals: Mapping[str, str] = field(default_factory=dict)
+    external_signals: frozenset[str] = frozenset()
+    required_schemes: tuple[str, ...] = ("ml-dsa-44", "ed25519")
+
+
+def from_value(value: dict[str, Any]) -> Settings:
+    """Return the typed form of a value that fulfils the registry v1 contract."""
+    defaults = Settings()
+    return Settings(
+        registry_id=value["registry_id"],
+        example=value.get("example", False),
+        sensitive_signals=dict(value.get("sensitive_signals", {})),
+        external_signals=frozenset(value.get("external_signals", ())),
+        required_schemes=tuple(value.get("required_schemes", defaults.required_schemes)),
+    )

@@ -1,0 +1,145 @@
+"""The registry as a listing: paths, modes and bytes, wherever they come from.
+
+A :class:`Tree` is what every judgement starts from. It lists the files below ``registry/`` and
+``schemas/`` and reads one when asked. Commits (:mod:`nodespec.git`), checkouts
+(:mod:`nodespec.worktree`) and plain mappings (:class:`MemoryTree`) all look the same from here on.
+
+Paths are relative to the root, use ``/`` and are compared byte by byte. A node's id is its path::
+
+    matriz.memory.adapter/memoria_adapter_v1
+    registry/nodes/matriz/memory/adapter/memoria_adapter_v1.yaml
+
+>>> node_path("matriz.memory.adapter/memoria_adapter_v1")
+'registry/nodes/matriz/memory/adapter/memoria_adapter_v1.yaml'
+>>> node_id("registry/nodes/matriz/memory/adapter/memoria_adapter_v1.yaml")
+'matriz.memory.adapter/memoria_adapter_v1'
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+REGISTRY = "registry"
+SCHEMAS = "schemas"
+ROOTS = (REGISTRY, SCHEMAS)
+NODES = "registry/nodes/"
+SETTINGS_PATH = "registry/registry.yaml"
+POLICIES = "registry/policies/"
+POLICY_SUFFIX = ".cel.yaml"
+NODE_SCHEMA_PATH = "schemas/nodespec.v1.schema.json"
+SETTINGS_SCHEMA_PATH = "schemas/registry.v1.schema.json"
+
+REGULAR = 0o100644
+EXECUTABLE = 0o100755
+SYMLINK = 0o120000
+SUBMODULE = 0o160000
+FOLDER = 0o040000
+SPECIAL = 0
+UNREADABLE = -1
+
+MAX_TYPE_SEGMENTS = 8
+"""Folders of a node type: deep enough to name a family, shallow enough to read aloud."""
+
+SEGMENT = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?\Z")
+"""One part of a node type, or a name: 1 to 63 characters, as in a DNS label, with ``_`` allowed inside."""
+
+DEVICE_NAMES = frozenset(
+    ["con", "prn", "aux", "nul", "conin$", "conout$"] + [f"{port}{n}" for port in ("com", "lpt") for n in range(10)]
+)
+"""Names that Windows gives to devices, with any extension: a checkout there would fail or worse."""
+
+
+class Entry(NamedTuple):
+    """One file: its ``mode`` as Git writes it, and ``blob``, Git's object id (empty outside a commit)."""
+
+    path: str
+    mode: int
+    blob: str = ""
+
+
+class Defect(NamedTuple):
+    """A tree object that no honest writer makes (duplicate, unsorted or forbidden names)."""
+
+    path: str
+    what: str
+
+
+class Tree(Protocol):
+    """A frozen listing of ``registry/`` and ``schemas/``."""
+
+    @property
+    def label(self) -> str:
+        """What a person calls it: ``work tree`` or ``commit 1a2b3c4``."""
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """Every file, in byte order of the paths."""
+
+    @property
+    def defects(self) -> Sequence[Defect]:
+        """What is malformed about the listing itself."""
+
+    def size(self, entry: Entry) -> int:
+        """Return the file's length in bytes, without reading it; raise ``OSError`` when that fails."""
+
+    def read(self, entry: Entry) -> bytes:
+        """Return the file's bytes; raise ``OSError`` when it cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryTree:
+    """A tree from a mapping of path to bytes, for standard input and for tests."""
+
+    files: Mapping[str, bytes]
+    label: str = "memory"
+    modes: Mapping[str, int] = field(default_factory=dict)
+    defects: Sequence[Defect] = ()
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """Every file, in byte order of the paths."""
+        paths = sorted(self.files, key=path_bytes)
+        return [Entry(path, self.modes.get(path, REGULAR)) for path in paths]
+
+    def size(self, entry: Entry) -> int:
+        """Return the file's length in bytes."""
+        return len(self.files[entry.path])
+
+    def read(self, entry: Entry) -> bytes:
+        """Return the file's bytes."""
+        return self.files[entry.path]
+
+
+def path_bytes(path: str) -> bytes:
+    """Return a path as Git stores it; undecodable bytes come through as lone surrogates (PEP 383)."""
+    return path.encode("utf-8", "surrogateescape")
+
+
+def read_path(tree: Tree, path: str) -> bytes | None:
+    """Return the bytes of the regular file at ``path``, or None when there is none."""
+    for entry in tree.entries:
+        if entry.path == path and entry.mode in (REGULAR, EXECUTABLE):
+            return tree.read(entry)
+    return None
+
+
+def is_node_path(path: str) -> bool:
+    """Say whether a path is where a NodeSpec lives."""
+    return path.startswith(NODES) and path.endswith(".yaml")
+
+
+def node_path(identifier: str) -> str:
+    """Return where the node with this id lives."""
+    node_type, _, name = identifier.rpartition("/")
+    return f"{NODES}{node_type.replace('.', '/')}/{name}.yaml"
+
+
+def node_id(path: str) -> str:
+    """Return the id that a node's path stands for."""
+    folder, _, name = path.removeprefix(NODES).removesuffix(".yaml").rpartition("/")
+    return f"{folder.replace('/', '.')}/{name}"

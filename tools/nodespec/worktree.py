@@ -1,0 +1,90 @@
+"""A checkout's files to a tree, without Git: what would be committed if all were added.
+
+Symbolic links are never followed. A folder that is a repository of its own counts as a submodule.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from nodespec.tree import EXECUTABLE, REGULAR, ROOTS, SETTINGS_PATH, SPECIAL, SUBMODULE, SYMLINK, UNREADABLE, Defect, Entry
+
+_READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+"""O_NONBLOCK: opening a named pipe that was swapped in must not hang."""
+
+
+@dataclass(frozen=True)
+class WorkTree:
+    """The files below ``registry/`` and ``schemas/`` of the folder ``root``."""
+
+    root: str
+    label: str = "work tree"
+
+    @cached_property
+    def entries(self) -> list[Entry]:
+        """Every file, in byte order of the paths."""
+        entries: list[Entry] = []
+        for name in ROOTS:
+            path = os.path.join(self.root, name)
+            if os.path.islink(path) or os.path.isfile(path):
+                entries.append(Entry(name, _mode(os.lstat(path))))
+            elif os.path.isdir(path):
+                _scan(path, name + "/", entries)
+        entries.sort(key=lambda entry: entry.path.encode("utf-8", "surrogateescape"))
+        return entries
+
+    @property
+    def defects(self) -> tuple[Defect, ...]:
+        """A file system cannot hold what these describe."""
+        return ()
+
+    def size(self, entry: Entry) -> int:
+        """Return the file's length in bytes."""
+        return os.lstat(os.path.join(self.root, entry.path)).st_size
+
+    def read(self, entry: Entry) -> bytes:
+        """Return the file's bytes, as they are on disk."""
+        descriptor = os.open(os.path.join(self.root, entry.path), _READ_FLAGS)
+        try:
+            size = os.fstat(descriptor).st_size
+            parts = [os.read(descriptor, size + 1)]
+            while parts[-1] and sum(map(len, parts)) < size:
+                parts.append(os.read(descriptor, size))
+            return b"".join(parts)
+        finally:
+            os.close(descriptor)
+
+
+def _scan(folder: str, prefix: str, entries: list[Entry]) -> None:
+    try:
+        children = list(os.scandir(folder))
+    except OSError:
+        entries.append(Entry(prefix.rstrip("/"), UNREADABLE))
+        return
+    for child in children:
+        path = prefix + child.name
+        if not child.is_dir(follow_symlinks=False):
+            entries.append(Entry(path, _mode(child.stat(follow_symlinks=False))))
+        elif os.path.lexists(os.path.join(child.path, ".git")):
+            entries.append(Entry(path, SUBMODULE))
+        else:
+            _scan(child.path, path + "/", entries)
+
+
+def _mode(status: os.stat_result) -> int:
+    if stat.S_ISREG(status.st_mode):
+        return EXECUTABLE if status.st_mode & stat.S_IXUSR else REGULAR
+    return SYMLINK if stat.S_ISLNK(status.st_mode) else SPECIAL
+
+
+def find_root(start: str) -> str | None:
+    """Return the nearest folder at or above ``start`` that holds ``registry/registry.yaml`` or ``registry/nodes``."""
+    folder = Path(start).absolute()
+    for candidate in (folder, *folder.parents):
+        if (candidate / SETTINGS_PATH).exists() or (candidate / "registry" / "nodes").is_dir():
+            return str(candidate)
+    return None
