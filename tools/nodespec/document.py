@@ -28,6 +28,7 @@ bounded the same way. So an alias bomb costs nothing and a plain file pays for o
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -66,9 +67,7 @@ _SUSPECT_BYTES = re.compile(rb"[\x00-\x09\x0b-\x1f\x7f-\xff]")
 _INTEGER = re.compile(r"(?:0|-?[1-9][0-9]*)\Z")
 _FLOAT = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+(?:[eE][-+][0-9]+)?\Z")
 _WORDS = {"null": None, "true": True, "false": False}
-_AMBIGUOUS_WORDS = frozenset(
-    ["", "~", "=", "<<", "y", "n", "yes", "no", "on", "off", "true", "false", "null", "nil", "none"]
-)
+_AMBIGUOUS_WORDS = frozenset(["", "~", "=", "<<", "y", "n", "yes", "no", "on", "off", "true", "false", "null"])
 _AMBIGUOUS = re.compile(
     r"""(?ix)
       [-+]? (?: [0-9][0-9_,]* (?: \.[0-9_,]* )? | \.[0-9][0-9_,]* ) (?: e[-+]?[0-9_]* )?  # 1e3, 1_000, 1,000, .5, 007, +1
@@ -133,7 +132,7 @@ def _starts_below(key: Node, node: Node) -> bool:
     return not isinstance(node, ScalarNode) and bool(node.start_mark.line > key.start_mark.line)
 
 
-def _span(node: Node) -> Span:
+def _span(node: Node | yaml.Event) -> Span:
     start, end = node.start_mark, node.end_mark
     width = end.column - start.column if end.line == start.line else 1
     return Span(line=start.line + 1, column=start.column + 1, width=max(1, width))
@@ -166,7 +165,7 @@ def parse(data: bytes) -> Document:
     return Document(value, tuple(found[:MAX_PROBLEMS]), root)
 
 
-class _Composer(CParser):  # type: ignore[misc]  # PyYAML's C parser carries no types
+class _Composer(CParser):
     """libyaml's composer without PyYAML's resolver: a scalar's tag says only whether it was quoted."""
 
     def resolve(self, kind: type[Node], _value: object, implicit: tuple[bool, bool]) -> str:
@@ -279,7 +278,9 @@ def _syntax_problem(error: yaml.YAMLError) -> Problem:
     if "found another document" in text:
         return Problem(slug="multiple-documents", message="a second document starts here; expected one", span=span)
     if "undefined alias" in text:  # an alias with no anchor before it: the event pass looks for anchors only
-        return Problem(slug="anchor-or-alias", message="an alias; every value must be written where it is used", span=span)
+        return Problem(
+            slug="anchor-or-alias", message="an alias; every value must be written where it is used", span=span
+        )
     context = getattr(error, "context", None)
     return Problem(slug="syntax-error", message=f"{text} ({context})" if context else text, span=span)
 
@@ -413,3 +414,42 @@ def _check_escapes(node: Node, found: list[Problem]) -> None:
     for child in node.value:
         for part in child if isinstance(child, tuple) else (child,):
             _check_escapes(part, found)
+
+
+def dump(value: dict[str, Any]) -> str:
+    """Return a value as YAML within the profile, keys in their order: what :func:`parse` reads back alike.
+
+    >>> print(dump({"a": "yes", "b": [1, {"c": "x: y"}], "d": []}), end="")
+    a: "yes"
+    b:
+      - 1
+      - c: "x: y"
+    d: []
+    """
+    return "".join(line + "\n" for line in _dump_lines(value))
+
+
+_BARE = re.compile(r"[A-Za-z][A-Za-z0-9_./ -]*[A-Za-z0-9_]\Z|[A-Za-z]\Z|[0-9]+\.[0-9]+\.[0-9]+\Z")
+
+
+def _dump_lines(value: Any) -> list[str]:
+    lines = []
+    pairs = value.items() if isinstance(value, dict) else ((None, item) for item in value)
+    for key, item in pairs:
+        lead = "- " if key is None else f"{_dump_scalar(key)}:"
+        if isinstance(item, dict | list) and item:
+            inner = _dump_lines(item)
+            if key is None:
+                lines += [f"- {inner[0]}", *(f"  {line}" for line in inner[1:])]
+            else:
+                lines += [lead, *(f"  {line}" for line in inner)]
+        else:
+            lines.append(f"{lead.rstrip()} {_dump_scalar(item)}")
+    return lines
+
+
+def _dump_scalar(value: Any) -> str:
+    if isinstance(value, str):
+        plain = _BARE.match(value) and plain_meaning(value).value == value and not plain_meaning(value).problem
+        return value if plain else json.dumps(value, ensure_ascii=False)
+    return "[]" if value == [] else "{}" if value == {} else json.dumps(value)

@@ -130,9 +130,17 @@ class GitRepository:
         while True:
             yield commit
             parent = self._repo.get(commit.parents[0]) if commit.parents else None
-            if parent is None:
+            if not isinstance(parent, pygit2.Commit):
                 return
             commit = _commit(parent)
+
+    def entry(self, commit: Commit, path: str) -> Entry | None:
+        """Return the file at ``path`` in a commit, reading only the folders on the way."""
+        try:
+            found = self._repo[pygit2.Oid(hex=commit.tree)][path]
+        except KeyError:
+            return None
+        return Entry(path, int(found.filemode), str(found.id))
 
     def tree(self, commit: Commit) -> CommitTree:
         """Return the commit's listing."""

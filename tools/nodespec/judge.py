@@ -142,7 +142,8 @@ def judge(
     judged = [
         entry
         for entry in readable
-        if _is_document(entry.path) and (only is None or entry.path in only or (whole_needed and is_node_path(entry.path)))
+        if _is_document(entry.path)
+        and (only is None or entry.path in only or (whole_needed and is_node_path(entry.path)))
     ]
     verdicts = _each(desk, judged, jobs, progress)
     findings += (finding for verdict in verdicts for finding in verdict.findings)
@@ -150,15 +151,13 @@ def judge(
         facts = [verdict.facts for verdict in verdicts if verdict.facts is not None]
         findings += _graph_findings(tree, Whole.of(facts, knobs))
     kept = [
-        finding
-        for finding in findings
-        if finding.code in selection.codes and (only is None or finding.path in only)
+        finding for finding in findings if finding.code in selection.codes and (only is None or finding.path in only)
     ]
-    reported = judged if only is None else [entry for entry in judged if entry.path in only]
+    reported = readable if only is None else [entry for entry in readable if entry.path in only]
     return Report(
         label=tree.label,
         findings=tuple(sorted(kept, key=lambda finding: finding.order)),
-        files=len(reported) + (only is None and len(tree.entries) > 0) * (len(readable) - len(judged)),
+        files=len(reported),
         specs=sum(is_node_path(entry.path) for entry in reported),
         families=_family_states(selection, nodes=NODE_SCHEMA_PATH in contracts, knobs=knobs is not None),
     )
@@ -180,12 +179,18 @@ def judge_text(data: bytes, *, tree: Tree | None, path: str, selection: Selectio
     if tree is None and around is not None:
         around = None  # without a registry, whether a policy exists or a signal is sensitive cannot be known
     desk = _Desk(tree, own, around, rules.families_of("N"))
-    text = document.parse(data) if len(data) <= document.MAX_BYTES else document.Document(None, (document.too_large(len(data)),), None)
+    text = (
+        document.parse(data)
+        if len(data) <= document.MAX_BYTES
+        else document.Document(None, (document.too_large(len(data)),), None)
+    )
     verdict = desk.judge_document(path, text, placed=False)
     families = _family_states(selection, nodes=True, knobs=around is not None)
     families = {letter: NOT_RUN if letter in "TG" and state == RUN else state for letter, state in families.items()}
     kept = [finding for finding in verdict.findings if finding.code in selection.codes]
-    return Report(label=path, findings=tuple(sorted(kept, key=lambda item: item.order)), files=1, specs=1, families=families)
+    return Report(
+        label=path, findings=tuple(sorted(kept, key=lambda item: item.order)), files=1, specs=1, families=families
+    )
 
 
 def _is_document(path: str) -> bool:
@@ -273,7 +278,11 @@ class _Desk:
     """Where one document after another is judged; everything that stays the same is laid out once."""
 
     def __init__(
-        self, tree: Tree | None, contracts: tuple[Contract, ...], around: Surroundings | None, node_rules: list[rules.Rule]
+        self,
+        tree: Tree | None,
+        contracts: tuple[Contract, ...],
+        around: Surroundings | None,
+        node_rules: list[rules.Rule],
     ) -> None:
         self.tree = tree
         self.contracts = contracts
@@ -315,14 +324,14 @@ def _document_findings(path: str, text: document.Document) -> list[Finding]:
 
 
 def _schema_findings(path: str, text: document.Document, contracts: Sequence[Contract]) -> list[Finding]:
-    hits = {
-        (hit.code, hit.at, hit.message): hit for contract in contracts for hit in contract.violations(text.value)
-    }
+    hits = {(hit.code, hit.at, hit.message): hit for contract in contracts for hit in contract.violations(text.value)}
     # Where the loader already said that a scalar is no good, the schema need not say so again.
     return [
         finding
         for finding in (_finding(hit.code, hit, path, text) for hit in hits.values())
-        if not any((problem.span.line, problem.span.column) == (finding.line, finding.column) for problem in text.problems)
+        if not any(
+            (problem.span.line, problem.span.column) == (finding.line, finding.column) for problem in text.problems
+        )
     ]
 
 
@@ -419,5 +428,3 @@ def check_jobs(jobs: int) -> int:
     if jobs < 0:
         raise UsageError(f"{quoted(jobs)} is not a number of jobs", hint="1 is one process, 0 one for each core")
     return jobs or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
-
-

@@ -46,10 +46,7 @@ PUBLISHED_HMAC_KEYS = frozenset(
 )
 """Keys that stand in documents, this project's among them. Whoever can read can sign with them."""
 
-PUBLISHED_KEY_IDS: frozenset[str] = frozenset(
-    [
-    ]
-)
+PUBLISHED_KEY_IDS: frozenset[str] = frozenset([])
 """The keys under ``tests/keys``: their private halves are in this repository, for the example registry only."""
 
 

@@ -61,9 +61,7 @@ class Manifest:
     def of(cls, contents: Mapping[str, bytes]) -> Manifest:
         """Return the manifest of files given as path → bytes."""
         paths = sorted(contents, key=path_bytes)
-        return cls(
-            tuple(ManifestFile(path, len(contents[path]), sha256(contents[path]).hexdigest()) for path in paths)
-        )
+        return cls(tuple(ManifestFile(path, len(contents[path]), sha256(contents[path]).hexdigest()) for path in paths))
 
     @cached_property
     def root(self) -> str:

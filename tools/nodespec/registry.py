@@ -140,8 +140,10 @@ class Snapshot:
         path = node_path(identifier)
         entry = next((entry for entry in self.tree.entries if entry.path == path), None)
         if entry is None:
-            raise UsageError(f"no node is called {quoted(identifier)} at {self.tree.label}", hint=self._near(identifier))
-        found = _load(self.tree, entry)
+            raise UsageError(
+                f"no node is called {quoted(identifier)} at {self.tree.label}", hint=self._near(identifier)
+            )
+        found = load(self.tree, entry)
         if isinstance(found, Unreadable):
             raise RegistryError(f"{found.path}:{found.line}: {found.reason}", hint=f"run: nodespec validate {path}")
         return found
@@ -174,7 +176,7 @@ class Snapshot:
         for entry in self.tree.entries:
             if not is_node_path(entry.path):
                 continue
-            found = _load(self.tree, entry)
+            found = load(self.tree, entry)
             if isinstance(found, Unreadable):
                 unreadable.append(found)
             else:
@@ -201,7 +203,8 @@ def read_checked(tree: Tree, path: str, contract_path: str) -> dict[str, Any]:
     return found
 
 
-def _load(tree: Tree, entry: Entry) -> NodeSpec | Unreadable:
+def load(tree: Tree, entry: Entry) -> NodeSpec | Unreadable:
+    """Read one node's file."""
     value = _read_value(tree, entry, NODE_SCHEMA_PATH)
     if isinstance(value, Unreadable):
         return value

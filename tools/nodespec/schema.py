@@ -84,7 +84,8 @@ class Contract:
         import referencing
         from jsonschema import Draft202012Validator, validators
 
-        kind = validators.extend(Draft202012Validator, {"pattern": _pattern, "patternProperties": _pattern_properties})
+        extend: Any = validators.extend
+        kind = extend(Draft202012Validator, {"pattern": _pattern, "patternProperties": _pattern_properties})
         return kind(self.schema, registry=referencing.Registry())
 
 

@@ -105,8 +105,7 @@ def from_value(value: dict[str, Any], path: str = "") -> NodeSpec:
         outputs=tuple(port["name"] for port in interfaces["outputs"]),
         emits=tuple(_emit(item) for item in interfaces["signals"]["emits"]),
         subscribes=tuple(
-            Subscription(signal=item["signal"], handler=item["handler"])
-            for item in interfaces["signals"]["subscribes"]
+            Subscription(signal=item["signal"], handler=item["handler"]) for item in interfaces["signals"]["subscribes"]
         ),
         path=path,
         value=value,

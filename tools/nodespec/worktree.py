@@ -11,7 +11,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from nodespec.tree import EXECUTABLE, REGULAR, ROOTS, SETTINGS_PATH, SPECIAL, SUBMODULE, SYMLINK, UNREADABLE, Defect, Entry
+from nodespec.tree import (
+    EXECUTABLE,
+    REGULAR,
+    ROOTS,
+    SETTINGS_PATH,
+    SPECIAL,
+    SUBMODULE,
+    SYMLINK,
+    UNREADABLE,
+    Defect,
+    Entry,
+)
 
 _READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 """O_NONBLOCK: opening a named pipe that was swapped in must not hang."""
@@ -88,3 +99,23 @@ def find_root(start: str) -> str | None:
         if (candidate / SETTINGS_PATH).exists() or (candidate / "registry" / "nodes").is_dir():
             return str(candidate)
     return None
+
+
+def write_file(path: str, data: bytes) -> None:
+    """Write a file whole or not at all: to a neighbour first, which then takes its name. Keeps the mode."""
+    import tempfile
+
+    mode = stat.S_IMODE(os.stat(path).st_mode) if os.path.exists(path) else 0o644
+    folder = os.path.dirname(path) or "."
+    os.makedirs(folder, exist_ok=True)
+    descriptor, draft = tempfile.mkstemp(dir=folder, prefix=".nodespec-")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(draft, mode)
+        os.replace(draft, path)
+    except BaseException:
+        os.unlink(draft)
+        raise

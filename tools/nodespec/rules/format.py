@@ -116,7 +116,7 @@ _DECLARED = (
         "F018",
         "ambiguous-scalar",
         why="YAML 1.1, YAML 1.2 and their readers disagree about this spelling: NO is a country or false, 22:22 is a time or 1342, 2025-10-24 is text or a date.",
-        fix='Put it in quotes. nodespec fmt does that; if a number or a boolean was meant, write it as JSON would.',
+        fix="Put it in quotes. nodespec fmt does that; if a number or a boolean was meant, write it as JSON would.",
     ),
     _found_by_loader(
         "F019",

@@ -25,7 +25,6 @@ _EMITS: KeyPath = ("interfaces", "signals", "emits")
 _SUBSCRIBES: KeyPath = ("interfaces", "signals", "subscribes")
 
 
-
 class NodeFacts(NamedTuple):
     """What the graph rules know of a node; positions in ``emits`` and ``subscribes`` are those in the spec."""
 
@@ -91,10 +90,8 @@ def _near(signal: str, known: Iterable[str]) -> str:
 )
 def lane_inversion(whole: Whole) -> Iterator[Hit]:
     """A higher lane never depends on a lower one."""
-    ranks = {lane: rank for rank, lane in enumerate(LANES)}
-    lowest = {
-        signal: min(emitters, key=lambda node: ranks[node.lane]) for signal, emitters in whole.emitters.items()
-    }
+    ranks: dict[str, int] = {lane: rank for rank, lane in enumerate(LANES)}
+    lowest = {signal: min(emitters, key=lambda node: ranks[node.lane]) for signal, emitters in whole.emitters.items()}
     for node in whole.nodes:
         for position, signal in enumerate(node.subscribes):
             emitter = lowest.get(signal)
@@ -181,7 +178,6 @@ def sensitivity_disagreement(whole: Whole) -> Iterator[Hit]:
             first, emitter = declared.setdefault(signal, (sensitivity, node))
             if first != sensitivity:
                 message = (
-                    f"signal {quoted(signal)} is {sensitivity} here and {first} from "
-                    f"{emitter.node_type}/{emitter.name}"
+                    f"signal {quoted(signal)} is {sensitivity} here and {first} from {emitter.node_type}/{emitter.name}"
                 )
                 yield Hit(message=message, path=node.path, at=(*_EMITS, position))

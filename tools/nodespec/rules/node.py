@@ -45,8 +45,7 @@ def id_not_path(node: NodeSpec, _around: Surroundings) -> Iterator[Hit]:
     """The path of the file is the id of the node."""
     expected = node_path(node.id)
     if node.path and node.path != expected:
-        at: KeyPath = ("node_type",) if not node.path.endswith(f"/{node.name}.yaml") else ("node_type",)
-        at = ("metadata", "name") if _type_of(node.path) == node.node_type else at
+        at: KeyPath = ("metadata", "name") if _type_of(node.path) == node.node_type else ("node_type",)
         yield Hit(message=f"the id is {node.id}, whose file is {expected}", at=at)
 
 
@@ -187,10 +186,6 @@ def governance_required(node: NodeSpec, around: Surroundings) -> Iterator[Hit]:
             reason = "personal" if emit.sensitivity == "personal" else "sensitive in this registry"
             message = f"signal {quoted(emit.name)} is {reason}, so {' and '.join(missing)} must be given"
             yield Hit(message=message, at=(*_EMITS, position, "name"))
-    for position, item in enumerate(node.subscribes):
-        if item.signal in sensitive:
-            message = f"signal {quoted(item.signal)} is sensitive in this registry, so {' and '.join(missing)} must be given"
-            yield Hit(message=message, at=(*_SUBSCRIBES, position, "signal"))
 
 
 @rule(

@@ -197,5 +197,3 @@ BROKEN_CONTRACT = declare(
         fix="Restore it from history. A registry may narrow its contract; it must stay a JSON Schema of draft 2020-12 without references to elsewhere.",
     )
 )
-
-

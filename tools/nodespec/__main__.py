@@ -1,0 +1,5 @@
+"""``python -m nodespec``."""
+
+from nodespec.cli import main
+
+main()

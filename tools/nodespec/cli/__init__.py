@@ -1,0 +1,137 @@
+"""The terminal. Each command reads its options, calls one function, prints, and ends with a documented code.
+
+0 clean · 1 findings · 2 usage or configuration · 3 could not judge · 4 nothing matched
+(130 interrupted, 141 the reader of a pipe went away)
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from nodespec import __version__
+from nodespec.errors import NodespecError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_COMMANDS = {
+    "validate": ("validate", "Judge node specs: the work tree, a commit, or standard input."),
+    "fmt": ("fmt", "Repair what can be repaired without changing the meaning."),
+    "query": ("query", "Find nodes by signal, capability, owner, lane, tier …"),
+    "show": ("query", "Show one node."),
+    "log": ("query", "List the versions of a node through history."),
+    "diff": ("query", "Compare two revisions, node by node, in words."),
+    "graph": ("query", "Draw who emits what to whom."),
+    "checkpoint": ("checkpoint", "Make, verify and list signed checkpoints of commits."),
+    "keys": ("keys", "Make and show your signing keys."),
+    "rules": ("rules", "List every rule."),
+    "explain": ("rules", "Explain one rule: why it exists and how to fix it."),
+    "init": ("init", "Make a new, empty registry."),
+    "completion": ("completion", "Print the completion script for your shell."),
+}
+"""Each command's module and one-line help: ``nodespec --help`` imports none of them."""
+
+
+class _Commands(click.Group):
+    """A group that imports a command when it is run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"nodespec.cli.{_COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], _COMMANDS, n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise click.UsageError(f"No such command {args[0]!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 clean, 1 findings, 2 usage, 3 could not judge, 4 nothing matched.",
+)
+@click.version_option(__version__, prog_name="nodespec", message="%(prog)s %(version)s")
+def cli() -> None:
+    """A Git repository as the registry of an AI system's nodes.
+
+    Specs are YAML files under registry/nodes. A pull request that adds one registers it; these commands
+    judge the files, answer questions at any commit, and sign what a commit holds.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    _use_utf8()
+    try:
+        result = cli.main(args=arguments, prog_name="nodespec", standalone_mode=False)
+        sys.stdout.flush()
+        code = result if isinstance(result, int) else 0
+    except click.exceptions.Exit as end:
+        code = end.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = 2
+    except (click.Abort, KeyboardInterrupt):
+        _say("interrupted; nothing was changed")
+        code = 130
+    except NodespecError as error:
+        _say(f"error: {error}")
+        if error.hint:
+            _say(f"hint: {error.hint}")
+        code = error.exit_code
+    except BrokenPipeError:
+        code = 141
+    except OSError as error:
+        _say(f"error: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
+        code = 3
+    except Exception as error:  # noqa: BLE001  # the last line of defence: a crash must read "not judged", not "findings"
+        if os.environ.get("NODESPEC_DEBUG"):
+            raise
+        _say(f"internal error: {type(error).__name__}. This is a bug in nodespec; nothing was judged.")
+        _say("hint: run again with NODESPEC_DEBUG=1 and report what it prints")
+        code = 3
+    _leave(code)
+
+
+def _use_utf8() -> None:
+    """Print UTF-8 whatever the locale; what cannot be encoded is escaped, never a crash."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def _say(text: str) -> None:
+    from nodespec.encoding import printable
+
+    click.echo(printable(text), err=True)
+
+
+def _leave(code: int) -> None:
+    """Exit without the traceback that a closed pipe would print at shutdown."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 141
+    sys.exit(code)

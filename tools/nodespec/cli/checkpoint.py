@@ -1,0 +1,183 @@
+"""nodespec checkpoint."""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+
+from nodespec import checkpoint as checkpoints
+from nodespec import envelope, keyring, manifest
+from nodespec.checkpoint import Trust, Verification
+from nodespec.cli.common import color_option, echo, note, painter, passphrase, repo_option, tell_example
+from nodespec.encoding import printable, quoted
+from nodespec.errors import UsageError
+from nodespec.keys import HMAC_SCHEME, HmacKey
+from nodespec.registry import Registry, Snapshot
+from nodespec.worktree import write_file
+
+_AGE = re.compile(r"([1-9][0-9]{0,5})([smhd])\Z")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+scheme_option = click.option(
+    "--scheme",
+    type=click.Choice(["keys", HMAC_SCHEME]),
+    default="keys",
+    show_default=True,
+    help=f"{HMAC_SCHEME} is for compatibility only: it uses the shared key in REGISTRY_HMAC_KEY.",
+)
+
+
+@click.group("checkpoint")
+def checkpoint_command() -> None:
+    """Make, verify and list signed checkpoints of commits.
+
+    A checkpoint states which files a commit holds, by SHA-256, and is signed. It is a file: keep it, send
+    it, verify it offline with any clone.
+    """
+
+
+@checkpoint_command.command("create")
+@click.argument("revision", default="HEAD", metavar="[REV]")
+@repo_option
+@click.option("--key", "key_name", default="main", show_default=True, help="The name of your key.")
+@scheme_option
+@click.option("--previous", metavar="FILE", help="The checkpoint that this one follows; it must verify.")
+@click.option("--output", "-o", metavar="FILE", help="Where to write; - is standard output.  [default: the Git folder]")
+def create_command(
+    revision: str, repo: str, key_name: str, scheme: str, previous: str | None, output: str | None
+) -> None:
+    """Sign what a commit holds (by default: HEAD)."""
+    registry = Registry.open(repo)
+    snapshot = registry.at(revision)
+    tell_example(snapshot)
+    trust, files = _own_trust(snapshot, scheme, key_name)
+    before = None
+    if previous is not None:
+        data = _read(previous)
+        result = checkpoints.verify(data, registry, trust, now=datetime.now(UTC))
+        if not result.held:
+            hint = f"see: nodespec checkpoint verify {printable(previous)}"
+            raise UsageError(f"{printable(previous)} does not verify: {result.steps[-1].seen}", hint=hint)
+        before = envelope.parse(data)
+    statement = checkpoints.describe(snapshot, issued_at=datetime.now(UTC), previous=before)
+    keys = [trust.shared] if trust.shared else keyring.unlock(files, passphrase)
+    sealed = checkpoints.sign(statement, keys)
+    if output == "-":
+        echo(sealed.dump().decode())
+        return
+    path = output or _default_path(registry, statement.commit, scheme)
+    write_file(path, sealed.dump())
+    echo(f"checkpoint {statement.sequence} of {statement.registry_id} at {statement.commit[:10]}\n")
+    echo(f"  root   {statement.root} over {statement.files} files\n")
+    signed = HMAC_SCHEME if trust.shared else ", ".join(file.public.scheme for file in files)
+    echo(f"  signed {signed}{' (compatibility scheme)' if trust.shared else ''}\n")
+    echo(f"  file   {printable(os.path.relpath(path))}\n")
+
+
+@checkpoint_command.command("verify")
+@click.argument("target", metavar="FILE|REV")
+@repo_option
+@click.option("--key", "key_paths", multiple=True, metavar="PUB", help="A public key file that you trust.")
+@scheme_option
+@click.option("--max-age", metavar="AGE", help="The oldest that is recent enough, as in 36h or 7d.")
+@color_option
+def verify_command(
+    target: str, repo: str, key_paths: tuple[str, ...], scheme: str, max_age: str | None, color: str
+) -> int:
+    """Verify a checkpoint: a file, or the one that create kept for a revision.
+
+    Trusted are the keys given with --key, or else all your own. For each scheme among them, and for each
+    that the registry requires, a trusted key must have signed.
+    """
+    registry = Registry.open(repo)
+    snapshot = registry.at(None)
+    tell_example(snapshot)
+    age = _age(max_age)
+    data = _find(target, registry, scheme)
+    if scheme == HMAC_SCHEME:
+        trust, _ = _own_trust(snapshot, scheme, None)
+    else:
+        keys = [keyring.read_public(Path(path)) for path in key_paths]
+        trust = _trust(snapshot, keys or [file.public for file in keyring.listing(keyring.home(os.environ))])
+    result = checkpoints.verify(data, registry, trust, now=datetime.now(UTC), max_age=age)
+    _print(result, color)
+    return 0 if result.held else 1
+
+
+@checkpoint_command.command("manifest")
+@click.argument("revision", default="HEAD", metavar="[REV]")
+@repo_option
+def manifest_command(revision: str, repo: str) -> None:
+    """Print the list that a checkpoint is about: the same bytes from the same commit on any machine."""
+    snapshot = Registry.open(repo).at(revision)
+    click.echo(manifest.of_tree(snapshot.tree).dump(), nl=False)
+
+
+def _own_trust(snapshot: Snapshot, scheme: str, name: str | None) -> tuple[Trust, list[keyring.KeyFile]]:
+    if scheme == HMAC_SCHEME:
+        return Trust(shared=HmacKey.from_text(os.environ.get("REGISTRY_HMAC_KEY"))), []
+    files = keyring.listing(keyring.home(os.environ), name)
+    return _trust(snapshot, [file.public for file in files]), files
+
+
+def _trust(snapshot: Snapshot, keys: list[keyring.PublicKey]) -> Trust:
+    if not keys:
+        hint = "give one with --key FILE.pub.pem, or make your own: nodespec keys new"
+        raise UsageError("no public key is trusted, so nothing can be verified", hint=hint)
+    settings = snapshot.settings
+    published = next((key for key in keys if key.published), None)
+    if published is not None and not settings.example:
+        hint = "make your own: nodespec keys new; or say example: true in registry.yaml if this is one"
+        raise UsageError(f"key {published.key_id[:16]}… is a published example key; anyone can sign with it", hint=hint)
+    required = frozenset(settings.required_schemes) | {key.scheme for key in keys}
+    return Trust(keys=tuple(keys), required=required, example=settings.example)
+
+
+def _default_path(registry: Registry, commit: str, scheme: str) -> str:
+    suffix = f".{HMAC_SCHEME}" if scheme == HMAC_SCHEME else ""
+    return os.path.join(registry.git.git_dir, "nodespec", "checkpoints", f"{commit}{suffix}.dsse.json")
+
+
+def _find(target: str, registry: Registry, scheme: str) -> bytes:
+    if os.path.isfile(target):
+        return _read(target)
+    commit = registry.git.resolve(target)
+    path = _default_path(registry, commit.id, scheme)
+    if not os.path.isfile(path):
+        hint = f"make one with: nodespec checkpoint create {printable(target)}; or give a file"
+        raise UsageError(
+            f"no checkpoint of {commit.short} is kept here, and no file is called {quoted(target)}", hint=hint
+        )
+    return _read(path)
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(envelope.MAX_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"{printable(path)} cannot be read: {error.strerror}") from None
+
+
+def _age(text: str | None) -> timedelta | None:
+    if text is None:
+        return None
+    match = _AGE.match(text)
+    if not match:
+        raise UsageError(f"{quoted(text)} is not an age", hint="expected a number and s, m, h or d, as in 36h")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def _print(result: Verification, color: str) -> None:
+    paint = painter(color)
+    for number, step in enumerate(result.steps, 1):
+        mark = paint("ok", "ok") if step.held else paint("FAILED", "error")
+        echo(f"{number} {step.name}: {mark}: {printable(step.seen)}\n")
+    echo(paint("verified", "ok") + "\n" if result.held else paint("NOT verified", "error") + "\n")
+    if result.held:
+        for duty in result.owed:
+            note(f"not checked: {duty}")

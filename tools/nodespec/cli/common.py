@@ -1,0 +1,124 @@
+"""What commands share: options, colours, opening a registry, completing ids."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nodespec.encoding import printable
+from nodespec.errors import NodespecError, UsageError
+from nodespec.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from click.shell_completion import CompletionItem
+
+    from nodespec.registry import Snapshot
+
+_STYLES: dict[str, dict[str, Any]] = {
+    "error": {"fg": "red", "bold": True},
+    "warning": {"fg": "yellow", "bold": True},
+    "ok": {"fg": "green", "bold": True},
+    "strong": {"bold": True},
+    "dim": {"dim": True},
+}
+
+repo_option = click.option(
+    "--repo", default=".", metavar="DIR", help="A clone or a bare repository.  [default: the current folder]"
+)
+at_option = click.option("--at", metavar="REV|DATE", help="A commit: any Git revision, or a date such as 2026-03-14.")
+color_option = click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="Colour the text; auto means on a terminal, unless NO_COLOR is set.",
+)
+no_index_option = click.option("--no-index", is_flag=True, help="Do without the index (there is none yet).")
+
+
+def colored(choice: str) -> bool:
+    """Say whether to colour, from the option, NO_COLOR (no-color.org) and the terminal."""
+    if choice != "auto":
+        return choice == "always"
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and sys.stdout.isatty()
+
+
+def painter(choice: str) -> Callable[[str, str], str]:
+    """Return how to colour a text for a purpose."""
+    if not colored(choice):
+        return lambda text, _purpose: text
+    return lambda text, purpose: click.style(text, **_STYLES[purpose])
+
+
+def echo(text: str) -> None:
+    """Print to standard output as it is, colours included; the caller has decided about them."""
+    click.echo(text, nl=False, color=True)
+
+
+def note(text: str) -> None:
+    """Say something beside the answer, on standard error."""
+    click.echo(printable(text), err=True)
+
+
+def open_snapshot(repo: str, at: str | None) -> Snapshot:
+    """Open a registry at a revision, and say so when its keys are published ones."""
+    snapshot = Registry.open(repo).at(at)
+    tell_example(snapshot)
+    return snapshot
+
+
+def tell_example(snapshot: Snapshot) -> None:
+    """Say on standard error that a registry is an example."""
+    try:
+        example = snapshot.settings.example
+    except NodespecError:
+        return  # whoever needs the settings will say what is wrong with them
+    if example:
+        note(
+            f"note: {snapshot.settings.registry_id} is an example registry; its keys are published, its signatures prove nothing"
+        )
+
+
+def complete_id(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete node ids, from the paths alone."""
+    from click.shell_completion import CompletionItem
+
+    try:
+        ids = Registry.open(ctx.params.get("repo") or ".").at(ctx.params.get("at")).ids()
+    except NodespecError:
+        return []
+    return [CompletionItem(identifier) for identifier in ids if identifier.startswith(incomplete)]
+
+
+def complete_signal(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete signal names."""
+    from click.shell_completion import CompletionItem
+
+    try:
+        snapshot = Registry.open(ctx.params.get("repo") or ".").at(ctx.params.get("at"))
+        signals = sorted({signal for node in snapshot for signal in node.signals})
+    except NodespecError:
+        return []
+    return [CompletionItem(signal) for signal in signals if signal.startswith(incomplete)]
+
+
+def passphrase(*, confirm: bool = False) -> str:
+    """Return the passphrase from NODESPEC_PASSPHRASE_FILE, or ask for it on the terminal."""
+    path = os.environ.get("NODESPEC_PASSPHRASE_FILE")
+    if path:
+        try:
+            with open(path, encoding="utf-8") as file:
+                return file.readline().rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            raise UsageError(f"NODESPEC_PASSPHRASE_FILE cannot be read: {reason}") from None
+    if not sys.stdin.isatty():
+        hint = "set NODESPEC_PASSPHRASE_FILE to a file whose first line is the passphrase"
+        raise UsageError("a passphrase is needed, and there is no terminal to ask on", hint=hint)
+    answer: str = click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
+    return answer

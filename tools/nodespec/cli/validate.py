@@ -1,0 +1,187 @@
+"""nodespec validate."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from nodespec import report as reports
+from nodespec.cli.common import (
+    at_option,
+    color_option,
+    echo,
+    no_index_option,
+    note,
+    painter,
+    repo_option,
+    tell_example,
+)
+from nodespec.cli.terminal import Progress
+from nodespec.document import MAX_BYTES
+from nodespec.encoding import printable
+from nodespec.errors import UsageError
+from nodespec.judge import Selection, check_jobs, judge, judge_text
+from nodespec.registry import Registry, Snapshot
+from nodespec.tree import REGISTRY, SCHEMAS, read_path
+
+if TYPE_CHECKING:
+    from nodespec.judge import Report
+    from nodespec.tree import Tree
+
+_FORMATS = ("text", "json", "github", "sarif")
+_ALL_CORES_FROM = 2000
+"""Files from which a second process is worth its start."""
+
+
+@click.command("validate")
+@click.argument("paths", nargs=-1, metavar="[PATH…]")
+@repo_option
+@at_option
+@click.option("--format", "form", type=click.Choice(_FORMATS), default="text", show_default=True)
+@click.option("--select", multiple=True, metavar="CODES", help="Report only these codes or families, as in N,G.")
+@click.option("--ignore", multiple=True, metavar="CODES", help="Do not report these codes or families.")
+@click.option("--strict", is_flag=True, help="Let warnings fail, too.")
+@click.option("--jobs", "-j", type=int, default=None, metavar="N", help="Processes; 0 is one for each core.")
+@no_index_option
+@color_option
+def validate_command(
+    paths: tuple[str, ...],
+    repo: str,
+    at: str | None,
+    form: str,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    strict: bool,
+    jobs: int | None,
+    no_index: bool,  # noqa: ARG001  # accepted from the start, so that scripts need not change when the index comes
+    color: str,
+) -> int:
+    """Judge node specs against the rules.
+
+    Without PATH the whole registry is judged: the work tree, or the commit named by --at. With paths
+    (files or folders of the registry) only what concerns them is reported. A file outside the
+    registry, or - for standard input, is judged as a spec by itself.
+
+    \b
+    Exit codes: 0 clean, 1 errors found, 2 usage, 3 could not judge,
+                4 nothing matched (a run that checked nothing is never green).
+    """
+    selection = Selection.parse(select, ignore)
+    workers = None if jobs is None else check_jobs(jobs)
+    if paths == ("-",):
+        data = sys.stdin.buffer.read(MAX_BYTES + 1)
+        return _finish(
+            judge_text(data, tree=_tree_around(repo, at), path="-", selection=selection),
+            form,
+            strict,
+            color,
+            {"-": data},
+        )
+    loose = _loose_file(paths, repo, at)
+    if loose is not None:
+        data = _read(loose)
+        tree = _tree_around(repo, at)
+        return _finish(judge_text(data, tree=tree, path=loose, selection=selection), form, strict, color, {loose: data})
+    registry = Registry.open(_start(paths, repo, at))
+    snapshot = registry.at(at)
+    tell_example(snapshot)
+    only = _only(paths, registry, snapshot) if paths else None
+    if workers is None:
+        workers = check_jobs(0) if len(snapshot.tree.entries) >= _ALL_CORES_FROM else 1
+    with Progress("judging") as progress:
+        report = judge(snapshot.tree, selection=selection, only=only, jobs=workers, progress=progress)
+    return _finish(report, form, strict, color, snapshot.tree)
+
+
+def _start(paths: tuple[str, ...], repo: str, at: str | None) -> str:
+    """Return where to look for the registry: --repo, else around the first path, as git does for -C."""
+    if repo != "." or not paths or at is not None or os.path.isdir(os.path.join(repo, REGISTRY)):
+        return repo
+    first = os.path.abspath(paths[0])
+    return first if os.path.isdir(first) else os.path.dirname(first)
+
+
+def _tree_around(repo: str, at: str | None) -> Tree | None:
+    """Return the registry that gives a loose spec its contract and settings; None outside of one."""
+    try:
+        return Registry.open(repo).at(at).tree
+    except UsageError:
+        if at is not None or repo != ".":
+            raise
+        return None
+
+
+def _loose_file(paths: tuple[str, ...], repo: str, at: str | None) -> str | None:
+    if len(paths) != 1 or at is not None or not os.path.isfile(paths[0]):
+        return None
+    try:
+        root = Registry.open(_start(paths, repo, at)).root
+    except UsageError:
+        return paths[0]
+    inside = os.path.relpath(os.path.abspath(paths[0]), root or "/").split(os.sep)[0]
+    return None if inside in (REGISTRY, SCHEMAS) else paths[0]
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(MAX_BYTES + 1)
+
+
+def _only(paths: tuple[str, ...], registry: Registry, snapshot: Snapshot) -> frozenset[str]:
+    """Turn paths and folders into paths of the tree; a path that is not there is a mistake, an empty folder is not."""
+    known = [entry.path for entry in snapshot.tree.entries]
+    chosen: set[str] = set()
+    for path in paths:
+        inside = _inside(path, registry, snapshot)
+        found = [other for other in known if other == inside or other.startswith(f"{inside}/") or inside == "."]
+        exists = snapshot.commit is None and os.path.exists(path)
+        if not found and not exists:
+            hint = "paths are relative to the current folder; with --at, to the top of the repository"
+            raise UsageError(f"{printable(path)} does not exist at {snapshot.tree.label}", hint=hint)
+        chosen.update(found)
+    return frozenset(chosen)
+
+
+def _inside(path: str, registry: Registry, snapshot: Snapshot) -> str:
+    if snapshot.commit is not None or registry.root is None:
+        return os.path.normpath(path)
+    inside = os.path.relpath(
+        os.path.join(os.path.realpath(os.path.dirname(path) or "."), os.path.basename(path)),
+        os.path.realpath(registry.root),
+    )
+    if inside.split(os.sep)[0] == "..":
+        raise UsageError(
+            f"{printable(path)} is outside the registry at {printable(registry.root)}", hint="judge it alone"
+        )
+    return os.path.normpath(inside)
+
+
+def _finish(report: Report, form: str, strict: bool, color: str, origin: Tree | dict[str, bytes]) -> int:
+    code = report.exit_code(strict=strict)
+    if form == "json":
+        echo(reports.to_json(report, exit_code=code))
+    elif form == "sarif":
+        echo(reports.to_sarif(report))
+    elif form == "github":
+        echo(reports.to_github(report))
+    else:
+        echo(reports.to_text(report, lambda path: _lines(origin, path), painter(color)))
+    if code == 4:
+        note("hint: nothing was judged. Are there files under registry/, and does the path name them?")
+    if code == 3:
+        note("hint: none of the selected families can run in this version")
+    return code
+
+
+def _lines(origin: Tree | dict[str, bytes], path: str) -> list[str]:
+    """Return a file's lines for an excerpt; none when it is too large or cannot be read."""
+    try:
+        data = origin.get(path) if isinstance(origin, dict) else read_path(origin, path)
+    except OSError:
+        data = None
+    if data is None or len(data) > MAX_BYTES:
+        return []
+    return data.decode("utf-8", "replace").split("\n")

@@ -1,0 +1,123 @@
+"""Text edits that keep the meaning: what ``nodespec fmt`` repairs and what ``nodespec init`` writes.
+
+Everything here is bytes to bytes. A repair is made at the marks, so comments and layout stay; and it is
+checked: the result must read as the same value, or the text is left alone.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from nodespec import document, schema
+from nodespec.document import Document
+from nodespec.tree import NODE_SCHEMA_PATH, SETTINGS_PATH, SETTINGS_SCHEMA_PATH, is_node_path
+
+MODELINE = "# yaml-language-server: $schema="
+
+_MODELINE = re.compile(r"# yaml-language-server: \$schema=.*\n")
+_ROUNDS = 3
+"""Repairing a line end can reveal an ambiguous scalar, and no repair reveals more than that."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repair:
+    """The text after the repairs, and what they were, in words. ``data`` is the input itself when nothing was."""
+
+    data: bytes
+    done: tuple[str, ...]
+
+
+def modeline(path: str) -> str:
+    """Return the line that tells an editor's YAML server which schema describes the file at ``path``; or nothing.
+
+    >>> modeline("registry/nodes/lab/probe.yaml")
+    '# yaml-language-server: $schema=../../../schemas/nodespec.v1.schema.json'
+    """
+    contract = {SETTINGS_PATH: SETTINGS_SCHEMA_PATH}.get(path, NODE_SCHEMA_PATH if is_node_path(path) else "")
+    return f"{MODELINE}{'../' * path.count('/')}{contract}" if contract else ""
+
+
+def repair(data: bytes, path: str) -> Repair:
+    """Repair what can be repaired without changing the meaning; anything else stays for the author."""
+    done: list[str] = []
+    text = data
+    if text.startswith(b"\xef\xbb\xbf"):
+        text = text[3:]
+        done.append("removed the byte-order mark")
+    if b"\r\n" in text:
+        text = text.replace(b"\r\n", b"\n")
+        done.append("changed Windows line ends to \\n")
+    for _ in range(_ROUNDS):
+        parsed = document.parse(text)
+        quoted = _quote(text, parsed)
+        if quoted is None:
+            break
+        text = quoted[0]
+        done += quoted[1]
+    text, words = _with_modeline(text, path)
+    done += words
+    if not done or not _same_meaning(data, text):
+        return Repair(data=data, done=())
+    return Repair(data=text, done=tuple(done))
+
+
+def _quote(text: bytes, parsed: Document) -> tuple[bytes, list[str]] | None:
+    """Put ambiguous scalars and keys in double quotes, from the end so that earlier marks stay true."""
+    places = [
+        problem
+        for problem in parsed.problems
+        if problem.slug == "ambiguous-scalar" or (problem.slug == "key-not-text" and problem.fix)
+    ]
+    lines = text.decode("utf-8").split("\n") if places else []
+    done = []
+    for problem in sorted(places, key=lambda item: (item.span.line, item.span.column), reverse=True):
+        row, start = problem.span.line - 1, problem.span.column - 1
+        line = lines[row]
+        word = line[start : start + problem.span.width]
+        if not word.strip() or problem.fix != f'Quote it: "{word}".':
+            continue  # nothing is written there, or the scalar spans lines: only the author knows what was meant
+        lines[row] = f'{line[:start]}"{word}"{line[start + len(word) :]}'
+        done.append(f"quoted {word} on line {problem.span.line}")
+    return ("\n".join(lines).encode(), done[::-1]) if done else None
+
+
+def _with_modeline(text: bytes, path: str) -> tuple[bytes, list[str]]:
+    wanted = modeline(path)
+    lines = text.split(b"\n", 1)
+    if not wanted or lines[0] == wanted.encode():
+        return text, []
+    try:
+        rest = text.decode("utf-8")
+    except UnicodeDecodeError:
+        return text, []
+    had = _MODELINE.match(rest)
+    rest = rest[had.end() :] if had else rest
+    return f"{wanted}\n{rest}".encode(), ["corrected the modeline" if had else "added the modeline"]
+
+
+def _same_meaning(before: bytes, after: bytes) -> bool:
+    """Say whether the repaired text says what the original said, as far as the original said anything."""
+    old, new = document.parse(before.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")), document.parse(after)
+    return old.value == new.value and len(new.problems) <= len(old.problems)
+
+
+def new_registry(registry_id: str) -> dict[str, bytes]:
+    """Return the files of an empty registry, path → bytes."""
+    settings = f"""{modeline(SETTINGS_PATH)}
+# What this registry is called, and its knobs. Every key is explained in {SETTINGS_SCHEMA_PATH}.
+schema_version: registry.v1
+registry_id: {registry_id}
+
+# A checkpoint counts only when it is signed with every one of these schemes.
+required_schemes:
+  - ml-dsa-44
+  - ed25519
+"""
+    return {
+        SETTINGS_PATH: settings.encode(),
+        NODE_SCHEMA_PATH: schema.builtin_bytes(NODE_SCHEMA_PATH),
+        SETTINGS_SCHEMA_PATH: schema.builtin_bytes(SETTINGS_SCHEMA_PATH),
+        ".gitattributes": b"# Specs and schemas are signed byte by byte: no line-end conversion, ever.\n"
+        b"registry/** -text\nschemas/** -text\n",
+    }
