@@ -80,7 +80,7 @@ def has(allow: Iterable[str], deny: Iterable[str], question: str) -> bool:
 
 def _meeting(pattern: str, question: str) -> str | None:
     """Return the narrower of the two where pattern and question overlap, with the verb filled in."""
-    verb, segments, wide = parts(pattern)
+    verb = parts(pattern)[0]
     asked_verb, asked_segments, asked_wide = parts(question)
     if asked_verb not in ("", verb):
         return None

@@ -70,7 +70,7 @@ _WORDS = {"null": None, "true": True, "false": False}
 _AMBIGUOUS_WORDS = frozenset(["", "~", "=", "<<", "y", "n", "yes", "no", "on", "off", "true", "false", "null"])
 _AMBIGUOUS = re.compile(
     r"""(?ix)
-      [-+]? (?: [0-9][0-9_,]* (?: \.[0-9_,]* )? | \.[0-9][0-9_,]* ) (?: e[-+]?[0-9_]* )?  # 1e3, 1_000, 1,000, .5, 007, +1
+      [-+]? (?: [0-9][0-9_,]* (?: \.[0-9_,]* )? | \.[0-9][0-9_,]* ) (?: e[-+]?[0-9_]* )?  # 1e3, 1_000, .5, 007, +1
     | [-+]? 0 [xob] [0-9a-f_]+                             # 0x1f, 0o17, 0b1
     | [-+]? [0-9] [0-9_]* (?: : [0-9] [0-9]? )+ (?: \. [0-9_]* )?   # 22:22, base sixty in YAML 1.1
     | [0-9]{4} - [0-9]{1,2} - [0-9]{1,2} (?: [t \t] .* )?  # dates and times
@@ -134,6 +134,8 @@ def _starts_below(key: Node, node: Node) -> bool:
 
 def _span(node: Node | yaml.Event) -> Span:
     start, end = node.start_mark, node.end_mark
+    if start is None or end is None:
+        return START
     width = end.column - start.column if end.line == start.line else 1
     return Span(line=start.line + 1, column=start.column + 1, width=max(1, width))
 

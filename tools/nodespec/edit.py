@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from nodespec import document, schema
-from nodespec.document import Document
 from nodespec.tree import NODE_SCHEMA_PATH, SETTINGS_PATH, SETTINGS_SCHEMA_PATH, is_node_path
+
+if TYPE_CHECKING:
+    from nodespec.document import Document
 
 MODELINE = "# yaml-language-server: $schema="
 

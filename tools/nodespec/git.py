@@ -129,15 +129,18 @@ class GitRepository:
         """Yield ``commit`` and its first-parent ancestors, newest first, to the root or the shallow edge."""
         while True:
             yield commit
-            parent = self._repo.get(commit.parents[0]) if commit.parents else None
-            if not isinstance(parent, pygit2.Commit):
+            try:
+                parent = self._repo.revparse_single(commit.parents[0]) if commit.parents else None
+            except KeyError:  # beyond the edge of a shallow clone
                 return
-            commit = _commit(parent)
+            if parent is None:
+                return
+            commit = _commit(parent.peel(pygit2.Commit))
 
     def entry(self, commit: Commit, path: str) -> Entry | None:
         """Return the file at ``path`` in a commit, reading only the folders on the way."""
         try:
-            found = self._repo[pygit2.Oid(hex=commit.tree)][path]
+            found = self._repo.revparse_single(commit.tree).peel(pygit2.Tree)[path]
         except KeyError:
             return None
         return Entry(path, int(found.filemode), str(found.id))

@@ -15,7 +15,7 @@ import os
 import pickle
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nodespec import document, rules, schema, settings, spec
 from nodespec.encoding import quoted
@@ -341,8 +341,9 @@ def _graph_findings(tree: Tree, whole: Whole) -> list[Finding]:
     findings = []
     for entry in rules.families_of("G"):
         assert entry.check is not None
-        for hit in entry.check(whole):
-            findings.append(_finding(entry.code, hit, hit.path, read_document(tree, entries[hit.path])))
+        findings += [
+            _finding(entry.code, hit, hit.path, read_document(tree, entries[hit.path])) for hit in entry.check(whole)
+        ]
     return findings
 
 

@@ -46,7 +46,12 @@ PUBLISHED_HMAC_KEYS = frozenset(
 )
 """Keys that stand in documents, this project's among them. Whoever can read can sign with them."""
 
-PUBLISHED_KEY_IDS: frozenset[str] = frozenset([])
+PUBLISHED_KEY_IDS: frozenset[str] = frozenset(
+    [
+        "8798431fcdf18f93cf7adb959baa1cc5b1934fa40363683fbad413cd97d83777",
+        "0f2c503b73bb6f1c3d6dbe1af4098c47528834e1f500af4157cf5c019bfd437e",
+    ]
+)
 """The keys under ``tests/keys``: their private halves are in this repository, for the example registry only."""
 
 

@@ -1,4 +1,4 @@
-"""The list of a commit's files, and its root: what a checkpoint is about.
+r"""The list of a commit's files, and its root: what a checkpoint is about.
 
 The same bytes on any machine from the same commit, because it is made from Git's objects alone::
 
@@ -8,12 +8,12 @@ The same bytes on any machine from the same commit, because it is made from Git'
     100644 812 9a1f… registry/registry.yaml          mode, size in bytes, SHA-256, path
     100644 6120 77b2… schemas/nodespec.v1.schema.json
 
-Lines end with ``\\n``; files stand in byte order of their paths and cover everything below
+Lines end with ``\n``; files stand in byte order of their paths and cover everything below
 ``registry/`` and ``schemas/``. Only regular files of mode 100644 can be listed, and no path may hold a
 control character: a tree with anything else has no manifest. Reading is exact: what :func:`parse`
 accepts, :meth:`Manifest.dump` gives back byte for byte.
 
->>> text = Manifest.of({"registry/a.yaml": b"a: 1\\n"}).dump()
+>>> text = Manifest.of({"registry/a.yaml": b"a: 1\n"}).dump()
 >>> text.splitlines()[3].decode()
 '100644 5 36d8cc22e5c03c87d0cce7e99044f5157ee81a7a4d173d0dbe66cb56e9a87a2d registry/a.yaml'
 >>> parse(text).dump() == text

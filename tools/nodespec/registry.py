@@ -97,7 +97,7 @@ class Registry:
         return GitRepository.open(self.root or self.path)
 
     def at(self, revision: str | None = None) -> Snapshot:
-        """Return the registry at a commit (any Git revision, or a date); by default the work tree, or HEAD when bare."""
+        """Return the registry at a commit (a Git revision or a date); by default the work tree, or HEAD when bare."""
         if revision is None and self.root is not None:
             return Snapshot(WorkTree(self.root))
         commit = self.git.resolve(revision or "HEAD")

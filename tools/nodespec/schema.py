@@ -336,7 +336,7 @@ def _listing(values: Sequence[str]) -> str:
 
 
 def builtin_bytes(path: str) -> bytes:
-    """Return the tool's own copy of a contract (``schemas/…``): from the installed package, or the checkout it runs in."""
+    """Return the tool's own copy of ``schemas/…``: from the installed package, or the checkout it runs in."""
     package = Path(__file__).parent
     name = path.rpartition("/")[2]
     installed = package / "contracts" / name

@@ -105,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OSError as error:
         _say(f"error: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
         code = 3
-    except Exception as error:  # noqa: BLE001  # the last line of defence: a crash must read "not judged", not "findings"
+    except Exception as error:  # the last line of defence: a crash must read "not judged", not "findings"
         if os.environ.get("NODESPEC_DEBUG"):
             raise
         _say(f"internal error: {type(error).__name__}. This is a bug in nodespec; nothing was judged.")

@@ -15,7 +15,7 @@ from nodespec.checkpoint import Trust, Verification
 from nodespec.cli.common import color_option, echo, note, painter, passphrase, repo_option, tell_example
 from nodespec.encoding import printable, quoted
 from nodespec.errors import UsageError
-from nodespec.keys import HMAC_SCHEME, HmacKey
+from nodespec.keys import HMAC_SCHEME, HmacKey, PublicKey
 from nodespec.registry import Registry, Snapshot
 from nodespec.worktree import write_file
 
@@ -124,7 +124,7 @@ def _own_trust(snapshot: Snapshot, scheme: str, name: str | None) -> tuple[Trust
     return _trust(snapshot, [file.public for file in files]), files
 
 
-def _trust(snapshot: Snapshot, keys: list[keyring.PublicKey]) -> Trust:
+def _trust(snapshot: Snapshot, keys: list[PublicKey]) -> Trust:
     if not keys:
         hint = "give one with --key FILE.pub.pem, or make your own: nodespec keys new"
         raise UsageError("no public key is trusted, so nothing can be verified", hint=hint)

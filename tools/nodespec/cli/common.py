@@ -79,9 +79,8 @@ def tell_example(snapshot: Snapshot) -> None:
     except NodespecError:
         return  # whoever needs the settings will say what is wrong with them
     if example:
-        note(
-            f"note: {snapshot.settings.registry_id} is an example registry; its keys are published, its signatures prove nothing"
-        )
+        name = snapshot.settings.registry_id
+        note(f"note: {name} is an example registry; its keys are published, its signatures prove nothing")
 
 
 def complete_id(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -55,7 +55,7 @@ _FORMATS = ("table", "json", "ndjson", "yaml", "ids")
 @click.option("--format", "form", type=click.Choice(_FORMATS), default="table", show_default=True)
 @color_option
 def query_command(repo: str, at: str | None, form: str, color: str, node_type: str | None, **filters: Any) -> int:
-    """Find nodes; every filter must hold. Without filters, list all.
+    r"""Find nodes; every filter must hold. Without filters, list all.
 
     \b
     nodespec query --signal memory_stored

@@ -59,7 +59,7 @@ def validate_command(
     no_index: bool,  # noqa: ARG001  # accepted from the start, so that scripts need not change when the index comes
     color: str,
 ) -> int:
-    """Judge node specs against the rules.
+    r"""Judge node specs against the rules.
 
     Without PATH the whole registry is judged: the work tree, or the commit named by --at. With paths
     (files or folders of the registry) only what concerns them is reported. A file outside the

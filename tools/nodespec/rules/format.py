@@ -13,7 +13,10 @@ _DECLARED = (
     _found_by_loader(
         "F001",
         "too-large",
-        why="A spec is read by people. A file beyond 64 KiB is not a description of a node, and a limit keeps a hostile one cheap to refuse.",
+        why=(
+            "A spec is read by people. A file beyond 64 KiB is not a description of a node, and a limit keeps "
+            "a hostile one cheap to refuse."
+        ),
         fix="Move what is not about the node itself elsewhere, and refer to it.",
     ),
     _found_by_loader(
@@ -37,13 +40,19 @@ _DECLARED = (
     _found_by_loader(
         "F005",
         "control-character",
-        why="Control characters can end a string early, move a terminal's cursor or forge a log line. A tab is one: YAML forbids it as indentation, and readers differ about it elsewhere.",
+        why=(
+            "Control characters can end a string early, move a terminal's cursor or forge a log line. A tab is "
+            "one: YAML forbids it as indentation, and readers differ about it elsewhere."
+        ),
         fix="Remove the character; indent with spaces.",
     ),
     _found_by_loader(
         "F006",
         "hidden-character",
-        why="Characters that are invisible or turn the direction of text make a reviewer see something other than what is there (CVE-2021-42574).",
+        why=(
+            "Characters that are invisible or turn the direction of text make a reviewer see something other "
+            "than what is there (CVE-2021-42574)."
+        ),
         fix="Remove the character.",
     ),
     _found_by_loader(
@@ -73,7 +82,10 @@ _DECLARED = (
     _found_by_loader(
         "F011",
         "anchor-or-alias",
-        why="A few hundred bytes of aliases can stand for millions of values, and a reader of one line cannot see what it says.",
+        why=(
+            "A few hundred bytes of aliases can stand for millions of values, and a reader of one line cannot "
+            "see what it says."
+        ),
         fix="Write the value out where it is used.",
     ),
     _found_by_loader(
@@ -97,7 +109,10 @@ _DECLARED = (
     _found_by_loader(
         "F015",
         "duplicate-key",
-        why="Of two equal keys some readers take the first and some the last, so that reviewer and machine read different specs.",
+        why=(
+            "Of two equal keys some readers take the first and some the last, so that reviewer and machine "
+            "read different specs."
+        ),
         fix="Keep one of them.",
     ),
     _found_by_loader(
@@ -115,7 +130,10 @@ _DECLARED = (
     _found_by_loader(
         "F018",
         "ambiguous-scalar",
-        why="YAML 1.1, YAML 1.2 and their readers disagree about this spelling: NO is a country or false, 22:22 is a time or 1342, 2025-10-24 is text or a date.",
+        why=(
+            "YAML 1.1, YAML 1.2 and their readers disagree about this spelling: NO is a country or false, "
+            "22:22 is a time or 1342, 2025-10-24 is text or a date."
+        ),
         fix="Put it in quotes. nodespec fmt does that; if a number or a boolean was meant, write it as JSON would.",
     ),
     _found_by_loader(

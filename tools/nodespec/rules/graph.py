@@ -86,7 +86,10 @@ def _near(signal: str, known: Iterable[str]) -> str:
     "G002",
     "lane-inversion",
     why="A lane is a promise about everything below it: products that depend on a candidate are a candidate.",
-    fix="Promote the emitter first, subscribe to a signal of your own lane or a higher one, or give the lower emitter's signal another name.",
+    fix=(
+        "Promote the emitter first, subscribe to a signal of your own lane or a higher one, or give the lower "
+        "emitter's signal another name."
+    ),
 )
 def lane_inversion(whole: Whole) -> Iterator[Hit]:
     """A higher lane never depends on a lower one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from nodespec import capability
@@ -88,14 +89,17 @@ def _is_time(text: str) -> bool:
 @rule(
     "N003",
     "latency-order",
-    why="A higher percentile cannot be lower: p50 ≤ p95 ≤ p99, or one of the numbers is wrong and planners will trust it.",
+    why=(
+        "A higher percentile cannot be lower: p50 ≤ p95 ≤ p99, or one of the numbers is wrong and planners "
+        "will trust it."
+    ),
     fix="Correct the percentiles, in milliseconds.",
 )
 def latency_order(node: NodeSpec, _around: Surroundings) -> Iterator[Hit]:
     """Percentiles rise."""
     hints = _part(node, "contracts", "performance_hints")
     names = [name for name in ("p50", "p95", "p99") if name in hints]
-    for lower, upper in zip(names, names[1:], strict=False):
+    for lower, upper in pairwise(names):
         if hints[lower] > hints[upper]:
             message = f"{upper} is {hints[upper]} ms, less than {lower} with {hints[lower]} ms"
             yield Hit(message=message, at=("contracts", "performance_hints", upper))
@@ -155,7 +159,10 @@ def _repeated(names: list[str] | tuple[str, ...], at: KeyPath, key: str, what: s
 @rule(
     "N007",
     "attestation-required",
-    why="From tier 4 on, and in lane core, a node can harm others. Somebody other than its owner must have attested what runs.",
+    why=(
+        "From tier 4 on, and in lane core, a node can harm others. Somebody other than its owner must have "
+        "attested what runs."
+    ),
     fix="Add security.attestation with the verifier's report, or lower the tier.",
 )
 def attestation_required(node: NodeSpec, _around: Surroundings) -> Iterator[Hit]:
@@ -172,7 +179,10 @@ def attestation_required(node: NodeSpec, _around: Surroundings) -> Iterator[Hit]
 @rule(
     "N008",
     "governance-required",
-    why="What is personal, or sensitive to this registry, is handled under a policy that somebody wrote down and can be asked about.",
+    why=(
+        "What is personal, or sensitive to this registry, is handled under a policy that somebody wrote down "
+        "and can be asked about."
+    ),
     fix="Add governance_policy_ref (a file in registry/policies) and policy_min_scores.",
 )
 def governance_required(node: NodeSpec, around: Surroundings) -> Iterator[Hit]:

@@ -42,7 +42,10 @@ _TYPED_SUFFIXES = (".yaml", ".dsse.json")
 @rule(
     "T001",
     "unexpected-file",
-    why="A file in a place with no meaning is either lost work (a node with the wrong suffix) or something smuggled in. Derived files are never committed: they conflict and go stale.",
+    why=(
+        "A file in a place with no meaning is either lost work (a node with the wrong suffix) or something "
+        "smuggled in. Derived files are never committed: they conflict and go stale."
+    ),
     fix=f"Move it to where it belongs or delete it. Files have a place at: {_HOMES}.",
 )
 def unexpected_file(tree: Tree) -> Iterator[Hit]:
@@ -66,7 +69,10 @@ def _has_a_place(path: str) -> bool:
 @rule(
     "T002",
     "not-a-regular-file",
-    why="A symbolic link or a submodule shows one thing to a reviewer and another to a machine, and can point outside the repository.",
+    why=(
+        "A symbolic link or a submodule shows one thing to a reviewer and another to a machine, and can point "
+        "outside the repository."
+    ),
     fix="Replace it by a file with the content itself.",
 )
 def not_a_regular_file(tree: Tree) -> Iterator[Hit]:
@@ -81,7 +87,9 @@ def not_a_regular_file(tree: Tree) -> Iterator[Hit]:
 @rule(
     "T003",
     "wrong-mode",
-    why="Specs are data. An executable one is an accident at best, and a mode-only change is invisible in most reviews.",
+    why=(
+        "Specs are data. An executable one is an accident at best, and a mode-only change is invisible in most reviews."
+    ),
     fix="Run: git update-index --chmod=-x FILE (and chmod 644 FILE)",
 )
 def wrong_mode(tree: Tree) -> Iterator[Hit]:
@@ -95,7 +103,10 @@ def wrong_mode(tree: Tree) -> Iterator[Hit]:
     "T004",
     "bad-segment",
     why="The path is the id, and ids are compared, quoted and used as file names on every system.",
-    fix=f"Use 1 to {MAX_TYPE_SEGMENTS} folders; each, and the name, 1 to 63 of a-z 0-9 _ -, with a letter or digit at both ends.",
+    fix=(
+        f"Use 1 to {MAX_TYPE_SEGMENTS} folders; each, and the name, 1 to 63 of a-z 0-9 _ -, "
+        "with a letter or digit at both ends."
+    ),
 )
 def bad_segment(tree: Tree) -> Iterator[Hit]:
     """A typed path consists of good segments."""
@@ -155,7 +166,10 @@ def case_fold_twins(tree: Tree) -> Iterator[Hit]:
 @rule(
     "T007",
     "malformed-tree",
-    why="Git stores what it is given: a name twice, out of order, or leading outside. Readers then disagree about what the commit holds.",
+    why=(
+        "Git stores what it is given: a name twice, out of order, or leading outside. Readers then disagree "
+        "about what the commit holds."
+    ),
     fix="Make the commit again with git itself; git fsck shows more.",
 )
 def malformed_tree(tree: Tree) -> Iterator[Hit]:
@@ -194,6 +208,9 @@ BROKEN_CONTRACT = declare(
         slug="broken-contract",
         severity="error",
         why="A schema that cannot be used would let every spec pass, or make judging one reach out to another machine.",
-        fix="Restore it from history. A registry may narrow its contract; it must stay a JSON Schema of draft 2020-12 without references to elsewhere.",
+        fix=(
+            "Restore it from history. A registry may narrow its contract; it must stay a JSON Schema of draft "
+            "2020-12 without references to elsewhere."
+        ),
     )
 )
