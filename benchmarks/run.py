@@ -102,9 +102,7 @@ def _note() -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description="Measure the promises.")
-    parser.add_argument(
-        "--full", action="store_true", help="give slow contenders as many turns as the others"
-    )
+    parser.add_argument("--full", action="store_true", help="give slow contenders as many turns as the others")
     parser.add_argument("--write", type=Path, metavar="FILE", help="also write the table as Markdown")
     return parser
 

@@ -7,13 +7,16 @@ in this order tells the whole story, and ``tests/test_architecture.py`` holds th
     finding       what is wrong with the input, where, and what to do
     encoding      canonical JSON, strict JSON, base64 and hex, printable text
     tree          paths, modes and bytes: the registry as one frozen listing
+    scalar        what a plain scalar means
     document      YAML text to values with marks (the only importer of yaml)
     keys          ML-DSA, Ed25519 and HMAC (the only importer of cryptography)
     merkle        RFC 6962 hashes over folders
     git           commits to trees (the only importer of pygit2)
     worktree      a checkout's files to a tree
-    schema        the contract's verdict, in an author's words (the only importer of jsonschema)
+    violation     a schema violation in an author's words
+    schema        the contract's verdict (the only importer of jsonschema)
     envelope      DSSE
+    keyring       the user's own keys, as files
     manifest      the list of files of a commit, and its root
     capability    the capability grammar and its matching
     spec          NodeSpec: one node, typed
@@ -25,6 +28,7 @@ in this order tells the whole story, and ``tests/test_architecture.py`` holds th
     history       the versions of a node
     checkpoint    the signed statement about a commit
     rules         one function a rule
+    verdict       which rules were asked for, which ran, what came of it
     judge         all rules over one tree
     edit          text edits that keep the meaning: fmt, init
     report        findings as text, JSON, SARIF, GitHub annotations

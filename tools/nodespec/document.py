@@ -28,11 +28,8 @@ bounded the same way. So an alias bomb costs nothing and a plain file pays for o
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
-from functools import lru_cache
-from math import isfinite
 from typing import Any
 
 import yaml
@@ -41,15 +38,13 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from nodespec.encoding import HIDDEN, quoted
 from nodespec.finding import START, KeyPath, Span
+from nodespec.scalar import plain_meaning, spell
 
 MAX_BYTES = 64 * 1024
 """A NodeSpec of 2 KiB is long; 64 KiB is the size of a line in a transparency log tile (C2SP tlog-tiles)."""
 
 MAX_DEPTH = 32
 """Levels of mappings and lists. The schema needs 7."""
-
-MAX_SAFE_INTEGER = 2**53 - 1
-"""RFC 8259 section 6: beyond this, readers disagree."""
 
 MAX_PROBLEMS = 20
 """A file that is wrong in more places than this is not a spec with mistakes; it is another kind of file."""
@@ -64,20 +59,6 @@ _SURPRISE = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{HIDDEN}\ufffe\ufff
 _HIDDEN = re.compile(f"[{HIDDEN}\ufffe\uffff]")
 _SUSPECT_BYTES = re.compile(rb"[\x00-\x09\x0b-\x1f\x7f-\xff]")
 
-_INTEGER = re.compile(r"(?:0|-?[1-9][0-9]*)\Z")
-_FLOAT = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+(?:[eE][-+][0-9]+)?\Z")
-_WORDS = {"null": None, "true": True, "false": False}
-_AMBIGUOUS_WORDS = frozenset(["", "~", "=", "<<", "y", "n", "yes", "no", "on", "off", "true", "false", "null"])
-_AMBIGUOUS = re.compile(
-    r"""(?ix)
-      [-+]? (?: [0-9][0-9_,]* (?: \.[0-9_,]* )? | \.[0-9][0-9_,]* ) (?: e[-+]?[0-9_]* )?  # 1e3, 1_000, .5, 007, +1
-    | [-+]? 0 [xob] [0-9a-f_]+                             # 0x1f, 0o17, 0b1
-    | [-+]? [0-9] [0-9_]* (?: : [0-9] [0-9]? )+ (?: \. [0-9_]* )?   # 22:22, base sixty in YAML 1.1
-    | [0-9]{4} - [0-9]{1,2} - [0-9]{1,2} (?: [t \t] .* )?  # dates and times
-    | [-+]? \. (?: inf | nan )
-    | : .+                                                 # a symbol, to Ruby
-    """
-)
 _PLAIN = "plain"
 _QUOTED = "quoted"
 
@@ -362,48 +343,6 @@ def _scalar_problem(slug: str, message: str, node: ScalarNode) -> Problem:
     return Problem(slug=slug, message=message, span=_span(node), fix=fix)
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """What a plain scalar means: a value, or the slug of the rule it breaks and why."""
-
-    value: Any
-    problem: str = ""
-    message: str = ""
-
-
-@lru_cache(maxsize=16384)
-def plain_meaning(text: str) -> Meaning:
-    """Return what a plain scalar means (pure, hence remembered: the same words fill every spec)."""
-    if text in _WORDS:
-        return Meaning(_WORDS[text])
-    if not text or text[0] in "0123456789-+.:":
-        return _numeric_meaning(text)
-    if len(text) <= 5 and text.lower() in _AMBIGUOUS_WORDS:
-        return _ambiguous(text)
-    return Meaning(text)
-
-
-def _numeric_meaning(text: str) -> Meaning:
-    if _INTEGER.match(text):
-        if len(text) > 17 or abs(int(text)) > MAX_SAFE_INTEGER:
-            return Meaning(0, "number-out-of-range", f"{quoted(text)} is beyond ±(2^53 - 1)")
-        return Meaning(int(text))
-    if _FLOAT.match(text):
-        number = float(text)
-        if not isfinite(number):
-            return Meaning(0.0, "number-out-of-range", f"{quoted(text)} is not a finite number")
-        return Meaning(number)
-    if text.lower() in _AMBIGUOUS_WORDS or _AMBIGUOUS.fullmatch(text):
-        return _ambiguous(text)
-    return Meaning(text)
-
-
-def _ambiguous(text: str) -> Meaning:
-    if not text:
-        return Meaning(None, "ambiguous-scalar", "nothing is written here; some readers see null, others empty text")
-    return Meaning(text, "ambiguous-scalar", f"{text} is a number, a date, a boolean or text, depending on the reader")
-
-
 def _check_escapes(node: Node, found: list[Problem]) -> None:
     """Look for control and hidden characters that entered through escapes in double quotes."""
     if isinstance(node, ScalarNode):
@@ -431,14 +370,11 @@ def dump(value: dict[str, Any]) -> str:
     return "".join(line + "\n" for line in _dump_lines(value))
 
 
-_BARE = re.compile(r"[A-Za-z][A-Za-z0-9_./ -]*[A-Za-z0-9_]\Z|[A-Za-z]\Z|[0-9]+\.[0-9]+\.[0-9]+\Z")
-
-
 def _dump_lines(value: Any) -> list[str]:
     lines = []
     pairs = value.items() if isinstance(value, dict) else ((None, item) for item in value)
     for key, item in pairs:
-        lead = "- " if key is None else f"{_dump_scalar(key)}:"
+        lead = "- " if key is None else f"{spell(key)}:"
         if isinstance(item, dict | list) and item:
             inner = _dump_lines(item)
             if key is None:
@@ -446,12 +382,5 @@ def _dump_lines(value: Any) -> list[str]:
             else:
                 lines += [lead, *(f"  {line}" for line in inner)]
         else:
-            lines.append(f"{lead.rstrip()} {_dump_scalar(item)}")
+            lines.append(f"{lead.rstrip()} {spell(item)}")
     return lines
-
-
-def _dump_scalar(value: Any) -> str:
-    if isinstance(value, str):
-        plain = _BARE.match(value) and plain_meaning(value).value == value and not plain_meaning(value).problem
-        return value if plain else json.dumps(value, ensure_ascii=False)
-    return "[]" if value == [] else "{}" if value == {} else json.dumps(value)

@@ -40,80 +40,18 @@ from nodespec.tree import (
     Entry,
     is_node_path,
 )
+from nodespec.verdict import ALL, NOT_RUN, RUN, Report, Selection, family_states
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from nodespec.settings import Settings
     from nodespec.tree import Tree
 
     Progress = Callable[[int, int], None]
 
-RUN, NOT_RUN, IGNORED = "run", "not run", "ignored"
-
 _CHUNK = 200
 """Files handed to a worker at once: a tenth of a second of work."""
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which codes are reported: all, those selected, less those ignored."""
-
-    codes: frozenset[str]
-    families: frozenset[str]
-
-    @classmethod
-    def parse(cls, select: Iterable[str] = (), ignore: Iterable[str] = ()) -> Selection:
-        """Read lists of codes, slugs and family letters; an item may hold several, joined by commas."""
-        chosen = _codes(select) if select else frozenset(rules.RULES) | frozenset(rules.FAMILIES)
-        left = chosen - _codes(ignore)
-        # A family without rules in this version stands for itself; any other is what is left of its codes.
-        with_rules = {code[0] for code in rules.RULES}
-        families = {item[0] for item in left if len(item) > 1 or item not in with_rules}
-        return cls(frozenset(item for item in left if len(item) > 1), frozenset(families))
-
-
-def _codes(words: Iterable[str]) -> frozenset[str]:
-    """Return the codes that ``words`` name, and the letters of the families among them."""
-    found: set[str] = set()
-    for word in (item.strip() for text in words for item in text.split(",")):
-        if word.upper() in rules.FAMILIES:
-            found |= {word.upper()} | {code for code in rules.RULES if code[0] == word.upper()}
-        else:
-            found.add(rules.rule_of(word).code)
-    return frozenset(found)
-
-
-ALL = Selection.parse()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """What was judged and found. ``families`` says for each letter whether it ran; ``reasons`` why not."""
-
-    label: str
-    findings: tuple[Finding, ...]
-    files: int
-    specs: int
-    families: dict[str, str]
-
-    @property
-    def errors(self) -> int:
-        """How many findings are errors."""
-        return sum(finding.severity == "error" for finding in self.findings)
-
-    @property
-    def warnings(self) -> int:
-        """How many findings are warnings."""
-        return len(self.findings) - self.errors
-
-    def exit_code(self, *, strict: bool = False) -> int:
-        """0 clean, 1 findings, 3 no family could run, 4 nothing was there to judge."""
-        if self.errors or (strict and self.findings):
-            return 1
-        if RUN not in self.families.values():
-            return 3
-        return 0 if self.files else 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +97,7 @@ def judge(
         findings=tuple(sorted(kept, key=lambda finding: finding.order)),
         files=len(reported),
         specs=sum(is_node_path(entry.path) for entry in reported),
-        families=_family_states(selection, nodes=NODE_SCHEMA_PATH in contracts, knobs=knobs is not None),
+        families=family_states(selection, nodes=NODE_SCHEMA_PATH in contracts, knobs=knobs is not None),
     )
 
 
@@ -185,7 +123,7 @@ def judge_text(data: bytes, *, tree: Tree | None, path: str, selection: Selectio
         else document.Document(None, (document.too_large(len(data)),), None)
     )
     verdict = desk.judge_document(path, text, placed=False)
-    families = _family_states(selection, nodes=True, knobs=around is not None)
+    families = family_states(selection, nodes=True, knobs=around is not None)
     families = {letter: NOT_RUN if letter in "TG" and state == RUN else state for letter, state in families.items()}
     kept = [finding for finding in verdict.findings if finding.code in selection.codes]
     return Report(
@@ -195,17 +133,6 @@ def judge_text(data: bytes, *, tree: Tree | None, path: str, selection: Selectio
 
 def _is_document(path: str) -> bool:
     return path.startswith(f"{REGISTRY}/") and path.endswith(".yaml") and path != SETTINGS_PATH
-
-
-def _family_states(selection: Selection, *, nodes: bool, knobs: bool) -> dict[str, str]:
-    able = {"S": nodes, "N": nodes and knobs, "G": nodes and knobs}
-    states = {}
-    for letter, family in rules.FAMILIES.items():
-        if letter not in selection.families:
-            states[letter] = IGNORED
-        else:
-            states[letter] = RUN if family.ready and able.get(letter, True) else NOT_RUN
-    return states
 
 
 # The listing, the contracts and the settings.
@@ -395,7 +322,7 @@ def _start_worker(tree: bytes, contracts: Sequence[bytes], around: Surroundings 
     global _desk  # noqa: PLW0603  # a worker process has no other place to keep what it starts with
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # These bytes were pickled by the parent a moment ago and never left this machine's memory.
-    _desk = _Desk(pickle.loads(tree), tuple(map(Contract, contracts)), around, rules.families_of("N"))  # noqa: S301
+    _desk = _Desk(pickle.loads(tree), tuple(map(Contract, contracts)), around, rules.families_of("N"))
 
 
 def _judge_chunk(entries: Sequence[Entry]) -> list[_Verdict]:

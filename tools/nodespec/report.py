@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from nodespec import __version__
 from nodespec.encoding import printable
-from nodespec.judge import IGNORED, NOT_RUN, RUN
 from nodespec.rules import FAMILIES, RULES
+from nodespec.verdict import IGNORED, NOT_RUN, RUN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nodespec.finding import Finding
-    from nodespec.judge import Report
+    from nodespec.verdict import Report
 
     Paint = Callable[[str, str], str]
     """Colours a text for a purpose: ``error``, ``warning``, ``ok``, ``strong`` or ``dim``."""

@@ -23,13 +23,14 @@ from nodespec.cli.terminal import Progress
 from nodespec.document import MAX_BYTES
 from nodespec.encoding import printable
 from nodespec.errors import UsageError
-from nodespec.judge import Selection, check_jobs, judge, judge_text
+from nodespec.judge import check_jobs, judge, judge_text
 from nodespec.registry import Registry, Snapshot
 from nodespec.tree import REGISTRY, SCHEMAS, read_path
+from nodespec.verdict import Selection
 
 if TYPE_CHECKING:
-    from nodespec.judge import Report
     from nodespec.tree import Tree
+    from nodespec.verdict import Report
 
 _FORMATS = ("text", "json", "github", "sarif")
 _ALL_CORES_FROM = 2000

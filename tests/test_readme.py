@@ -1,0 +1,96 @@
+"""Every command of the README and every line of its tour is run, in a copy of this checkout."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COPIED = ("registry", "schemas", "tests/keys", "README.md", "Makefile", "docs")
+
+
+def blocks(kind: str) -> list[str]:
+    return re.findall(rf"^```{kind}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def steps() -> list[tuple[str, str]]:
+    """Return each command of the tour with the output shown below it (empty when none is)."""
+    found = []
+    for part in re.split(r"^\$ ", "".join(blocks("console")), flags=re.MULTILINE)[1:]:
+        command, _, output = part.partition("\n")
+        found.append((command, output))
+    return found
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh repository with this registry as its only commit."""
+    folder = tmp_path_factory.mktemp("tour")
+    for name in COPIED:
+        source = ROOT / name
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
+    git = ["git", "-C", str(folder), "-c", "user.name=Tour", "-c", "user.email=tour@example.org"]
+    subprocess.run([*git, "init", "-q", "-b", "main"], check=True)
+    subprocess.run([*git, "add", "-A"], check=True)
+    subprocess.run([*git, "commit", "-q", "-m", "The example registry"], check=True)
+    return folder
+
+
+def test_the_tour_shows_what_really_happens(checkout: Path) -> None:
+    commands = steps()
+    assert len(commands) >= 15
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    environment.pop("NODESPEC_HOME", None)
+    for command, expected in commands:
+        if command.startswith("export "):
+            environment |= dict(word.split("=", 1) for word in command.removeprefix("export ").split())
+            continue
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=checkout, env=environment, capture_output=True, text=True, timeout=120
+        )
+        intended = 1 if "error[" in expected else 4 if command == "nodespec diff HEAD" else 0
+        assert done.returncode == intended, f"{command}\n{done.stdout}{done.stderr}"
+        assert done.stdout or command.startswith(("cp ", "echo ")), f"{command} printed nothing"
+        if expected.strip():
+            assert done.stdout.strip() == expected.strip(), command
+
+
+def test_the_python_example_runs(checkout: Path) -> None:
+    (example,) = blocks("python")
+    done = subprocess.run([sys.executable, "-c", example], cwd=checkout, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "matriz.memory.adapter/memoria_adapter_v1 4 ['memory_stored', 'memory_recalled']" in done.stdout
+
+
+def test_the_two_commands_are_jobs_of_the_makefile() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    wanted = set(re.findall(r"\bmake ([a-z-]+)", README)) - {"lists"}
+    assert {"registry-up", "registry-test"} <= wanted
+    for job in wanted & {"registry-up", "registry-test"}:
+        assert re.search(rf"^{job}:.*## ", makefile, re.MULTILINE)
+
+
+def test_a_bare_make_lists_every_job() -> None:
+    listed = subprocess.run(["make", "-C", str(ROOT)], capture_output=True, text=True, check=True).stdout
+    for job in ("registry-up", "registry-test", "nodespec-validate", "lint", "bench", "docs"):
+        assert f"make {job}" in listed
+
+
+def test_the_links_lead_somewhere() -> None:
+    for page in (ROOT / "README.md", *ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")):
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_ci_calls_the_readme_test_command_and_nothing_else() -> None:
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert [line for line in script.splitlines() if "make" in line] == ["exec make registry-test"]

@@ -1,0 +1,92 @@
+"""Which rules were asked for, which ran, and what came of it.
+
+What did not run has not passed: a report names every family as run, not run or ignored, and the exit code of
+a report in which nothing ran is 3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nodespec import rules
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from nodespec.finding import Finding
+
+RUN, NOT_RUN, IGNORED = "run", "not run", "ignored"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which codes are reported: all, those selected, less those ignored."""
+
+    codes: frozenset[str]
+    families: frozenset[str]
+
+    @classmethod
+    def parse(cls, select: Iterable[str] = (), ignore: Iterable[str] = ()) -> Selection:
+        """Read lists of codes, slugs and family letters; an item may hold several, joined by commas."""
+        chosen = _codes(select) if select else frozenset(rules.RULES) | frozenset(rules.FAMILIES)
+        left = chosen - _codes(ignore)
+        # A family without rules in this version stands for itself; any other is what is left of its codes.
+        with_rules = {code[0] for code in rules.RULES}
+        families = {item[0] for item in left if len(item) > 1 or item not in with_rules}
+        return cls(frozenset(item for item in left if len(item) > 1), frozenset(families))
+
+
+def _codes(words: Iterable[str]) -> frozenset[str]:
+    """Return the codes that ``words`` name, and the letters of the families among them."""
+    found: set[str] = set()
+    for word in (item.strip() for text in words for item in text.split(",")):
+        if word.upper() in rules.FAMILIES:
+            found |= {word.upper()} | {code for code in rules.RULES if code[0] == word.upper()}
+        else:
+            found.add(rules.rule_of(word).code)
+    return frozenset(found)
+
+
+ALL = Selection.parse()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What was judged and found. ``families`` says for each letter whether it ran; ``reasons`` why not."""
+
+    label: str
+    findings: tuple[Finding, ...]
+    files: int
+    specs: int
+    families: dict[str, str]
+
+    @property
+    def errors(self) -> int:
+        """How many findings are errors."""
+        return sum(finding.severity == "error" for finding in self.findings)
+
+    @property
+    def warnings(self) -> int:
+        """How many findings are warnings."""
+        return len(self.findings) - self.errors
+
+    def exit_code(self, *, strict: bool = False) -> int:
+        """0 clean, 1 findings, 3 no family could run, 4 nothing was there to judge."""
+        if self.errors or (strict and self.findings):
+            return 1
+        if RUN not in self.families.values():
+            return 3
+        return 0 if self.files else 4
+
+
+def family_states(selection: Selection, *, nodes: bool, knobs: bool) -> dict[str, str]:
+    """Say for each family whether it runs, given whether there is a contract for nodes, and settings."""
+    able = {"S": nodes, "N": nodes and knobs, "G": nodes and knobs}
+    states = {}
+    for letter, family in rules.FAMILIES.items():
+        if letter not in selection.families:
+            states[letter] = IGNORED
+        else:
+            states[letter] = RUN if family.ready and able.get(letter, True) else NOT_RUN
+    return states
