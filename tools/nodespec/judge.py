@@ -6,7 +6,8 @@ this version has no rules for it or because the settings or a contract are unusa
 run" and never counts as passed.
 
 Family N sees only specs that fulfil the schema, and G only specs that fulfil it: the meaning of a
-misshapen document is not defined. Its file has findings already.
+misshapen document is not defined. Its file has findings already. When a spec cannot be read at all, nobody
+knows what it emits, and G is not run.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from nodespec.errors import RegistryError, UsageError
 from nodespec.finding import START, Finding, Hit, pointer
 from nodespec.registry import read_document
 from nodespec.rules.format import CODES as FORMAT_CODES
-from nodespec.rules.graph import NodeFacts, Whole
+from nodespec.rules.graph import NodeFacts, Whole, claimed_signals
 from nodespec.rules.node import Surroundings
 from nodespec.rules.tree import BROKEN_CONTRACT, UNREADABLE_FILE
 from nodespec.schema import Contract
@@ -40,7 +41,7 @@ from nodespec.tree import (
     Entry,
     is_node_path,
 )
-from nodespec.verdict import ALL, NOT_RUN, RUN, Report, Selection, family_states
+from nodespec.verdict import ALL, Report, Selection, family_states
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -58,6 +59,8 @@ _CHUNK = 200
 class _Verdict:
     findings: tuple[Finding, ...]
     facts: NodeFacts | None = None
+    claimed: frozenset[str] = frozenset()
+    legible: bool = True
 
 
 def judge(
@@ -85,9 +88,11 @@ def judge(
     ]
     verdicts = _each(desk, judged, jobs, progress)
     findings += (finding for verdict in verdicts for finding in verdict.findings)
-    if knobs is not None and whole_needed:
+    legible = all(verdict.legible for verdict in verdicts)
+    if knobs is not None and whole_needed and legible:
         facts = [verdict.facts for verdict in verdicts if verdict.facts is not None]
-        findings += _graph_findings(tree, Whole.of(facts, knobs))
+        claimed = frozenset[str]().union(*(verdict.claimed for verdict in verdicts))
+        findings += _graph_findings(tree, Whole.of(facts, claimed, knobs))
     kept = [
         finding for finding in findings if finding.code in selection.codes and (only is None or finding.path in only)
     ]
@@ -97,7 +102,7 @@ def judge(
         findings=tuple(sorted(kept, key=lambda finding: finding.order)),
         files=len(reported),
         specs=sum(is_node_path(entry.path) for entry in reported),
-        families=family_states(selection, nodes=NODE_SCHEMA_PATH in contracts, knobs=knobs is not None),
+        families=family_states(selection, nodes=NODE_SCHEMA_PATH in contracts, knobs=knobs is not None, whole=legible),
     )
 
 
@@ -123,8 +128,7 @@ def judge_text(data: bytes, *, tree: Tree | None, path: str, selection: Selectio
         else document.Document(None, (document.too_large(len(data)),), None)
     )
     verdict = desk.judge_document(path, text, placed=False)
-    families = family_states(selection, nodes=True, knobs=around is not None)
-    families = {letter: NOT_RUN if letter in "TG" and state == RUN else state for letter, state in families.items()}
+    families = family_states(selection, nodes=True, knobs=around is not None, whole=False, tree=False)
     kept = [finding for finding in verdict.findings if finding.code in selection.codes]
     return Report(
         label=path, findings=tuple(sorted(kept, key=lambda item: item.order)), files=1, specs=1, families=families
@@ -221,7 +225,7 @@ class _Desk:
         try:
             text = read_document(self.tree, entry)
         except OSError as error:
-            return _Verdict((_unreadable(entry.path, error),))
+            return _Verdict((_unreadable(entry.path, error),), legible=False)
         if not is_node_path(entry.path):
             return _Verdict(tuple(_document_findings(entry.path, text)))
         return self.judge_document(entry.path, text)
@@ -229,10 +233,10 @@ class _Desk:
     def judge_document(self, path: str, text: document.Document, *, placed: bool = True) -> _Verdict:
         findings = _document_findings(path, text) if text.problems else []
         if text.value is None or not self.contracts:
-            return _Verdict(tuple(findings))
+            return _Verdict(tuple(findings), legible=False)
         if not all(contract.accepts(text.value) for contract in self.contracts):
             findings += _schema_findings(path, text, self.contracts)
-            return _Verdict(tuple(findings))
+            return _Verdict(tuple(findings), claimed=claimed_signals(text.value))
         node = spec.from_value(text.value, path if placed else "")
         if self.around is not None:
             findings += [

@@ -84,9 +84,8 @@ class Registry:
         if not os.path.isdir(start):
             raise UsageError(f"{printable(start)} is not a folder", hint="name a clone or a bare repository")
         registry = cls(start, find_root(start))
-        if registry.root is None and registry.git.work_dir is not None:
-            hint = "make one with: nodespec init DIR"
-            raise UsageError(f"{printable(start)} holds no registry (no registry/registry.yaml)", hint=hint)
+        if registry.root is None:
+            _ = registry.git  # without files there must at least be commits
         return registry
 
     @cached_property
@@ -100,6 +99,9 @@ class Registry:
         """Return the registry at a commit (a Git revision or a date); by default the work tree, or HEAD when bare."""
         if revision is None and self.root is not None:
             return Snapshot(WorkTree(self.root))
+        if revision is None and self.git.work_dir is not None:
+            hint = "make one with: nodespec init DIR; or name a commit that holds one with --at"
+            raise UsageError(f"{printable(self.path)} holds no registry (no registry/registry.yaml)", hint=hint)
         commit = self.git.resolve(revision or "HEAD")
         return Snapshot(self.git.tree(commit), commit)
 
@@ -141,7 +143,7 @@ class Snapshot:
         entry = next((entry for entry in self.tree.entries if entry.path == path), None)
         if entry is None:
             raise UsageError(
-                f"no node is called {quoted(identifier)} at {self.tree.label}", hint=self._near(identifier)
+                f"no node is called {quoted(identifier)} in {self.tree.label}", hint=self._near(identifier)
             )
         found = load(self.tree, entry)
         if isinstance(found, Unreadable):
@@ -196,7 +198,7 @@ def read_checked(tree: Tree, path: str, contract_path: str) -> dict[str, Any]:
     """Return the value of a document that fulfils the built-in contract; raise ``RegistryError`` otherwise."""
     entry = next((entry for entry in tree.entries if entry.path == path), None)
     if entry is None:
-        raise RegistryError(f"{path} is missing at {tree.label}", hint="nodespec init DIR writes one")
+        raise RegistryError(f"{path} is missing in {tree.label}", hint="nodespec init DIR writes one")
     found = _read_value(tree, entry, contract_path)
     if isinstance(found, Unreadable):
         raise RegistryError(f"{path}:{found.line}: {found.reason}", hint="run: nodespec validate")

@@ -90,7 +90,9 @@ def _columns(text: str) -> int:
 def summary(report: Report, paint: Paint = plain) -> str:
     """Return the closing lines: counts, and which families ran, did not run, or were ignored."""
     counts = [_count(report.errors, "error"), _count(report.warnings, "warning")]
-    if report.findings:
+    if RUN not in report.families.values():
+        verdict = paint("not judged", "warning")
+    elif report.findings:
         verdict = paint(" and ".join(part for part in counts if not part.startswith("0 ")), "error")
     else:
         verdict = paint("no findings", "ok") if report.files else paint("nothing to judge", "warning")

@@ -74,7 +74,7 @@ class Tree(Protocol):
 
     @property
     def label(self) -> str:
-        """What a person calls it: ``work tree`` or ``commit 1a2b3c4``."""
+        """What a person calls it: ``the work tree`` or ``commit 1a2b3c4d5e``."""
 
     @property
     def entries(self) -> Sequence[Entry]:

@@ -80,9 +80,13 @@ class Report:
         return 0 if self.files else 4
 
 
-def family_states(selection: Selection, *, nodes: bool, knobs: bool) -> dict[str, str]:
-    """Say for each family whether it runs, given whether there is a contract for nodes, and settings."""
-    able = {"S": nodes, "N": nodes and knobs, "G": nodes and knobs}
+def family_states(selection: Selection, *, nodes: bool, knobs: bool, whole: bool, tree: bool = True) -> dict[str, str]:
+    """Say for each family whether it runs.
+
+    Given is whether there is a contract for nodes, whether there are settings, whether every spec could
+    be read, and whether there is a tree at all.
+    """
+    able = {"S": nodes, "N": nodes and knobs, "G": nodes and knobs and whole, "T": tree}
     states = {}
     for letter, family in rules.FAMILIES.items():
         if letter not in selection.families:

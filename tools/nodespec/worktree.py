@@ -33,7 +33,7 @@ class WorkTree:
     """The files below ``registry/`` and ``schemas/`` of the folder ``root``."""
 
     root: str
-    label: str = "work tree"
+    label: str = "the work tree"
 
     @cached_property
     def entries(self) -> list[Entry]:

@@ -114,7 +114,7 @@ def _say_nothing_matched(snapshot: Snapshot, filters: dict[str, Any]) -> None:
 
     known = sorted({signal for node in snapshot for signal in node.signals})
     asked = [*filters["signal"], *filters["emits"], *filters["subscribes"]]
-    note(f"no node at {snapshot.tree.label} matches")
+    note(f"no node in {snapshot.tree.label} matches")
     for signal in asked:
         near = get_close_matches(signal, known, n=1)
         if signal not in known:

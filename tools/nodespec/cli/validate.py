@@ -141,7 +141,7 @@ def _only(paths: tuple[str, ...], registry: Registry, snapshot: Snapshot) -> fro
         exists = snapshot.commit is None and os.path.exists(path)
         if not found and not exists:
             hint = "paths are relative to the current folder; with --at, to the top of the repository"
-            raise UsageError(f"{printable(path)} does not exist at {snapshot.tree.label}", hint=hint)
+            raise UsageError(f"{printable(path)} does not exist in {snapshot.tree.label}", hint=hint)
         chosen.update(found)
     return frozenset(chosen)
 

@@ -7,7 +7,7 @@ depend on. Facts are small, so that they can come from another process or from a
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nodespec.encoding import quoted
 from nodespec.finding import Hit
@@ -44,20 +44,24 @@ class NodeFacts(NamedTuple):
 
 
 class Whole(NamedTuple):
-    """All nodes, and who emits each signal."""
+    """All nodes, who emits each signal, and the signals that misshapen specs say they emit.
+
+    A spec that breaks the schema has findings of its own; its subscribers are not to be blamed for it.
+    """
 
     nodes: Sequence[NodeFacts]
     emitters: dict[str, list[NodeFacts]]
+    claimed: frozenset[str]
     settings: Settings
 
     @classmethod
-    def of(cls, nodes: Sequence[NodeFacts], settings: Settings) -> Whole:
+    def of(cls, nodes: Sequence[NodeFacts], claimed: frozenset[str], settings: Settings) -> Whole:
         """Return the registry's facts with its emitters by signal."""
         emitters: dict[str, list[NodeFacts]] = {}
         for node in nodes:
             for name, _ in node.emits:
                 emitters.setdefault(name, []).append(node)
-        return cls(nodes, emitters, settings)
+        return cls(nodes, emitters, claimed | settings.external_signals, settings)
 
 
 @rule(
@@ -70,10 +74,19 @@ def dangling_subscription(whole: Whole) -> Iterator[Hit]:
     """Somebody emits what is subscribed to."""
     for node in whole.nodes:
         for position, signal in enumerate(node.subscribes):
-            if signal not in whole.emitters and signal not in whole.settings.external_signals:
+            if signal not in whole.emitters and signal not in whole.claimed:
                 near = _near(signal, whole.emitters)
                 message = f"no node emits {quoted(signal)}" + (f"; did you mean {quoted(near)}?" if near else "")
                 yield Hit(message=message, path=node.path, at=(*_SUBSCRIBES, position, "signal"))
+
+
+def claimed_signals(value: Any) -> frozenset[str]:
+    """Return the names that a misshapen spec lists under interfaces.signals.emits, as far as they can be made out."""
+    for key in ("interfaces", "signals", "emits"):
+        value = value.get(key) if isinstance(value, dict) else None
+    items = value if isinstance(value, list) else []
+    names = (item.get("name") for item in items if isinstance(item, dict))
+    return frozenset(name for name in names if isinstance(name, str))
 
 
 def _near(signal: str, known: Iterable[str]) -> str:
