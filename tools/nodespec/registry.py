@@ -102,7 +102,7 @@ class Registry:
         if revision is None and self.git.work_dir is not None:
             hint = "make one with: nodespec init DIR; or name a commit that holds one with --at"
             raise UsageError(f"{printable(self.path)} holds no registry (no registry/registry.yaml)", hint=hint)
-        commit = self.git.resolve(revision or "HEAD")
+        commit = self.git.resolve("HEAD" if revision is None else revision)
         return Snapshot(self.git.tree(commit), commit)
 
 

@@ -28,6 +28,7 @@ def fmt_command(paths: tuple[str, ...], repo: str, check: bool) -> int:
     is for the author: nodespec validate says what.
     """
     registry = Registry.open(repo)
+    registry.at()  # says so when there is no registry
     if registry.root is None:
         raise UsageError("a bare repository has no files to repair", hint="run it in a clone")
     tree = WorkTree(registry.root)

@@ -1,0 +1,292 @@
+"""Checkpoints: made, verified, tampered with, through real processes and real repositories."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from tests.conftest import ADAPTER_FILE, Checkout
+
+from nodespec.encoding import canonical_json
+
+HMAC = {"REGISTRY_HMAC_KEY": "Q3v8ZkT1xW7nB5rY2mD9pL4sH6jF0aGc"}
+
+
+@pytest.fixture
+def signed(example: Checkout) -> Checkout:
+    """An ordinary registry (not an example) with a checkpoint of HEAD in head.json, signed by the user's own keys."""
+    example.replace("registry/registry.yaml", "example: true", "example: false")
+    example.commit("no example")
+    assert example.run("keys", "new").returncode == 0
+    done = example.run("checkpoint", "create", "HEAD", "--output", "head.json")
+    assert done.returncode == 0, done.stderr
+    return example
+
+
+def payload(checkout: Checkout, name: str = "head.json") -> dict:
+    return json.loads(base64.b64decode(json.loads(checkout.read(name))["payload"]))
+
+
+def tamper(checkout: Checkout, **changes: object) -> None:
+    """Rewrite the envelope's fields without signing again."""
+    fields = json.loads(checkout.read("head.json")) | changes
+    checkout.write("head.json", canonical_json(fields) + b"\n")
+
+
+def test_a_checkpoint_verifies_step_by_step_and_says_what_is_owed(signed: Checkout) -> None:
+    done = signed.run("checkpoint", "verify", "head.json")
+    assert done.returncode == 0, done.stdout
+    steps = [line.split(":")[0] for line in done.stdout.splitlines()[:-1]]
+    assert steps == [
+        "1 envelope", "2 signatures", "3 statement", "4 registry", "5 commit", "6 manifest", "7 time"
+    ]  # fmt: skip
+    assert done.stdout.endswith("verified\n")
+    assert "not checked: whether this is the newest checkpoint" in done.stderr
+
+
+def test_it_is_an_in_toto_statement_in_a_dsse_envelope(signed: Checkout) -> None:
+    statement = payload(signed)
+    assert statement["_type"] == "https://in-toto.io/Statement/v1"
+    assert json.loads(signed.read("head.json"))["payloadType"] == "application/vnd.in-toto+json"
+    manifest = signed.run("checkpoint", "manifest", "HEAD").stdout.encode()
+    (subject,) = statement["subject"]
+    assert subject["digest"]["sha256"] == hashlib.sha256(manifest).hexdigest()
+    assert subject["digest"]["gitCommit"] == signed.git("rev-parse", "HEAD")
+    assert statement["predicate"]["manifest"]["root"] == manifest.decode().splitlines()[1].removeprefix("root ")
+
+
+def test_it_verifies_in_any_clone_with_the_public_keys_alone(signed: Checkout, tmp_path: Path) -> None:
+    signed.git("clone", "-q", "--bare", ".", str(tmp_path / "bare.git"))
+    public = [str(path) for path in sorted((tmp_path / "home" / "keys").glob("*.pub.pem"))]
+    options = [word for path in public for word in ("--key", path)]
+    elsewhere = {"NODESPEC_HOME": str(tmp_path / "nobody")}
+    done = signed.run("checkpoint", "verify", "head.json", "--repo", str(tmp_path / "bare.git"), *options, **elsewhere)
+    assert done.returncode == 0, done.stdout + done.stderr
+    one = signed.run("checkpoint", "verify", "head.json", "--key", public[0], **elsewhere)
+    assert one.returncode == 1
+    assert "no valid signature of" in one.stdout
+
+
+def test_without_a_trusted_key_nothing_is_verified(signed: Checkout, tmp_path: Path) -> None:
+    done = signed.run("checkpoint", "verify", "head.json", NODESPEC_HOME=str(tmp_path / "nobody"))
+    assert done.returncode == 2
+    assert "no public key is trusted" in done.stderr
+
+
+def test_a_stripped_signature_fails(signed: Checkout) -> None:
+    signatures = json.loads(signed.read("head.json"))["signatures"]
+    for kept in ([signatures[0]], [signatures[1]]):
+        tamper(signed, signatures=kept)
+        done = signed.run("checkpoint", "verify", "head.json")
+        assert done.returncode == 1
+        assert "no valid signature of" in done.stdout
+        assert done.stdout.endswith("NOT verified\n")
+
+
+def test_a_changed_payload_fails(signed: Checkout) -> None:
+    statement = payload(signed)
+    statement["predicate"]["manifest"]["files"] += 1
+    tamper(signed, payload=base64.b64encode(canonical_json(statement)).decode())
+    assert "2 signatures: FAILED" in signed.run("checkpoint", "verify", "head.json").stdout
+
+
+@pytest.mark.parametrize("position", [0, 1])
+def test_one_flipped_bit_in_a_signature_fails(signed: Checkout, position: int) -> None:
+    signatures = json.loads(signed.read("head.json"))["signatures"]
+    raw = bytearray(base64.b64decode(signatures[position]["sig"]))
+    raw[17] ^= 1
+    signatures[position]["sig"] = base64.b64encode(bytes(raw)).decode()
+    tamper(signed, signatures=signatures)
+    assert signed.run("checkpoint", "verify", "head.json").returncode == 1
+
+
+def test_a_key_id_is_only_a_hint(signed: Checkout) -> None:
+    signatures = json.loads(signed.read("head.json"))["signatures"]
+    signatures[0]["keyid"], signatures[1]["keyid"] = signatures[1]["keyid"], signatures[0]["keyid"]
+    tamper(signed, signatures=signatures)
+    assert signed.run("checkpoint", "verify", "head.json").returncode == 1
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"{}", b"null", b'{"payload": "QR==", "payloadType": "x", "signatures": []}', b"\xff", b"[" * 100000]
+)
+def test_what_is_no_envelope_fails_with_a_reason(signed: Checkout, text: bytes) -> None:
+    signed.write("head.json", text)
+    done = signed.run("checkpoint", "verify", "head.json")
+    assert done.returncode == 1
+    assert "1 envelope: FAILED: not a DSSE envelope: " in done.stdout
+
+
+def test_somebody_else_s_signature_is_named_as_such(signed: Checkout, tmp_path: Path) -> None:
+    other = {"NODESPEC_HOME": str(tmp_path / "other")}
+    assert signed.run("keys", "new", **other).returncode == 0
+    done = signed.run("checkpoint", "verify", "head.json", **other)
+    assert done.returncode == 1
+    assert "signed by keys you do not trust" in done.stdout
+
+
+def test_a_checkpoint_of_another_registry_fails(signed: Checkout) -> None:
+    signed.replace("registry/registry.yaml", "registry_id: ", "registry_id: other.")
+    signed.commit("another name")
+    assert signed.run("checkpoint", "create", "HEAD", "--previous", "head.json").returncode == 2
+
+
+def test_a_commit_that_is_not_here_fails(signed: Checkout, empty: Checkout, tmp_path: Path) -> None:
+    signed.git("clone", "-q", "--depth", "1", f"file://{signed.path}", str(tmp_path / "before"))
+    signed.replace(ADAPTER_FILE, "tier: 4", "tier: 5")
+    signed.commit("later")
+    assert signed.run("checkpoint", "create", "HEAD", "--output", "later.json").returncode == 0
+    done = signed.run("checkpoint", "verify", "later.json", "--repo", str(tmp_path / "before"))
+    assert done.returncode == 1
+    assert "5 commit: FAILED" in done.stdout or "4 commit: FAILED" in done.stdout
+
+
+def test_checkpoints_form_a_chain(signed: Checkout) -> None:
+    signed.replace(ADAPTER_FILE, "tier: 4", "tier: 5")
+    signed.commit("later")
+    done = signed.run("checkpoint", "create", "HEAD", "--previous", "head.json", "--output", "next.json")
+    assert done.returncode == 0, done.stderr
+    first = base64.b64decode(json.loads(signed.read("head.json"))["payload"])
+    predicate = payload(signed, "next.json")["predicate"]
+    assert predicate["sequence"] == 1
+    assert predicate["previous"] == hashlib.sha256(first).hexdigest()
+    tamper(signed, signatures=json.loads(signed.read("head.json"))["signatures"][:1])
+    refused = signed.run("checkpoint", "create", "HEAD", "--previous", "head.json", "--output", "x.json")
+    assert refused.returncode == 2
+    assert "does not verify" in refused.stderr
+    assert not (signed.path / "x.json").exists()
+
+
+def test_age_is_checked_when_asked(signed: Checkout) -> None:
+    assert signed.run("checkpoint", "verify", "head.json", "--max-age", "1h").returncode == 0
+    assert signed.run("checkpoint", "verify", "head.json", "--max-age", "soon").returncode == 2
+
+
+def test_by_default_a_checkpoint_is_kept_in_the_git_folder_and_found_by_revision(signed: Checkout) -> None:
+    before = signed.files()
+    assert signed.run("checkpoint", "create").returncode == 0
+    assert signed.run("checkpoint", "verify", "HEAD").returncode == 0
+    assert signed.files() == before
+    assert signed.run("checkpoint", "verify", "HEAD~1").returncode == 2
+
+
+def test_the_manifest_is_the_same_from_every_copy(signed: Checkout, tmp_path: Path) -> None:
+    signed.write(".gitattributes", "* text eol=crlf\n")
+    signed.commit("attributes cannot touch it")
+    here = signed.run("checkpoint", "manifest", "HEAD").stdout
+    signed.git("clone", "-q", "--bare", ".", str(tmp_path / "bare.git"))
+    signed.git("gc", "-q", "--aggressive")
+    assert signed.run("checkpoint", "manifest", "HEAD").stdout == here
+    assert signed.run("checkpoint", "manifest", "HEAD", "--repo", str(tmp_path / "bare.git")).stdout == here
+
+
+def test_a_tree_with_more_than_plain_files_has_no_manifest(example: Checkout) -> None:
+    os.symlink("registry.yaml", example.path / "registry" / "link.yaml")
+    example.commit("a link")
+    done = example.run("checkpoint", "manifest", "HEAD")
+    assert done.returncode == 3
+    assert "registry/link.yaml" in done.stderr
+    assert done.stdout == ""
+
+
+class TestTheCompatibilityScheme:
+    def test_it_says_what_it_is_at_both_ends(self, example: Checkout) -> None:
+        made = example.run("checkpoint", "create", "--scheme", "hmac-sha256", "-o", "mac.json", **HMAC)
+        assert made.returncode == 0
+        assert "compatibility scheme" in made.stdout
+        done = example.run("checkpoint", "verify", "mac.json", "--scheme", "hmac-sha256", **HMAC)
+        assert done.returncode == 0
+        assert "compatibility scheme" in done.stdout
+
+    def test_it_never_passes_for_a_signature(self, signed: Checkout) -> None:
+        assert signed.run("checkpoint", "create", "--scheme", "hmac-sha256", "-o", "mac.json", **HMAC).returncode == 0
+        assert signed.run("checkpoint", "verify", "mac.json", **HMAC).returncode == 1
+        assert signed.run("checkpoint", "verify", "head.json", "--scheme", "hmac-sha256", **HMAC).returncode == 1
+
+    @pytest.mark.parametrize(
+        "key", ["", "short", "0123456789abcdef0123456789abcdef", "a" * 64, "example-registry-hmac-key-do-not-use"]
+    )
+    def test_it_has_no_default_and_takes_no_weak_or_published_key(self, example: Checkout, key: str) -> None:
+        for command in (["create", "-o", "mac.json"], ["verify", ADAPTER_FILE]):
+            done = example.run("checkpoint", *command, "--scheme", "hmac-sha256", REGISTRY_HMAC_KEY=key)
+            assert done.returncode == 2
+            assert "REGISTRY_HMAC_KEY" in done.stderr
+            assert not key or key not in done.stderr
+        assert not (example.path / "mac.json").exists()
+
+    def test_another_key_does_not_verify(self, example: Checkout) -> None:
+        example.run("checkpoint", "create", "--scheme", "hmac-sha256", "-o", "mac.json", **HMAC)
+        other = {"REGISTRY_HMAC_KEY": "Z" + HMAC["REGISTRY_HMAC_KEY"][1:]}
+        assert example.run("checkpoint", "verify", "mac.json", "--scheme", "hmac-sha256", **other).returncode == 1
+
+
+class TestPublishedKeys:
+    def test_they_sign_an_example_and_every_command_says_so(self, example: Checkout, published: dict[str, str]) -> None:
+        made = example.run("checkpoint", "create", **published)
+        assert made.returncode == 0, made.stderr
+        done = example.run("checkpoint", "verify", "HEAD", **published)
+        assert done.returncode == 0
+        for said in (made, done, example.run("query"), example.run("validate")):
+            assert "example registry; its keys are published" in said.stderr
+
+    def test_they_are_refused_anywhere_else(self, signed: Checkout, published: dict[str, str]) -> None:
+        for command in (["create"], ["verify", "head.json"]):
+            done = signed.run("checkpoint", *command, **published)
+            assert done.returncode == 2
+            assert "published example key" in done.stderr
+
+
+class TestKeys:
+    def test_private_keys_are_encrypted_and_for_their_owner_alone(self, empty: Checkout, tmp_path: Path) -> None:
+        done = empty.run("keys", "new", "release-2026")
+        assert done.returncode == 0
+        private = sorted((tmp_path / "home" / "keys").glob("*.key.pem"))
+        assert [path.name for path in private] == ["release-2026.ed25519.key.pem", "release-2026.ml-dsa-44.key.pem"]
+        for path in private:
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+            assert path.read_text().startswith("-----BEGIN ENCRYPTED PRIVATE KEY-----")
+        assert stat.S_IMODE((tmp_path / "home" / "keys").stat().st_mode) == 0o700
+
+    def test_a_key_is_never_overwritten(self, empty: Checkout, tmp_path: Path) -> None:
+        empty.run("keys", "new")
+        before = {path: path.read_bytes() for path in (tmp_path / "home" / "keys").iterdir()}
+        done = empty.run("keys", "new")
+        assert done.returncode == 2
+        assert "never overwritten" in done.stderr
+        assert {path: path.read_bytes() for path in (tmp_path / "home" / "keys").iterdir()} == before
+
+    def test_show_tells_the_key_id_which_is_the_digest_of_the_public_key(self, empty: Checkout) -> None:
+        empty.run("keys", "new")
+        rows = json.loads(empty.run("keys", "show", "--format", "json").stdout)
+        for row in rows:
+            text = "".join(Path(row["public"]).read_text().splitlines()[1:-1])
+            assert row["key_id"] == hashlib.sha256(base64.b64decode(text)).hexdigest()
+        assert empty.run("keys", "show", "nobody").returncode == 2
+        assert empty.run("keys", "show", "--format", "pem").stdout.count("BEGIN PUBLIC KEY") == 2
+
+    def test_without_a_terminal_and_a_file_no_passphrase_is_guessed(self, empty: Checkout) -> None:
+        done = empty.run("keys", "new", NODESPEC_PASSPHRASE_FILE="")
+        assert done.returncode == 2
+        assert "NODESPEC_PASSPHRASE_FILE" in done.stderr
+
+    def test_a_short_passphrase_is_refused_and_no_secret_is_repeated(self, signed: Checkout, tmp_path: Path) -> None:
+        (tmp_path / "weak").write_text("hunter2\n")
+        done = signed.run("keys", "new", "second", NODESPEC_PASSPHRASE_FILE=str(tmp_path / "weak"))
+        assert done.returncode == 2
+        assert "hunter2" not in done.stderr
+        wrong = signed.run("checkpoint", "create", NODESPEC_PASSPHRASE_FILE=str(tmp_path / "weak"))
+        assert wrong.returncode == 2
+        assert "wrong passphrase" in wrong.stderr
+        assert "hunter2" not in wrong.stderr
+
+    def test_a_private_key_that_others_can_read_is_not_used(self, signed: Checkout, tmp_path: Path) -> None:
+        for path in (tmp_path / "home" / "keys").glob("*.key.pem"):
+            path.chmod(0o644)
+        done = signed.run("checkpoint", "create")
+        assert done.returncode == 2
+        assert "chmod 600" in done.stderr
