@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import os
 import subprocess
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DATE = "2026-03-14T12:00:00+00:00"
 NO_ID = "0" * 40

@@ -6,6 +6,7 @@ and not a shift of everything after it.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -84,7 +85,7 @@ def _compare(path: KeyPath, old: Any, new: Any) -> Iterator[FieldChange]:
             yield from _compare_mappings(path, by_name[0], by_name[1])
         else:
             yield from _compare_lists(path, old, new)
-    elif old != new or type(old) is not type(new):
+    elif _exact(old) != _exact(new):
         yield _field(path, old, new)
 
 
@@ -93,42 +94,50 @@ def _compare_mappings(path: KeyPath, old: dict[str, Any], new: dict[str, Any]) -
         if key in old and key in new:
             yield from _compare((*path, key), old[key], new[key])
         else:
-            yield _field((*path, key), old.get(key), new.get(key))
+            yield _field((*path, key), old.get(key), new.get(key), only="new" if key in new else "old")
 
 
 def _compare_lists(path: KeyPath, old: list[Any], new: list[Any]) -> Iterator[FieldChange]:
-    gone = [item for item in old if item not in new]
-    come = [item for item in new if item not in old]
-    for item in gone:
-        yield FieldChange(field=dotted(path), before=item, after=None, words=f"{dotted(path)}: without {quoted(item)}")
-    for item in come:
-        yield FieldChange(field=dotted(path), before=None, after=item, words=f"{dotted(path)}: with {quoted(item)}")
-    if not gone and not come and old != new:
-        yield FieldChange(field=dotted(path), before=old, after=new, words=f"{dotted(path)}: in another order")
+    name = dotted(path)
+    before, after = [_exact(item) for item in old], [_exact(item) for item in new]
+    for item, text in zip(old, before, strict=True):
+        if text not in after:
+            yield FieldChange(field=name, before=item, after=None, words=f"{name}: without {quoted(item)}")
+    for item, text in zip(new, after, strict=True):
+        if text not in before:
+            yield FieldChange(field=name, before=None, after=item, words=f"{name}: with {quoted(item)}")
+    if before != after and set(before) == set(after):
+        how = "in another order" if sorted(before) == sorted(after) else "with other repetitions"
+        yield FieldChange(field=name, before=old, after=new, words=f"{name}: {how}")
+
+
+def _exact(value: Any) -> str:
+    """Return a text that is equal only for values that are the same to JSON (1, 1.0 and true are three)."""
+    return json.dumps(value, sort_keys=True)
 
 
 def _named(items: list[Any]) -> dict[str, Any] | None:
     """Return a list of mappings by their names; None when they have none, or one twice."""
     for key in _NAMES:
-        if items and all(isinstance(item, dict) and key in item for item in items):
+        if items and all(isinstance(item, dict) and isinstance(item.get(key), str) for item in items):
             named = {item[key]: item for item in items}
             return named if len(named) == len(items) else None
-    return {} if not items else None
+    return None if items else {}
 
 
-def _field(path: KeyPath, old: Any, new: Any) -> FieldChange:
-    return FieldChange(field=dotted(path), before=old, after=new, words=_words(path, old, new))
+def _field(path: KeyPath, old: Any, new: Any, only: str = "") -> FieldChange:
+    return FieldChange(field=dotted(path), before=old, after=new, words=_words(path, old, new, only))
 
 
-def _words(path: KeyPath, old: Any, new: Any) -> str:
+def _words(path: KeyPath, old: Any, new: Any, only: str) -> str:
     name = dotted(path)
     if path[:3] == ("interfaces", "signals", "emits") and len(path) == 4:
-        return f"now emits {path[3]}" if old is None else f"no longer emits {path[3]}"
+        return f"now emits {path[3]}" if only == "new" else f"no longer emits {path[3]}"
     if path[:3] == ("interfaces", "signals", "subscribes") and len(path) == 4:
-        return f"now subscribes to {path[3]}" if old is None else f"no longer subscribes to {path[3]}"
-    if old is None:
+        return f"now subscribes to {path[3]}" if only == "new" else f"no longer subscribes to {path[3]}"
+    if only == "new":
         return f"{name} added" + (f": {quoted(new)}" if not isinstance(new, dict | list) else "")
-    if new is None:
+    if only == "old":
         return f"{name} removed" + (f" (was {quoted(old)})" if not isinstance(old, dict | list) else "")
     if path == ("identity", "lane"):
         verb = "promoted" if LANES.index(new) > LANES.index(old) else "demoted"
