@@ -41,10 +41,10 @@ from nodespec.tree import (
     Entry,
     is_node_path,
 )
-from nodespec.verdict import ALL, Report, Selection, family_states
+from nodespec.verdict import ALL, NOT_RUN, Report, Selection, family_states
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from nodespec.settings import Settings
     from nodespec.tree import Tree
@@ -78,7 +78,7 @@ def judge(
     findings += broken
     knobs, settings_findings = _settings(tree, readable, contracts)
     findings += settings_findings
-    desk = _Desk(tree, contracts.get(NODE_SCHEMA_PATH, ()), _surroundings(knobs, readable), rules.families_of("N"))
+    desk = _Desk(tree, contracts.get(NODE_SCHEMA_PATH, ()), _surroundings(knobs, readable))
     whole_needed = "G" in selection.families
     judged = [
         entry
@@ -88,51 +88,58 @@ def judge(
     ]
     verdicts = _each(desk, judged, jobs, progress)
     findings += (finding for verdict in verdicts for finding in verdict.findings)
-    legible = all(verdict.legible for verdict in verdicts)
+    legible = all(verdict.legible for verdict in verdicts) and all(
+        entry.mode in (REGULAR, EXECUTABLE) for entry in tree.entries if is_node_path(entry.path)
+    )
     if knobs is not None and whole_needed and legible:
         facts = [verdict.facts for verdict in verdicts if verdict.facts is not None]
         claimed = frozenset[str]().union(*(verdict.claimed for verdict in verdicts))
         findings += _graph_findings(tree, Whole.of(facts, claimed, knobs))
-    kept = [
-        finding for finding in findings if finding.code in selection.codes and (only is None or finding.path in only)
-    ]
+    families = family_states(selection, nodes=NODE_SCHEMA_PATH in contracts, knobs=knobs is not None, whole=legible)
     reported = readable if only is None else [entry for entry in readable if entry.path in only]
     return Report(
         label=tree.label,
-        findings=tuple(sorted(kept, key=lambda finding: finding.order)),
+        findings=_kept(findings, selection, only),
         files=len(reported),
         specs=sum(is_node_path(entry.path) for entry in reported),
-        families=family_states(selection, nodes=NODE_SCHEMA_PATH in contracts, knobs=knobs is not None, whole=legible),
+        families=families,
+        blocked=tuple(letter for letter in "TFSNG" if families[letter] == NOT_RUN),
     )
 
 
 def judge_text(data: bytes, *, tree: Tree | None, path: str, selection: Selection = ALL) -> Report:
     """Judge one spec that stands nowhere in a registry (standard input, a draft): families F, S and N.
 
-    The registry around it, if there is one, gives the contract and the settings.
+    The registry around it, if there is one, gives the contract and the settings. Without one, whether a
+    policy exists or a signal is sensitive cannot be known, and N is not run.
     """
-    readable = [] if tree is None else [entry for entry in tree.entries if entry.mode in (REGULAR, EXECUTABLE)]
     contracts: dict[str, tuple[Contract, ...]] = {}
-    knobs: Settings | None = settings.Settings()
+    around = None
     if tree is not None:
+        readable = [entry for entry in tree.entries if entry.mode in (REGULAR, EXECUTABLE)]
         contracts, _ = _contracts(tree, readable)
-        knobs, _ = _settings(tree, readable, contracts)
+        around = _surroundings(_settings(tree, readable, contracts)[0], readable)
     own = contracts.get(NODE_SCHEMA_PATH, (schema.builtin(NODE_SCHEMA_PATH),))
-    around = _surroundings(knobs, readable)
-    if tree is None and around is not None:
-        around = None  # without a registry, whether a policy exists or a signal is sensitive cannot be known
-    desk = _Desk(tree, own, around, rules.families_of("N"))
-    text = (
-        document.parse(data)
-        if len(data) <= document.MAX_BYTES
-        else document.Document(None, (document.too_large(len(data)),), None)
-    )
-    verdict = desk.judge_document(path, text, placed=False)
+    verdict = _Desk(tree, own, around).judge_document(path, document.parse(data), placed=False)
     families = family_states(selection, nodes=True, knobs=around is not None, whole=False, tree=False)
-    kept = [finding for finding in verdict.findings if finding.code in selection.codes]
     return Report(
-        label=path, findings=tuple(sorted(kept, key=lambda item: item.order)), files=1, specs=1, families=families
+        label=path,
+        findings=_kept(verdict.findings, selection, None),
+        files=1,
+        specs=1,
+        families=families,
+        blocked=("N",) if tree is not None and families["N"] == NOT_RUN else (),
     )
+
+
+def _kept(findings: Iterable[Finding], selection: Selection, only: frozenset[str] | None) -> tuple[Finding, ...]:
+    """Return what is to be reported, in order, without what the schema says again about a refused scalar."""
+    chosen = [
+        finding for finding in findings if finding.code in selection.codes and (only is None or finding.path in only)
+    ]
+    refused = {(item.path, item.line, item.column) for item in chosen if item.code[0] == "F"}
+    kept = [item for item in chosen if item.code[0] != "S" or (item.path, item.line, item.column) not in refused]
+    return tuple(sorted(kept, key=lambda finding: finding.order))
 
 
 def _is_document(path: str) -> bool:
@@ -213,12 +220,11 @@ class _Desk:
         tree: Tree | None,
         contracts: tuple[Contract, ...],
         around: Surroundings | None,
-        node_rules: list[rules.Rule],
     ) -> None:
         self.tree = tree
         self.contracts = contracts
         self.around = around
-        self.checks = [(entry.code, entry.check) for entry in node_rules if entry.check is not None]
+        self.checks = [(entry.code, entry.check) for entry in rules.families_of("N") if entry.check]
 
     def judge_entry(self, entry: Entry) -> _Verdict:
         assert self.tree is not None
@@ -256,14 +262,7 @@ def _document_findings(path: str, text: document.Document) -> list[Finding]:
 
 def _schema_findings(path: str, text: document.Document, contracts: Sequence[Contract]) -> list[Finding]:
     hits = {(hit.code, hit.at, hit.message): hit for contract in contracts for hit in contract.violations(text.value)}
-    # Where the loader already said that a scalar is no good, the schema need not say so again.
-    return [
-        finding
-        for finding in (_finding(hit.code, hit, path, text) for hit in hits.values())
-        if not any(
-            (problem.span.line, problem.span.column) == (finding.line, finding.column) for problem in text.problems
-        )
-    ]
+    return [_finding(hit.code, hit, path, text) for hit in hits.values()]
 
 
 def _graph_findings(tree: Tree, whole: Whole) -> list[Finding]:
@@ -326,7 +325,7 @@ def _start_worker(tree: bytes, contracts: Sequence[bytes], around: Surroundings 
     global _desk  # noqa: PLW0603  # a worker process has no other place to keep what it starts with
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # These bytes were pickled by the parent a moment ago and never left this machine's memory.
-    _desk = _Desk(pickle.loads(tree), tuple(map(Contract, contracts)), around, rules.families_of("N"))
+    _desk = _Desk(pickle.loads(tree), tuple(map(Contract, contracts)), around)
 
 
 def _judge_chunk(entries: Sequence[Entry]) -> list[_Verdict]:

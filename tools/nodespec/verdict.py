@@ -53,13 +53,18 @@ ALL = Selection.parse()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What was judged and found. ``families`` says for each letter whether it ran; ``reasons`` why not."""
+    """What was judged and found.
+
+    ``families`` says for each letter whether it ran; ``blocked`` names those that this version can judge and
+    that were asked for, but that could not run on this input.
+    """
 
     label: str
     findings: tuple[Finding, ...]
     files: int
     specs: int
     families: dict[str, str]
+    blocked: tuple[str, ...] = ()
 
     @property
     def errors(self) -> int:
@@ -72,12 +77,12 @@ class Report:
         return len(self.findings) - self.errors
 
     def exit_code(self, *, strict: bool = False) -> int:
-        """0 clean, 1 findings, 3 no family could run, 4 nothing was there to judge."""
+        """0 clean, 1 findings, 3 what was asked for could not run, 4 nothing was there to judge."""
         if self.errors or (strict and self.findings):
             return 1
-        if RUN not in self.families.values():
-            return 3
-        return 0 if self.files else 4
+        if not self.files:
+            return 4
+        return 3 if self.blocked or RUN not in self.families.values() else 0
 
 
 def family_states(selection: Selection, *, nodes: bool, knobs: bool, whole: bool, tree: bool = True) -> dict[str, str]:

@@ -173,7 +173,8 @@ def _finish(report: Report, form: str, strict: bool, color: str, origin: Tree | 
     if code == 4:
         note("hint: nothing was judged. Are there files under registry/, and does the path name them?")
     if code == 3:
-        note("hint: none of the selected families can run in this version")
+        cause = f"{', '.join(report.blocked)} could not run" if report.blocked else "no selected family can run"
+        note(f"hint: {cause}, so nothing was passed; nodespec validate without --ignore says why")
     return code
 
 
