@@ -19,7 +19,7 @@ DOORS = {
     "pygit2": {"git"},
     "cryptography": {"keys"},
     "jsonschema": {"schema"},
-    "jsonschema_rs": {"schema"},
+    "jsonschema_rs": {"pattern", "schema"},
     "referencing": {"schema"},
     "rfc8785": {"encoding"},
     "click": {"cli"},

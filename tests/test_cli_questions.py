@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from tests.conftest import ADAPTER, ADAPTER_FILE, Checkout
 
 from nodespec import document
+from tests.conftest import ADAPTER, ADAPTER_FILE, Checkout
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,7 +125,7 @@ def test_an_answer_that_may_be_incomplete_ends_with_3(example: Checkout) -> None
     done = example.run("query", "--emits", "memory_stored", "--format", "ids")
     assert done.returncode == 3
     assert ids(done.stdout) == [ADAPTER]
-    assert "broken_v1.yaml:2: " in done.stderr
+    assert "broken_v1.yaml:1: " in done.stderr
     assert "may be incomplete" in done.stderr
 
 

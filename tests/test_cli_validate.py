@@ -322,3 +322,18 @@ def test_colours_on_a_real_terminal(
 def test_colour_is_off_in_a_pipe(example: Checkout) -> None:
     assert "\x1b" not in example.run("validate", NO_COLOR="").stdout
     assert "\x1b" in example.run("validate", "--color", "always").stdout
+
+
+def test_ignoring_the_cause_never_turns_what_could_not_run_green(example: Checkout) -> None:
+    (example.path / "schemas" / "nodespec.v1.schema.json").unlink()
+    done = example.run("validate", "--ignore", "T")
+    assert done.returncode == 3
+    assert "S, N, G could not run" in done.stderr
+
+
+def test_ignoring_the_format_does_not_hide_what_the_schema_says(example: Checkout) -> None:
+    example.replace(ADAPTER_FILE, "tier: 4", "tier: 0x4")
+    assert "S003" not in example.run("validate").stdout
+    done = example.run("validate", "--ignore", "F")
+    assert done.returncode == 1
+    assert "error[S003]" in done.stdout

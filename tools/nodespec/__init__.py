@@ -7,12 +7,14 @@ in this order tells the whole story, and ``tests/test_architecture.py`` holds th
     finding       what is wrong with the input, where, and what to do
     encoding      canonical JSON, strict JSON, base64 and hex, printable text
     tree          paths, modes and bytes: the registry as one frozen listing
+    text          bytes to text: what is refused before any parser looks
     scalar        what a plain scalar means
     document      YAML text to values with marks (the only importer of yaml)
     keys          ML-DSA, Ed25519 and HMAC (the only importer of cryptography)
     merkle        RFC 6962 hashes over folders
     git           commits to trees (the only importer of pygit2)
     worktree      a checkout's files to a tree
+    pattern       regular expressions as JSON Schema means them
     violation     a schema violation in an author's words
     schema        the contract's verdict (the only importer of jsonschema)
     envelope      DSSE

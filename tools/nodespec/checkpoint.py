@@ -176,25 +176,33 @@ def sign(statement: Statement, keys: Sequence[PrivateKey | HmacKey]) -> Envelope
 class Trust:
     """Whom the verifier believes: public keys, and the schemes that must all have signed; or a shared key.
 
-    Both come from the verifier's side, never from the message. ``example`` allows published keys.
+    All of it comes from the verifier's side, never from the message: ``registry_id`` is which registry is meant,
+    ``example`` allows published keys.
     """
 
     keys: tuple[PublicKey, ...] = ()
     required: frozenset[str] = frozenset()
     shared: HmacKey | None = None
     example: bool = False
+    registry_id: str = ""
 
 
 def verify(
-    data: bytes, registry: Registry, trust: Trust, *, now: datetime, max_age: timedelta | None = None
+    data: bytes,
+    registry: Registry,
+    trust: Trust,
+    *,
+    now: datetime,
+    commit: str | None = None,
+    max_age: timedelta | None = None,
 ) -> Verification:
     """Verify a checkpoint against a repository.
 
     1. The file is one strict DSSE envelope of an in-toto statement.
     2. For every required scheme, a trusted key of that scheme signed it.
     3. The payload, now believed, is a checkpoint statement in its one form.
-    4. It is about this registry.
-    5. The commit is here, and its tree is the one named.
+    4. It is about the registry that the verifier means.
+    5. It is about ``commit`` where one is meant; the commit is here, and its tree is the one named.
     6. The manifest made from the commit has this root, count and digest.
     7. It is not from the future, and not older than ``max_age`` where one is given.
 
@@ -208,7 +216,7 @@ def verify(
         _check_signatures(sealed, trust, steps)  # 2
         statement = Statement.parse(sealed.payload)  # 3
         steps.append(Step(name="statement", held=True, seen=f"sequence {statement.sequence}"))
-        _check_commit(statement, registry, steps)  # 4, 5, 6
+        _check_commit(statement, registry, trust.registry_id, commit, steps)  # 4, 5, 6
         _check_time(statement, now, max_age, steps)  # 7
     except _Failed as failure:
         steps.append(Step(name=failure.name, held=False, seen=str(failure)))
@@ -233,7 +241,11 @@ def _open(data: bytes, steps: list[Step]) -> Envelope:
         raise _Failed("envelope", f"not a DSSE envelope: {error}") from None
     if sealed.payload_type != envelope.STATEMENT_TYPE:
         raise _Failed("envelope", f"its payload type is {quoted(sealed.payload_type)}")
-    steps.append(Step(name="envelope", held=True, seen=f"{len(sealed.signatures)} signatures"))
+    steps.append(
+        Step(
+            name="envelope", held=True, seen=f"{len(sealed.signatures)} signature{'s' * (len(sealed.signatures) != 1)}"
+        )
+    )
     return sealed
 
 
@@ -261,15 +273,21 @@ def _check_signatures(sealed: Envelope, trust: Trust, steps: list[Step]) -> None
     steps.append(Step(name="signatures", held=True, seen=seen))
 
 
-def _check_commit(statement: Statement, registry: Registry, steps: list[Step]) -> None:
+def _check_commit(
+    statement: Statement, registry: Registry, registry_id: str, commit: str | None, steps: list[Step]
+) -> None:
+    if statement.registry_id != registry_id:
+        raise _Failed("registry", f"it is about {quoted(statement.registry_id)}; this is {quoted(registry_id)}")
+    steps.append(Step(name="registry", held=True, seen=registry_id))
+    if commit is not None and statement.commit != commit:
+        raise _Failed("commit", f"it is about commit {statement.commit[:10]}, not {commit[:10]}")
     try:
         snapshot = registry.at(statement.commit)
         here = describe(snapshot, issued_at=statement.issued_at)
     except NodespecError as error:
         raise _Failed("commit", str(error)) from None
     if statement.registry_id != here.registry_id:
-        raise _Failed("registry", f"it is about {quoted(statement.registry_id)}; this is {quoted(here.registry_id)}")
-    steps.append(Step(name="registry", held=True, seen=here.registry_id))
+        raise _Failed("commit", f"the registry at that commit is called {quoted(here.registry_id)}")
     if (statement.commit, statement.tree) != (here.commit, here.tree):
         raise _Failed("commit", f"commit {here.commit[:10]} has tree {here.tree[:10]}, not {statement.tree[:10]}")
     steps.append(Step(name="commit", held=True, seen=statement.commit))

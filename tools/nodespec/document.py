@@ -29,48 +29,39 @@ bounded the same way. So an alias bomb costs nothing and a plain file pays for o
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import yaml
 from yaml._yaml import CParser
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from nodespec.encoding import HIDDEN, quoted
+from nodespec.encoding import quoted
 from nodespec.finding import START, KeyPath, Span
 from nodespec.scalar import plain_meaning, spell
-
-MAX_BYTES = 64 * 1024
-"""A NodeSpec of 2 KiB is long; 64 KiB is the size of a line in a transparency log tile (C2SP tlog-tiles)."""
+from nodespec.text import (
+    HIDDEN_CHARACTER,
+    MAX_PROBLEMS,
+    SURPRISE,
+    Problem,
+    problems_of_bytes,
+    what_is_wrong,
+)
 
 MAX_DEPTH = 32
 """Levels of mappings and lists. The schema needs 7."""
-
-MAX_PROBLEMS = 20
-"""A file that is wrong in more places than this is not a spec with mistakes; it is another kind of file."""
 
 _EVENT_PASS = re.compile(rb"[&!]|^%|^[ ?:-]{41}", re.MULTILINE)
 _MAX_OPENERS = 64
 """With 41 columns of block indicators and 64 flow openers, no document nests deeper than 2*41 + 64 levels:
 safe to compose. Anything beyond is measured by the event pass first."""
 
-_CONTROL = re.compile("[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_SURPRISE = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{HIDDEN}\ufffe\uffff]")
-_HIDDEN = re.compile(f"[{HIDDEN}\ufffe\uffff]")
-_SUSPECT_BYTES = re.compile(rb"[\x00-\x09\x0b-\x1f\x7f-\xff]")
+_TOKEN_PASS = re.compile(rb"\?|[\"'\[\]{},|>+\-0-9]#|[\[{,:]\s*-[\s,\]}]|^\.\.\.", re.MULTILINE)
+"""What libyaml reads more generously than others do, or may: only then is it worth looking at each token."""
+
+_BLOCK_HEADER = re.compile(r"[|>][-+0-9]*#")
 
 _PLAIN = "plain"
 _QUOTED = "quoted"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """A departure from the profile; ``slug`` names the rule of family F."""
-
-    slug: str
-    message: str
-    span: Span = START
-    fix: str = ""
 
 
 class Document:
@@ -113,7 +104,7 @@ def _starts_below(key: Node, node: Node) -> bool:
     return not isinstance(node, ScalarNode) and bool(node.start_mark.line > key.start_mark.line)
 
 
-def _span(node: Node | yaml.Event) -> Span:
+def _span(node: Node | yaml.Event | yaml.Token) -> Span:
     start, end = node.start_mark, node.end_mark
     if start is None or end is None:
         return START
@@ -123,7 +114,7 @@ def _span(node: Node | yaml.Event) -> Span:
 
 def parse(data: bytes) -> Document:
     """Parse one spec. Never raises for any input; what is wrong is in ``problems``."""
-    problems = _problems_of_bytes(data)
+    problems = problems_of_bytes(data)
     if problems:
         return Document(None, problems, None)
     try:
@@ -131,20 +122,28 @@ def parse(data: bytes) -> Document:
             problems = _problems_of_events(data)
             if problems:
                 return Document(None, problems, None)
+        if _TOKEN_PASS.search(data):
+            problems = _problems_of_tokens(data)
+            if problems:
+                return Document(None, problems, None)
         root = _Composer(data).get_single_node()
     except yaml.YAMLError as error:
-        return Document(None, (_syntax_problem(error),), None)
-    if root is None:
+        return Document(None, (_syntax_problem(error, data.decode("utf-8").split("\n")),), None)
+    if root is None or (isinstance(root, ScalarNode) and root.tag is _PLAIN and not root.value):
         empty = Problem(slug="empty-document", message="the file holds no document; expected a mapping")
         return Document(None, (empty,), None)
     if not isinstance(root, MappingNode):
         kind = "a list" if isinstance(root, SequenceNode) else "a single value"
         message = f"the document is {kind}; expected a mapping of keys to values"
         return Document(None, (Problem(slug="not-a-mapping", message=message, span=_span(root)),), root)
-    found: list[Problem] = []
+    found = _Found()
     value = _mapping(root, found, 1)
     if b"\\" in data and not found:
         _check_escapes(root, found)
+    if found.stretched:
+        lines = data.decode("utf-8").split("\n")
+        for node, column in found.stretched:
+            _check_layout(node, column, lines, found)
     return Document(value, tuple(found[:MAX_PROBLEMS]), root)
 
 
@@ -159,54 +158,6 @@ class _Composer(CParser):
 
     def ascend_resolver(self) -> None:
         """Do nothing: there are no path resolvers."""
-
-
-# From bytes: what can be refused before any parser looks.
-
-
-def _problems_of_bytes(data: bytes) -> tuple[Problem, ...]:
-    if len(data) > MAX_BYTES:
-        return (too_large(len(data)),)
-    if not _SUSPECT_BYTES.search(data):
-        return ()
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        before = data[: error.start].decode("utf-8")
-        message = f"byte 0x{data[error.start]:02x} is not UTF-8 text"
-        return (Problem(slug="not-utf8", message=message, span=_span_at(before, len(before))),)
-    found = []
-    if text.startswith("\ufeff"):
-        found.append(Problem(slug="byte-order-mark", message="the file begins with a byte-order mark (U+FEFF)"))
-    returns = text.count("\r")
-    if returns:
-        lines = f"{returns} carriage return{'s' if returns > 1 else ''} (U+000D), the first one here; expected \\n"
-        found.append(
-            Problem(slug="carriage-return", message=f"the file has {lines}", span=_span_at(text, text.index("\r")))
-        )
-    for slug, pattern in (("control-character", _CONTROL), ("hidden-character", _HIDDEN)):
-        found += [
-            Problem(slug=slug, message=f"U+{ord(match.group()):04X} {_what(slug)}", span=_span_at(text, match.start()))
-            for match in pattern.finditer(text)
-            if not (match.start() == 0 and match.group() == "\ufeff")
-        ][:MAX_PROBLEMS]
-    return tuple(found)
-
-
-def _what(slug: str) -> str:
-    if slug == "control-character":
-        return "is a control character; expected printable text"
-    return "is invisible and can make the text look like something else"
-
-
-def too_large(size: int) -> Problem:
-    """Return the problem of a file of ``size`` bytes, without reading it."""
-    return Problem(slug="too-large", message=f"the file has {size:,} bytes; the limit is {MAX_BYTES:,}")
-
-
-def _span_at(text: str, offset: int) -> Span:
-    line_start = text.rfind("\n", 0, offset) + 1
-    return Span(line=text.count("\n", 0, offset) + 1, column=offset - line_start + 1)
 
 
 # From events: what must not be composed.
@@ -235,10 +186,10 @@ def _problems_of_events(data: bytes) -> tuple[Problem, ...]:
 def _problems_of_event(event: yaml.Event) -> list[Problem]:
     found = []
     if isinstance(event, yaml.AliasEvent):
-        message = f"*{event.anchor} is an alias; every value must be written where it is used"
+        message = f"{quoted(f'*{event.anchor}')} is an alias; every value must be written where it is used"
         found.append(Problem(slug="anchor-or-alias", message=message, span=_span(event)))
     elif isinstance(event, yaml.NodeEvent) and event.anchor is not None:
-        message = f"&{event.anchor} is an anchor; every value must be written where it is used"
+        message = f"{quoted(f'&{event.anchor}')} is an anchor; every value must be written where it is used"
         found.append(Problem(slug="anchor-or-alias", message=message, span=_span(event)))
     if isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent) and event.tag is not None:
         message = f"{quoted(event.tag)} is a tag; a value's type is its spelling"
@@ -249,14 +200,55 @@ def _problems_of_event(event: yaml.Event) -> list[Problem]:
     return found
 
 
+def _problems_of_tokens(data: bytes) -> tuple[Problem, ...]:
+    """Refuse what libyaml accepts and the specification, or another reader, does not."""
+    text = data.decode("utf-8")
+    parser = _Composer(data)
+    found: list[Problem] = []
+    flow = 0
+    while len(found) < MAX_PROBLEMS and (token := parser.get_token()) is not None:
+        flow += isinstance(token, yaml.FlowSequenceStartToken | yaml.FlowMappingStartToken)
+        flow -= isinstance(token, yaml.FlowSequenceEndToken | yaml.FlowMappingEndToken)
+        problem = _problem_of_token(token, text, flow)
+        if problem is not None:
+            found.append(problem)
+    return tuple(found)
+
+
+def _problem_of_token(token: Any, text: str, flow: int) -> Problem | None:
+    start, end = token.start_mark.index, token.end_mark.index
+    if isinstance(token, yaml.KeyToken) and end > start:
+        message = "a key after ? is read differently by different readers; write it before its colon"
+        return Problem(slug="syntax-error", message=message, span=_span(token))
+    if isinstance(token, yaml.DocumentEndToken):
+        message = "... ends a document; a spec is one document to the end of its file"
+        return Problem(slug="multiple-documents", message=message, span=_span(token))
+    if isinstance(token, yaml.ScalarToken):
+        if token.plain and flow and ("?" in token.value or token.value == "-"):
+            message = f"{quoted(token.value)} in [] or {{}} is read differently by different readers"
+            return Problem(slug="ambiguous-scalar", message=message, span=_span(token), fix="Put it in double quotes.")
+        if token.plain or (token.style in ("|", ">") and not _BLOCK_HEADER.match(text, start)):
+            return None
+    joined = text[end : end + 1] == "#" and end > start and text[end - 1] not in " \n"
+    if joined or (isinstance(token, yaml.ScalarToken) and token.style in ("|", ">")):
+        message = "a comment needs a space before its #"
+        return Problem(slug="syntax-error", message=message, span=Span(line=token.end_mark.line + 1, column=1))
+    return None
+
+
 def _too_deep(node: Any) -> Problem:
     message = f"more than {MAX_DEPTH} levels of mappings and lists"
     return Problem(slug="too-deep", message=message, span=_span(node))
 
 
-def _syntax_problem(error: yaml.YAMLError) -> Problem:
+def _syntax_problem(error: yaml.YAMLError, lines: list[str]) -> Problem:
     mark = getattr(error, "problem_mark", None)
-    span = Span(line=mark.line + 1, column=mark.column + 1) if mark else START
+    if lines[-1] == "" and len(lines) > 1:
+        lines = lines[:-1]
+    span = START
+    if mark:  # libyaml points past the end when the end came too early
+        row = min(mark.line, len(lines) - 1)
+        span = Span(line=row + 1, column=(mark.column if row == mark.line else len(lines[row])) + 1)
     text = getattr(error, "problem", None) or "not readable as YAML"
     if "found another document" in text:
         return Problem(slug="multiple-documents", message="a second document starts here; expected one", span=span)
@@ -264,14 +256,65 @@ def _syntax_problem(error: yaml.YAMLError) -> Problem:
         return Problem(
             slug="anchor-or-alias", message="an alias; every value must be written where it is used", span=span
         )
-    context = getattr(error, "context", None)
-    return Problem(slug="syntax-error", message=f"{text} ({context})" if context else text, span=span)
+    context, opened = getattr(error, "context", None), getattr(error, "context_mark", None)
+    since = f", which began on line {opened.line + 1}" if opened and opened.line + 1 < span.line else ""
+    return Problem(slug="syntax-error", message=f"{text} ({context}{since})" if context else text, span=span)
 
 
 # From nodes to values.
 
 
-def _mapping(node: MappingNode, found: list[Problem], depth: int) -> dict[str, Any]:
+class _Found(list[Problem]):
+    """The problems found on a walk, and the values that stretch over lines, each with its key's column."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stretched: list[tuple[Node, int]] = []
+
+    def note_stretch(self, node: Any, parent: Any, column: int) -> None:
+        if not parent.flow_style and (node.__class__ is ScalarNode or node.flow_style):
+            self.stretched.append((node, column))
+
+
+def _check_layout(node: Node, column: int, lines: list[str], found: list[Problem]) -> None:
+    """Refuse lines of a value that libyaml lets stand where the specification does not."""
+    first, last = node.start_mark, node.end_mark
+    if first is None or last is None:
+        return
+    message = "this line belongs to the value above it and must be indented more than that value's key"
+    if isinstance(node, ScalarNode) and node.style in ("|", ">"):
+        end = last.line if last.column == 0 else last.line + 1
+        row, message = _bad_block_line(first.line, end, lines)
+        row = first.line if first.column <= column else row
+    else:
+        rows = range(first.line + 1, last.line + 1)
+        row = next((row for row in rows if lines[row].strip(" ") and _indent(lines[row]) <= column), -1)
+        if row < 0 and isinstance(node, ScalarNode) and node.style == '"':
+            row = next((row for row in range(first.line, last.line) if lines[row].endswith("\\")), -1)
+            message = "a backslash at the end of a line is read differently by different readers"
+    if row >= 0:
+        found.append(Problem(slug="syntax-error", message=message, span=Span(line=row + 1)))
+
+
+def _bad_block_line(first: int, end: int, lines: list[str]) -> tuple[int, str]:
+    """Return the 0-based line of a block of text (after | or >) that readers disagree about, or -1."""
+    rows = range(first + 1, end)
+    filled = next((row for row in rows if lines[row].strip(" ")), None)
+    if filled is None:
+        return first, "a block of text with nothing in it is read differently by different readers"
+    spaced = next((row for row in range(first + 1, filled) if lines[row]), -1)
+    if spaced >= 0:
+        return spaced, "a blank line before a block of text must be empty; readers differ about spaces in it"
+    if end >= len(lines) and lines[-1]:
+        return len(lines) - 1, "a block of text at the end of the file needs a line end after it"
+    return -1, "the sign | or > must stand beside its key, or be indented more"
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))
+
+
+def _mapping(node: MappingNode, found: _Found, depth: int) -> dict[str, Any]:
     if depth > MAX_DEPTH:
         found.append(_too_deep(node))
         return {}
@@ -287,6 +330,8 @@ def _mapping(node: MappingNode, found: list[Problem], depth: int) -> dict[str, A
                 Problem(slug="duplicate-key", message=f"key {quoted(key)} appears twice", span=_span(key_node))
             )
         kind = value_node.__class__
+        if value_node.end_mark.line != value_node.start_mark.line:
+            found.note_stretch(value_node, node, key_node.start_mark.column)
         if kind is ScalarNode:
             mapping[key] = value_node.value if value_node.tag is _QUOTED else _scalar(value_node, found)
         elif kind is MappingNode:
@@ -296,13 +341,15 @@ def _mapping(node: MappingNode, found: list[Problem], depth: int) -> dict[str, A
     return mapping
 
 
-def _sequence(node: SequenceNode, found: list[Problem], depth: int) -> list[Any]:
+def _sequence(node: SequenceNode, found: _Found, depth: int) -> list[Any]:
     if depth > MAX_DEPTH:
         found.append(_too_deep(node))
         return []
     items: list[Any] = []
     for item in node.value:
         kind = item.__class__
+        if item.end_mark.line != item.start_mark.line:
+            found.note_stretch(item, node, node.start_mark.column)
         if kind is ScalarNode:
             items.append(item.value if item.tag is _QUOTED else _scalar(item, found))
         elif kind is MappingNode:
@@ -324,8 +371,8 @@ def _check_key(node: Node, found: list[Problem]) -> None:
     elif meaning.problem:
         found.append(_scalar_problem(meaning.problem, meaning.message, node))
     elif not isinstance(meaning.value, str):
-        message = f"key {node.value} is not text to every reader; expected text"
-        fix = f'Quote it: "{node.value}".'
+        message = f"key {quoted(meaning.value)} is not text to every reader; expected text"
+        fix = f"Quote it: {quoted(node.value)}."
         found.append(Problem(slug="key-not-text", message=message, span=_span(node), fix=fix))
 
 
@@ -339,17 +386,17 @@ def _scalar(node: ScalarNode, found: list[Problem]) -> Any:
 def _scalar_problem(slug: str, message: str, node: ScalarNode) -> Problem:
     fix = ""
     if slug == "ambiguous-scalar":
-        fix = f'Quote it: "{node.value}".' if node.value else 'Write a value, "" or null, or remove the key.'
+        fix = f"Quote it: {quoted(node.value)}." if node.value else 'Write a value, "" or null, or remove the key.'
     return Problem(slug=slug, message=message, span=_span(node), fix=fix)
 
 
 def _check_escapes(node: Node, found: list[Problem]) -> None:
     """Look for control and hidden characters that entered through escapes in double quotes."""
     if isinstance(node, ScalarNode):
-        match = _SURPRISE.search(node.value)
+        match = SURPRISE.search(node.value)
         if match:
-            slug = "hidden-character" if _HIDDEN.match(match.group()) else "control-character"
-            message = f"an escape stands for U+{ord(match.group()):04X}, which {_what(slug)}"
+            slug = "hidden-character" if HIDDEN_CHARACTER.match(match.group()) else "control-character"
+            message = f"an escape stands for U+{ord(match.group()):04X}, which {what_is_wrong(slug)}"
             found.append(Problem(slug=slug, message=message, span=_span(node)))
         return
     for child in node.value:

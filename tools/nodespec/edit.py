@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nodespec import document, schema
+from nodespec.scalar import plain_meaning
 from nodespec.tree import NODE_SCHEMA_PATH, SETTINGS_PATH, SETTINGS_SCHEMA_PATH, is_node_path
 
 if TYPE_CHECKING:
@@ -78,11 +79,17 @@ def _quote(text: bytes, parsed: Document) -> tuple[bytes, list[str]] | None:
         row, start = problem.span.line - 1, problem.span.column - 1
         line = lines[row]
         word = line[start : start + problem.span.width]
-        if not word.strip() or problem.fix != f'Quote it: "{word}".':
+        if not _is_one_word(word):
             continue  # nothing is written there, or the scalar spans lines: only the author knows what was meant
         lines[row] = f'{line[:start]}"{word}"{line[start + len(word) :]}'
         done.append(f"quoted {word} on line {problem.span.line}")
     return ("\n".join(lines).encode(), done[::-1]) if done else None
+
+
+def _is_one_word(word: str) -> bool:
+    """Say whether ``word`` is a whole plain scalar that quotes would turn into the text it looks like."""
+    meaning = plain_meaning(word)
+    return bool(word.strip()) and (meaning.problem == "ambiguous-scalar" or not isinstance(meaning.value, str))
 
 
 def _with_modeline(text: bytes, path: str) -> tuple[bytes, list[str]]:

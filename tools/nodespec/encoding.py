@@ -21,6 +21,7 @@ import base64
 import binascii
 import json
 import re
+from math import isfinite
 from typing import Any, NoReturn
 
 MAX_QUOTED = 60
@@ -45,7 +46,9 @@ def canonical_json(value: Any) -> bytes:
 def strict_json(data: bytes) -> Any:
     """Parse JSON text; raise ``ValueError`` with a reason for anything ambiguous."""
     try:
-        return json.loads(data.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+        return json.loads(
+            data.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite
+        )
     except UnicodeDecodeError as error:
         raise ValueError(f"not UTF-8 (byte {error.start})") from None
     except RecursionError:
@@ -59,6 +62,13 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"duplicate key {quoted(twice)}")
     return mapping
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError(f"{quoted(text)} is not a finite number")
+    return number
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -119,4 +129,18 @@ def quoted(value: object) -> str:
         return "a list"
     if value is None or isinstance(value, bool):
         return json.dumps(value)
+    if isinstance(value, int) and value.bit_length() > MAX_QUOTED * 3:
+        return "a number of many digits"
     return str(value)[:MAX_QUOTED]
+
+
+def json_text(value: Any, *, indent: int | None = None) -> str:
+    r"""Return JSON for people and programs: readable text, with what could forge or hide output escaped.
+
+    >>> json_text("é\u202e")
+    '"é\\u202e"'
+    """
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    return _UNPRINTABLE.sub(
+        lambda match: match.group() if match.group() == "\n" else f"\\u{ord(match.group()):04x}", text
+    )

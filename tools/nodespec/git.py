@@ -63,9 +63,10 @@ class GitRepository:
             if found is None:
                 hint = "run it inside a clone, name one with --repo, or make a registry with: nodespec init DIR"
                 raise UsageError(f"{shown} is not in a Git repository", hint=hint)
-            quarantined = os.environ.get("GIT_QUARANTINE_PATH")
-            flags = RepositoryOpenFlag.FROM_ENV if quarantined else RepositoryOpenFlag.NO_SEARCH
-            return cls(pygit2.Repository(None if quarantined else found, flags))
+            repo = pygit2.Repository(found, RepositoryOpenFlag.NO_SEARCH)
+            if os.environ.get("GIT_QUARANTINE_PATH"):  # in pre-receive, what is pushed stands beside the repository
+                repo.odb.add_disk_alternate(os.environ["GIT_OBJECT_DIRECTORY"])
+            return cls(repo)
         except pygit2.GitError as error:
             if "object format" in str(error) or "objectformat" in str(error):
                 hint = "clone it into a SHA-1 repository, or validate the work tree without --at"
@@ -232,6 +233,14 @@ def _reopen(git_dir: str, commit: Commit) -> CommitTree:
 
 def _raw_entries(data: bytes, folder: str, defects: list[Defect]) -> list[tuple[str, int, str]]:
     """Read a tree object: ``mode SP name NUL id(20)`` repeated; note what is malformed about the names."""
+    try:
+        return _read_entries(data, folder, defects)
+    except ValueError:
+        hint = "make the commit again with git itself; git fsck tells more"
+        raise RegistryError(f"the tree of {printable(folder) or 'the commit'} is malformed", hint=hint) from None
+
+
+def _read_entries(data: bytes, folder: str, defects: list[Defect]) -> list[tuple[str, int, str]]:
     entries: list[tuple[str, int, str]] = []
     previous = b""
     names: set[bytes] = set()
@@ -240,6 +249,8 @@ def _raw_entries(data: bytes, folder: str, defects: list[Defect]) -> list[tuple[
         space, end = data.index(b" ", position), data.index(b"\0", position)
         mode, raw = int(data[position:space], 8), data[space + 1 : end]
         position = end + 21
+        if position > len(data):
+            raise ValueError("an entry is cut off")
         name = raw.decode("utf-8", "surrogateescape")
         path = f"{folder}/{name}" if folder else name
         sort_key = raw + b"/" if mode == FOLDER else raw

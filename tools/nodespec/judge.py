@@ -89,7 +89,9 @@ def judge(
     verdicts = _each(desk, judged, jobs, progress)
     findings += (finding for verdict in verdicts for finding in verdict.findings)
     legible = all(verdict.legible for verdict in verdicts) and all(
-        entry.mode in (REGULAR, EXECUTABLE) for entry in tree.entries if is_node_path(entry.path)
+        entry.mode in (REGULAR, EXECUTABLE)
+        for entry in tree.entries
+        if is_node_path(entry.path) or entry.mode == UNREADABLE
     )
     if knobs is not None and whole_needed and legible:
         facts = [verdict.facts for verdict in verdicts if verdict.facts is not None]

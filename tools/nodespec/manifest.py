@@ -15,7 +15,7 @@ accepts, :meth:`Manifest.dump` gives back byte for byte.
 
 >>> text = Manifest.of({"registry/a.yaml": b"a: 1\n"}).dump()
 >>> text.splitlines()[3].decode()
-'100644 5 36d8cc22e5c03c87d0cce7e99044f5157ee81a7a4d173d0dbe66cb56e9a87a2d registry/a.yaml'
+'100644 5 37b128c59f1f5097f73f82691cb519f1f568667faab5ced1b4ab979d36837eae registry/a.yaml'
 >>> parse(text).dump() == text
 True
 """
@@ -26,6 +26,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from nodespec import merkle
@@ -106,6 +107,8 @@ def parse(data: bytes) -> Manifest:
         if not match:
             raise ValueError("not a manifest: a line is malformed")
         files.append(ManifestFile(match[3], int(match[1]), match[2]))
+    if any(path_bytes(one.path) >= path_bytes(other.path) for one, other in pairwise(files)):
+        raise ValueError("not a manifest: the files are out of order, or one stands twice")
     manifest = Manifest(tuple(files))
     if manifest.dump() != data:
         raise ValueError("not a manifest: header, root, count or order is wrong")

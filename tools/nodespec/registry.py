@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Unpack
 
-from nodespec import document, schema, settings, spec
+from nodespec import document, schema, settings, spec, text
 from nodespec.encoding import printable, quoted
 from nodespec.errors import RegistryError, UsageError
 from nodespec.question import ask
@@ -189,8 +189,8 @@ class Snapshot:
 def read_document(tree: Tree, entry: Entry) -> document.Document:
     """Parse one file, without reading what is too large; raises ``OSError`` when it cannot be read."""
     size = tree.size(entry)
-    if size > document.MAX_BYTES:
-        return document.Document(None, (document.too_large(size),), None)
+    if size > text.MAX_BYTES:
+        return document.Document(None, (text.too_large(size),), None)
     return document.parse(tree.read(entry))
 
 
@@ -220,15 +220,15 @@ def _read_value(tree: Tree, entry: Entry, contract_path: str) -> dict[str, Any] 
     if entry.mode not in (REGULAR, EXECUTABLE):
         return Unreadable(path=entry.path, line=1, reason="it is not a regular file")
     try:
-        text = read_document(tree, entry)
+        read = read_document(tree, entry)
     except OSError as error:
         return Unreadable(path=entry.path, line=1, reason=error.strerror or str(error))
-    if text.value is None or text.problems:
-        problem = text.problems[0]
+    if read.value is None or read.problems:
+        problem = read.problems[0]
         return Unreadable(path=entry.path, line=problem.span.line, reason=problem.message)
     contract = schema.builtin(contract_path)
-    if not contract.accepts(text.value):
-        hit = contract.violations(text.value)[0]
-        line = text.locate(hit.at or (), on_key=hit.on_key).line
+    if not contract.accepts(read.value):
+        hit = contract.violations(read.value)[0]
+        line = read.locate(hit.at or (), on_key=hit.on_key).line
         return Unreadable(path=entry.path, line=line, reason=hit.message)
-    return text.value
+    return read.value

@@ -29,7 +29,7 @@ _WORDS = {"null": None, "true": True, "false": False}
 _AMBIGUOUS_WORDS = frozenset(["", "~", "=", "<<", "y", "n", "yes", "no", "on", "off", "true", "false", "null"])
 _AMBIGUOUS = re.compile(
     r"""(?ix)
-      [-+]? (?: [0-9][0-9_,]* (?: \.[0-9_,]* )? | \.[0-9][0-9_,]* ) (?: e[-+]?[0-9_]* )?  # 1e3, 1_000, .5, 007, +1
+      [-+]? (?: [0-9_][0-9_,]* (?: \.[0-9_,]* )? | \.[0-9_][0-9_,]* ) (?: e[-+]?[0-9_]* )?  # 1e3, 1_000, .5, 007, +_
     | [-+]? 0 [xob] [0-9a-f_]+                             # 0x1f, 0o17, 0b1
     | [-+]? [0-9] [0-9_]* (?: : [0-9] [0-9]? )+ (?: \. [0-9_]* )?   # 22:22, base sixty in YAML 1.1
     | [0-9]{4} - [0-9]{1,2} - [0-9]{1,2} (?: [t \t] .* )?  # dates and times
@@ -78,7 +78,9 @@ def _numeric_meaning(text: str) -> Meaning:
 def _ambiguous(text: str) -> Meaning:
     if not text:
         return Meaning(None, "ambiguous-scalar", "nothing is written here; some readers see null, others empty text")
-    return Meaning(text, "ambiguous-scalar", f"{text} is a number, a date, a boolean or text, depending on the reader")
+    return Meaning(
+        text, "ambiguous-scalar", f"{quoted(text)} is a number, a date, a boolean or text, depending on the reader"
+    )
 
 
 _BARE = re.compile(r"[A-Za-z][A-Za-z0-9_./ -]*[A-Za-z0-9_]\Z|[A-Za-z]\Z|[0-9]+\.[0-9]+\.[0-9]+\Z")

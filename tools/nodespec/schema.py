@@ -2,27 +2,28 @@
 
 A contract is a JSON Schema (draft 2020-12) read from the tree that is judged. ``jsonschema-rs`` gives the
 verdict, because it is fast; ``jsonschema`` explains a refusal, because it knows where it looked. The two
-must agree: a refusal that the second cannot explain is a :class:`RegistryError`, never a pass.
+must agree: what the first refuses stays refused even where the second could not say why.
 
 A contract that could reach outside itself (a ``$ref`` to anything but ``#…``) is refused, so that
-judging a spec never opens a connection. Patterns are ECMA-262's: ``$`` is the end of the text and
-nothing else, where Python's ``re`` would let a final newline through.
+judging a spec never opens a connection. Patterns are asked of the same engine on both sides
+(:mod:`nodespec.pattern`), and no more than twenty violations of a document are told.
 """
 
 from __future__ import annotations
 
 from functools import cached_property, lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nodespec.encoding import quoted, strict_json
-from nodespec.errors import RegistryError
-from nodespec.violation import ecma, explain, without_echoes
+from nodespec.finding import Hit
+from nodespec.pattern import matches
+from nodespec.text import MAX_PROBLEMS
+from nodespec.violation import explain, first_repeated, without_echoes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from nodespec.finding import Hit
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -43,9 +44,12 @@ class Contract:
         self.schema = strict_json(data)
         if not isinstance(self.schema, dict) or self.schema.get("$schema") != DRAFT:
             raise ValueError(f'expected a JSON object with "$schema": "{DRAFT}"')
-        for reference in _references(self.schema):
-            if not reference.startswith("#"):
-                raise ValueError(f"it refers outside itself, to {quoted(reference)}; only #… is allowed")
+        try:
+            outside = next((text for text in _references(self.schema) if not text.startswith("#")), None)
+        except RecursionError:
+            raise ValueError("it is nested too deeply") from None
+        if outside is not None:
+            raise ValueError(f"it refers outside itself, to {quoted(outside)}; only #… is allowed")
         try:
             self._verdict = jsonschema_rs.Draft202012Validator(self.schema, offline=True)
         except (jsonschema_rs.ValidationError, ValueError) as error:
@@ -59,11 +63,12 @@ class Contract:
         """Return every violation as a hit with the code of its rule; empty when the contract is fulfilled."""
         if self.accepts(value):
             return []
-        hits = [hit for error in self._explainer.iter_errors(value) for hit in explain(error)]
-        if not hits:
-            hint = "please report it with the file; until then the file is not accepted"
-            raise RegistryError("the two schema validators disagree", hint=hint)
-        return without_echoes(hits)
+        errors = islice(self._explainer.iter_errors(value), MAX_PROBLEMS)
+        hits = without_echoes([hit for error in errors for hit in explain(error)])
+        if not hits:  # the two validators disagree: what one refuses is refused
+            message = "the schema refuses the document, and the validator that explains cannot say where"
+            hits = [Hit(code="S009", message=message, at=(), fix="Please report it to nodespec with the file.")]
+        return hits[:MAX_PROBLEMS]
 
     @cached_property
     def _explainer(self) -> Any:
@@ -71,7 +76,15 @@ class Contract:
         from jsonschema import Draft202012Validator, validators
 
         extend: Any = validators.extend
-        kind = extend(Draft202012Validator, {"pattern": _pattern, "patternProperties": _pattern_properties})
+        kind = extend(
+            Draft202012Validator,
+            {
+                "pattern": _pattern,
+                "patternProperties": _pattern_properties,
+                "additionalProperties": _additional_properties,
+                "uniqueItems": _unique_items,
+            },
+        )
         return kind(self.schema, registry=referencing.Registry())
 
 
@@ -87,14 +100,12 @@ def _references(schema: Any) -> Iterator[str]:
             yield from _references(item)
 
 
-# ECMA-262 patterns on Python's engine.
+# Keywords that Python's validator would judge by Python's own rules: patterns, and what equals what.
 
 
 def _pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[Any]:
-    from jsonschema import ValidationError
-
-    if isinstance(instance, str) and not ecma(pattern).search(instance):
-        yield ValidationError("does not match")
+    if isinstance(instance, str) and not matches(pattern, instance):
+        yield _error("does not match")
 
 
 def _pattern_properties(validator: Any, patterns: Any, instance: Any, _schema: Any) -> Iterator[Any]:
@@ -102,8 +113,36 @@ def _pattern_properties(validator: Any, patterns: Any, instance: Any, _schema: A
         return
     for pattern, subschema in patterns.items():
         for key, value in instance.items():
-            if ecma(pattern).search(key):
+            if matches(pattern, key):
                 yield from validator.descend(value, subschema, path=key, schema_path=pattern)
+
+
+def _additional_properties(validator: Any, allowed: Any, instance: Any, schema: Any) -> Iterator[Any]:
+    if not isinstance(instance, dict):
+        return
+    patterns = schema.get("patternProperties", {})
+    extra = [
+        key
+        for key in instance
+        if key not in schema.get("properties", {}) and not any(matches(pattern, key) for pattern in patterns)
+    ]
+    if allowed is False:
+        if extra:
+            yield _error("unknown keys", validator_value=extra)
+        return
+    for key in extra:
+        yield from validator.descend(instance[key], allowed, path=key)
+
+
+def _unique_items(_validator: Any, wanted: Any, instance: Any, _schema: Any) -> Iterator[Any]:
+    if wanted and isinstance(instance, list) and first_repeated(instance) is not None:
+        yield _error("repeated")
+
+
+def _error(message: str, **fields: Any) -> Any:
+    from jsonschema import ValidationError
+
+    return ValidationError(message, **fields)
 
 
 # The contracts that this version of the tool was built with.

@@ -8,13 +8,12 @@ message repeats at most the start of one scalar, never a document.
 from __future__ import annotations
 
 import json
-import re
 from difflib import get_close_matches
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from nodespec.encoding import quoted
 from nodespec.finding import Hit, KeyPath, dotted
+from nodespec.pattern import matches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -33,34 +32,55 @@ _TYPES = {
 }
 
 
-@lru_cache(maxsize=256)
-def ecma(pattern: str) -> re.Pattern[str]:
-    """Compile an ECMA-262 pattern for Python, whose ``$`` would let a final newline through."""
-    return re.compile(re.sub(r"\\.|\[(?:\\.|[^\]\\])*\]|\$", _end_of_text, pattern))
-
-
-def _end_of_text(match: re.Match[str]) -> str:
-    return r"\Z" if match.group() == "$" else match.group()
-
-
 def explain(error: Any) -> Iterator[Hit]:
     """Yield what one validation error means to the author of the document."""
     say = _EXPLANATIONS.get(error.validator, _other)
-    yield from say(error, tuple(error.absolute_path))
+    path = tuple(error.absolute_path)
+    if "propertyNames" in error.absolute_schema_path and isinstance(error.instance, str):
+        yield from (_about_key(hit, path, error.instance) for hit in say(error, path))
+    else:
+        yield from say(error, path)
+
+
+def _about_key(hit: Hit, path: KeyPath, key: str) -> Hit:
+    """Turn a hit about a value into one about a key of the mapping at ``path``."""
+    message = hit.message.removeprefix(f"{_name(path)} is ")
+    message = message if message != hit.message else hit.message.removeprefix(f"{_name(path)} ")
+    where = f" of {dotted(path)}" if path else ""
+    said = message if message.startswith(quoted(key)) else f"{quoted(key)} {message}"
+    return Hit(
+        code=hit.code,
+        message=f"key {said}".replace(quoted(key), quoted(key) + where, 1),
+        at=(*path, key),
+        on_key=True,
+        fix=hit.fix,
+    )
 
 
 def _unknown_keys(error: Any, path: KeyPath) -> Iterator[Hit]:
     schema = error.schema
-    allowed = list(schema.get("properties", {}))
-    patterns = [ecma(pattern) for pattern in schema.get("patternProperties", {})]
-    for key in error.instance:
-        if key in allowed or any(pattern.search(key) for pattern in patterns):
-            continue
-        near = get_close_matches(key, allowed, n=1, cutoff=0.6)
-        missing = [name for name in allowed if name not in error.instance]
-        message = f"unknown key {quoted(key)}" + (f"; did you mean {quoted(near[0])}?" if near else "")
-        fix = f"Rename it to {near[0]}." if near else f"Remove it. Keys that may be added here: {_listing(missing)}."
+    missing = [name for name in schema.get("properties", {}) if name not in error.instance]
+    for key in error.validator_value:
+        near = _near_key(key, missing, list(schema.get("patternProperties", {})))
+        message = f"unknown key {quoted(key)}" + (f"; did you mean {quoted(near)}?" if near else "")
+        fix = f"Rename it to {near}." if near else f"Remove it. Keys that may be added here: {_listing(missing)}."
         yield Hit(code="S001", message=message, at=(*path, key), on_key=True, fix=fix)
+
+
+def _near_key(key: str, missing: list[str], patterns: list[str]) -> str:
+    """Return the key that was probably meant: one that is not there yet, or an extension spelt x-…."""
+    near = get_close_matches(key, missing, n=1, cutoff=0.6)
+    extension = key.lower().replace("_", "-")
+    if not near and extension.startswith("x-") and any(matches(pattern, extension) for pattern in patterns):
+        return extension
+    return near[0] if near else ""
+
+
+def _unevaluated_keys(error: Any, path: KeyPath) -> Iterator[Hit]:
+    # jsonschema names the keys only in its message.
+    for key in error.instance:
+        if repr(key) in error.message:
+            yield Hit(code="S001", message=f"unknown key {quoted(key)}", at=(*path, key), on_key=True, fix="Remove it.")
 
 
 def _missing_key(error: Any, path: KeyPath) -> Iterator[Hit]:
@@ -88,7 +108,7 @@ def _wrong_type(error: Any, path: KeyPath) -> Iterator[Hit]:
     if isinstance(error.instance, str) and {"integer", "number", "boolean"} & set(expected):
         fix = "If it is meant as such, remove the quotes."
     elif "string" in expected and isinstance(error.instance, bool | int | float):
-        fix = f'Quote it: "{json.dumps(error.instance)}".'
+        fix = f'Quote it: "{quoted(error.instance)}".'
     elif "array" in expected:
         fix = "Write it as a list, one item a line, each after a dash; an empty list is []."
     yield Hit(code="S003", message=f"{_name(path)} is {_kind(error.instance)}; expected {words}", at=path, fix=fix)
@@ -128,28 +148,52 @@ def _wrong_length(error: Any, path: KeyPath) -> Iterator[Hit]:
     bound, unit = error.validator[:3], error.validator[3:]
     words = {"Items": "items", "Length": "characters", "Properties": "keys"}[unit]
     limit = f"at {'least' if bound == 'min' else 'most'} {error.validator_value}"
-    yield Hit(code="S007", message=f"{_name(path)} has {len(error.instance)} {words}; expected {limit}", at=path)
+    words = words if len(error.instance) != 1 else words[:-1]
+    fix = "Add what is missing, or remove the key." if bound == "min" else "Shorten it."
+    message = f"{_name(path)} has {len(error.instance)} {words}; expected {limit}"
+    yield Hit(code="S007", message=message, at=path, fix=fix)
 
 
 def _repeated(error: Any, path: KeyPath) -> Iterator[Hit]:
-    items = error.instance
-    position = next(index for index, item in enumerate(items) if item in items[:index])
-    first = items.index(items[position])
-    message = f"{_name(path)} holds {quoted(items[position])} twice (items {first + 1} and {position + 1})"
-    yield Hit(code="S008", message=message, at=(*path, position))
+    first, second = first_repeated(error.instance) or (0, 0)
+    message = f"{_name(path)} holds {quoted(error.instance[second])} twice (items {first + 1} and {second + 1})"
+    yield Hit(code="S008", message=message, at=(*path, second))
+
+
+def first_repeated(items: list[Any]) -> tuple[int, int] | None:
+    """Return the positions of the first two items that JSON Schema calls equal (1 and 1.0 are, 1 and true are not)."""
+    seen: dict[str, int] = {}
+    for position, item in enumerate(items):
+        first = seen.setdefault(json.dumps(_plain_numbers(item), sort_keys=True), position)
+        if first != position:
+            return first, position
+    return None
+
+
+def _plain_numbers(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {key: _plain_numbers(item) for key, item in value.items()}
+    return [_plain_numbers(item) for item in value] if isinstance(value, list) else value
 
 
 def _no_variant(error: Any, path: KeyPath) -> Iterator[Hit]:
     """Explain the one branch that was meant, if it can be told; otherwise name the branches."""
     branches: dict[int, list[Any]] = {}
     for cause in error.context:
-        branches.setdefault(cause.schema_path[0], []).append(cause)
+        if cause.schema_path:  # a branch that is plainly false has no path, and nothing to explain
+            branches.setdefault(cause.schema_path[0], []).append(cause)
+    if error.validator == "oneOf" and not error.context:
+        message = f"{_name(path)} is {quoted(error.instance)}, which fits more than one of the forms it may have"
+        yield Hit(code="S009", message=message, at=path, fix="Write it so that it fits one form only.")
+        return
     meant = _meant_branch(branches, error)
     if meant is not None:
         for cause in branches[meant]:
             yield from explain(cause)
         return
-    forms = [_form(branch) for branch in error.validator_value]
+    forms = [_form(branch) for branch in error.validator_value if branch is not False] or ["nothing"]
     message = f"{_name(path)} is {quoted(error.instance)}, which is none of the forms it may have"
     yield Hit(code="S009", message=message, at=path, fix=f"Write it as {'; or as '.join(forms)}.")
 
@@ -169,20 +213,26 @@ _INNER = frozenset(["required", "additionalProperties", "minimum", "maximum", "m
 """Keywords that fail at a value's own place although its kind is right."""
 
 
-def _form(branch: dict[str, Any]) -> str:
-    text = branch.get("title") or branch.get("description") or _TYPES.get(str(branch.get("type")), "another form")
+def _form(branch: Any) -> str:
+    if not isinstance(branch, dict):
+        return "anything"
+    text = str(branch.get("title") or branch.get("description") or _TYPES.get(str(branch.get("type")), "another form"))
+    text = text[:1].lower() + text[1:] if text[1:2].islower() or text[1:2] == " " else text
     example = _example(branch)
-    return f"{str(text).rstrip('.')}, for example {example}" if example else str(text).rstrip(".")
+    return f"{text.rstrip('.')}, for example {example}" if example else text.rstrip(".")
 
 
 def _other(error: Any, path: KeyPath) -> Iterator[Hit]:
-    message = f"{_name(path)} does not fulfil {quoted(error.validator)} of the schema"
+    if error.validator in (None, "not"):
+        message = f"{_name(path)} is {quoted(error.instance)}, which the schema does not allow here"
+    else:
+        message = f"{_name(path)} does not fulfil {quoted(error.validator)} of the schema"
     yield Hit(code="S009", message=message, at=path)
 
 
 _EXPLANATIONS: dict[str, Callable[[Any, KeyPath], Iterator[Hit]]] = {
     "additionalProperties": _unknown_keys,
-    "unevaluatedProperties": _unknown_keys,
+    "unevaluatedProperties": _unevaluated_keys,
     "required": _missing_key,
     "type": _wrong_type,
     "enum": _not_allowed,

@@ -41,10 +41,10 @@ class WorkTree:
         entries: list[Entry] = []
         for name in ROOTS:
             path = os.path.join(self.root, name)
-            if os.path.islink(path) or os.path.isfile(path):
-                entries.append(Entry(name, _mode(os.lstat(path))))
-            elif os.path.isdir(path):
+            if os.path.isdir(path) and not os.path.islink(path):
                 _scan(path, name + "/", entries)
+            elif os.path.lexists(path):
+                entries.append(Entry(name, _mode(os.lstat(path))))
         entries.sort(key=lambda entry: entry.path.encode("utf-8", "surrogateescape"))
         return entries
 
@@ -79,11 +79,18 @@ def _scan(folder: str, prefix: str, entries: list[Entry]) -> None:
     for child in children:
         path = prefix + child.name
         if not child.is_dir(follow_symlinks=False):
-            entries.append(Entry(path, _mode(child.stat(follow_symlinks=False))))
+            entries.append(Entry(path, _mode_of(child)))
         elif os.path.lexists(os.path.join(child.path, ".git")):
             entries.append(Entry(path, SUBMODULE))
         else:
             _scan(child.path, path + "/", entries)
+
+
+def _mode_of(child: os.DirEntry[str]) -> int:
+    try:
+        return _mode(child.stat(follow_symlinks=False))
+    except OSError:  # a folder that may be listed but not entered
+        return UNREADABLE
 
 
 def _mode(status: os.stat_result) -> int:

@@ -64,6 +64,10 @@ def create_command(
             raise UsageError(f"{printable(previous)} does not verify: {result.steps[-1].seen}", hint=hint)
         before = envelope.parse(data)
     statement = checkpoints.describe(snapshot, issued_at=datetime.now(UTC), previous=before)
+    missing = sorted(trust.required - {file.public.scheme for file in files}) if not trust.shared else []
+    if missing:
+        hint = f"make keys of every scheme: nodespec keys new NAME --scheme {' --scheme '.join(sorted(trust.required))}"
+        raise UsageError(f"this registry requires a signature of {', '.join(missing)}, and the key has none", hint=hint)
     keys = [trust.shared] if trust.shared else keyring.unlock(files, passphrase)
     sealed = checkpoints.sign(statement, keys)
     if output == "-":
@@ -97,13 +101,13 @@ def verify_command(
     snapshot = registry.at(None)
     tell_example(snapshot)
     age = _age(max_age)
-    data = _find(target, registry, scheme)
+    data, commit = _find(target, registry, scheme)
     if scheme == HMAC_SCHEME:
         trust, _ = _own_trust(snapshot, scheme, None)
     else:
         keys = [keyring.read_public(Path(path)) for path in key_paths]
         trust = _trust(snapshot, keys or [file.public for file in keyring.listing(keyring.home(os.environ))])
-    result = checkpoints.verify(data, registry, trust, now=datetime.now(UTC), max_age=age)
+    result = checkpoints.verify(data, registry, trust, now=datetime.now(UTC), commit=commit, max_age=age)
     _print(result, color)
     return 0 if result.held else 1
 
@@ -114,12 +118,14 @@ def verify_command(
 def manifest_command(revision: str, repo: str) -> None:
     """Print the list that a checkpoint is about: the same bytes from the same commit on any machine."""
     snapshot = Registry.open(repo).at(revision)
+    tell_example(snapshot)
     click.echo(manifest.of_tree(snapshot.tree).dump(), nl=False)
 
 
 def _own_trust(snapshot: Snapshot, scheme: str, name: str | None) -> tuple[Trust, list[keyring.KeyFile]]:
     if scheme == HMAC_SCHEME:
-        return Trust(shared=HmacKey.from_text(os.environ.get("REGISTRY_HMAC_KEY"))), []
+        shared = HmacKey.from_text(os.environ.get("REGISTRY_HMAC_KEY"))
+        return Trust(shared=shared, registry_id=snapshot.settings.registry_id), []
     files = keyring.listing(keyring.home(os.environ), name)
     return _trust(snapshot, [file.public for file in files]), files
 
@@ -134,7 +140,7 @@ def _trust(snapshot: Snapshot, keys: list[PublicKey]) -> Trust:
         hint = "make your own: nodespec keys new; or say example: true in registry.yaml if this is one"
         raise UsageError(f"key {published.key_id[:16]}… is a published example key; anyone can sign with it", hint=hint)
     required = frozenset(settings.required_schemes) | {key.scheme for key in keys}
-    return Trust(keys=tuple(keys), required=required, example=settings.example)
+    return Trust(keys=tuple(keys), required=required, example=settings.example, registry_id=settings.registry_id)
 
 
 def _default_path(registry: Registry, commit: str, scheme: str) -> str:
@@ -142,9 +148,10 @@ def _default_path(registry: Registry, commit: str, scheme: str) -> str:
     return os.path.join(registry.git.git_dir, "nodespec", "checkpoints", f"{commit}{suffix}.dsse.json")
 
 
-def _find(target: str, registry: Registry, scheme: str) -> bytes:
+def _find(target: str, registry: Registry, scheme: str) -> tuple[bytes, str | None]:
+    """Return a checkpoint's bytes, and the commit it must be about when it was asked for by revision."""
     if os.path.isfile(target):
-        return _read(target)
+        return _read(target), None
     commit = registry.git.resolve(target)
     path = _default_path(registry, commit.id, scheme)
     if not os.path.isfile(path):
@@ -152,7 +159,7 @@ def _find(target: str, registry: Registry, scheme: str) -> bytes:
         raise UsageError(
             f"no checkpoint of {commit.short} is kept here, and no file is called {quoted(target)}", hint=hint
         )
-    return _read(path)
+    return _read(path), commit.id
 
 
 def _read(path: str) -> bytes:

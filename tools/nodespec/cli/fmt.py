@@ -6,12 +6,12 @@ import os
 
 import click
 
-from nodespec.cli.common import echo, note, repo_option
-from nodespec.document import MAX_BYTES
+from nodespec.cli.common import echo, note, repo_option, tell_example
 from nodespec.edit import repair
 from nodespec.encoding import printable
 from nodespec.errors import UsageError
 from nodespec.registry import Registry
+from nodespec.text import MAX_BYTES
 from nodespec.tree import EXECUTABLE, REGULAR, SETTINGS_PATH, is_node_path
 from nodespec.worktree import WorkTree, write_file
 
@@ -28,7 +28,7 @@ def fmt_command(paths: tuple[str, ...], repo: str, check: bool) -> int:
     is for the author: nodespec validate says what.
     """
     registry = Registry.open(repo)
-    registry.at()  # says so when there is no registry
+    tell_example(registry.at())  # says so, too, when there is no registry
     if registry.root is None:
         raise UsageError("a bare repository has no files to repair", hint="run it in a clone")
     tree = WorkTree(registry.root)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,7 +21,7 @@ from nodespec.cli.common import (
     tell_example,
 )
 from nodespec.cli.terminal import table
-from nodespec.encoding import printable
+from nodespec.encoding import json_text, printable
 from nodespec.errors import UsageError
 from nodespec.registry import Registry
 from nodespec.spec import LANES
@@ -78,9 +77,9 @@ def _nodes(nodes: Sequence[NodeSpec], form: str, color: str) -> str:
     if form == "ids":
         return "".join(f"{node.id}\n" for node in nodes)
     if form == "json":
-        return json.dumps([_fields(node) for node in nodes], indent=2, ensure_ascii=False) + "\n"
+        return json_text([_fields(node) for node in nodes], indent=2) + "\n"
     if form == "ndjson":
-        return "".join(json.dumps(_fields(node), ensure_ascii=False) + "\n" for node in nodes)
+        return "".join(json_text(_fields(node)) + "\n" for node in nodes)
     if form == "yaml":
         return "".join(f"--- # {node.id}\n{_yaml(node.value)}" for node in nodes)
     if not nodes:
@@ -132,7 +131,7 @@ def show_command(identifier: str, repo: str, at: str | None, form: str, color: s
     snapshot = open_snapshot(repo, at)
     node = snapshot.get(identifier)
     if form == "json":
-        echo(json.dumps(_fields(node), indent=2, ensure_ascii=False) + "\n")
+        echo(json_text(_fields(node), indent=2) + "\n")
     elif form == "yaml":
         echo(_yaml(node.value))
     else:
@@ -184,11 +183,11 @@ def log_command(identifier: str, repo: str, at: str, form: str, limit: int | Non
         if form == "text":
             echo(_version_text(version, paint))
         elif form == "ndjson":
-            echo(json.dumps(_version_fields(version), ensure_ascii=False) + "\n")
+            echo(json_text(_version_fields(version)) + "\n")
         if len(found) == limit:
             break
     if form == "json":
-        echo(json.dumps([_version_fields(version) for version in found], indent=2, ensure_ascii=False) + "\n")
+        echo(json_text([_version_fields(version) for version in found], indent=2) + "\n")
     if registry.git.is_shallow and len(found) != limit:
         note("note: this clone is shallow; older versions are not here (git fetch --unshallow)")
     if not found:
@@ -237,7 +236,7 @@ def diff_command(base: str, head: str | None, repo: str, form: str, color: str) 
     tell_example(after)
     changes = difference.between(before, after)
     if form == "json":
-        echo(json.dumps([_change_fields(change) for change in changes], indent=2, ensure_ascii=False) + "\n")
+        echo(json_text([_change_fields(change) for change in changes], indent=2) + "\n")
     else:
         paint = painter(color)
         echo("".join(_change_text(change, paint) for change in changes))

@@ -20,11 +20,11 @@ from nodespec.cli.common import (
     tell_example,
 )
 from nodespec.cli.terminal import Progress
-from nodespec.document import MAX_BYTES
 from nodespec.encoding import printable
 from nodespec.errors import UsageError
 from nodespec.judge import check_jobs, judge, judge_text
 from nodespec.registry import Registry, Snapshot
+from nodespec.text import MAX_BYTES
 from nodespec.tree import REGISTRY, SCHEMAS, read_path
 from nodespec.verdict import Selection
 

@@ -25,6 +25,10 @@ _EMITS: KeyPath = ("interfaces", "signals", "emits")
 _SUBSCRIBES: KeyPath = ("interfaces", "signals", "subscribes")
 
 
+_SUGGESTIONS = 20
+"""Misspelt signals for which the nearest name is looked up: each look-up walks over all signals."""
+
+
 class NodeFacts(NamedTuple):
     """What the graph rules know of a node; positions in ``emits`` and ``subscribes`` are those in the spec."""
 
@@ -72,10 +76,12 @@ class Whole(NamedTuple):
 )
 def dangling_subscription(whole: Whole) -> Iterator[Hit]:
     """Somebody emits what is subscribed to."""
+    suggestions = _SUGGESTIONS
     for node in whole.nodes:
         for position, signal in enumerate(node.subscribes):
             if signal not in whole.emitters and signal not in whole.claimed:
-                near = _near(signal, whole.emitters)
+                near = _near(signal, whole.emitters) if suggestions > 0 else ""
+                suggestions -= 1
                 message = f"no node emits {quoted(signal)}" + (f"; did you mean {quoted(near)}?" if near else "")
                 yield Hit(message=message, path=node.path, at=(*_SUBSCRIBES, position, "signal"))
 
@@ -132,13 +138,17 @@ def look_alike_name(whole: Whole) -> Iterator[Hit]:
     for node in whole.nodes:
         by_type.setdefault(node.node_type, []).append(node)
     for nodes in by_type.values():
-        for first, second in look_alikes(sorted(node.name for node in nodes)):
-            path = next(node.path for node in nodes if node.name == second)
+        paths = {node.name: node.path for node in nodes}
+        for second, first in {second: first for first, second in reversed(look_alikes(sorted(paths)))}.items():
+            path = paths[second]
             message = f"{quoted(second)} looks like {quoted(first)}, of the same type"
             yield Hit(message=message, path=path, at=("metadata", "name"))
 
 
 _NUMBER = re.compile(r"[0-9]+")
+_MANY_PAIRS = 1000
+"""A type with so many look-alikes has a naming scheme of its own; the first thousand make the point."""
+
 _CONFUSABLE = str.maketrans({"0": "o", "1": "l", "i": "l", "5": "s", "2": "z", "8": "b", "-": "_"})
 
 
@@ -148,23 +158,24 @@ def look_alikes(names: Sequence[str]) -> list[tuple[str, str]]:
     >>> look_alikes(["echo", "ech0", "memory", "memry", "store_v1", "store_v2"])
     [('echo', 'ech0'), ('memory', 'memry')]
     """
-    pairs: dict[str, str] = {}
-    skeletons: dict[str, str] = {}
+    pairs: set[tuple[str, str]] = set()
+    skeletons: dict[str, list[str]] = {}
     stems: dict[str, str] = {}
     for name in names:
-        skeleton = name.translate(_CONFUSABLE).replace("rn", "m").replace("vv", "w")
         stem = _NUMBER.sub("#", name)
-        first = skeletons.setdefault(skeleton, name)
-        if first != name and stem != _NUMBER.sub("#", first):
-            pairs.setdefault(name, first)
         stems.setdefault(stem, name)
-    shortened: dict[str, str] = {}
+        alike = skeletons.setdefault(name.translate(_CONFUSABLE).replace("rn", "m").replace("vv", "w"), [])
+        pairs.update((other, name) for other in alike if stem != _NUMBER.sub("#", other))
+        alike.append(name)
+    shortened: dict[str, list[str]] = {}
     for stem, name in stems.items():
         for variant in {stem, *(stem[:cut] + stem[cut + 1 :] for cut in range(len(stem)))}:
-            first = shortened.setdefault(variant, name)
-            if first != name and _one_edit(_NUMBER.sub("#", first), stem):
-                pairs.setdefault(name, first)
-    return sorted((first, second) for second, first in pairs.items())
+            near = shortened.setdefault(variant, [])
+            pairs.update((other, name) for other in near if _one_edit(_NUMBER.sub("#", other), stem))
+            near.append(name)
+            if len(pairs) > _MANY_PAIRS:
+                return sorted(pairs)
+    return sorted(pairs)
 
 
 def _one_edit(one: str, other: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +58,7 @@ def _type_of(path: str) -> str:
     "N002",
     "impossible-date",
     why="A date that no calendar has sorts and compares at random.",
-    fix="Write a date that exists.",
+    fix="Write a day and a time that exist.",
 )
 def impossible_date(node: NodeSpec, _around: Surroundings) -> Iterator[Hit]:
     """Dates exist."""
@@ -72,7 +72,7 @@ def impossible_date(node: NodeSpec, _around: Surroundings) -> Iterator[Hit]:
 
 def _is_date(text: str) -> bool:
     try:
-        date.fromisoformat(text)
+        datetime.strptime(text, "%Y-%m-%d")  # noqa: DTZ007  # a day has no zone
     except ValueError:
         return False
     return True
@@ -80,7 +80,7 @@ def _is_date(text: str) -> bool:
 
 def _is_time(text: str) -> bool:
     try:
-        datetime.fromisoformat(text)
+        datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ")  # noqa: DTZ007  # only whether it exists
     except ValueError:
         return False
     return True
@@ -173,7 +173,8 @@ def attestation_required(node: NodeSpec, _around: Surroundings) -> Iterator[Hit]
         message = f"tier {node.tier} needs security.attestation, and there is none"
         yield Hit(message=message, at=("identity", "tier"))
     elif node.lane == "core":
-        yield Hit(message="lane core needs security.attestation, and there is none", at=("identity", "lane"))
+        fix = "Add security.attestation with the verifier's report, or choose another lane."
+        yield Hit(message="lane core needs security.attestation, and there is none", at=("identity", "lane"), fix=fix)
 
 
 @rule(
@@ -195,7 +196,7 @@ def governance_required(node: NodeSpec, around: Surroundings) -> Iterator[Hit]:
         if emit.sensitivity == "personal" or emit.name in sensitive:
             reason = "personal" if emit.sensitivity == "personal" else "sensitive in this registry"
             message = f"signal {quoted(emit.name)} is {reason}, so {' and '.join(missing)} must be given"
-            yield Hit(message=message, at=(*_EMITS, position, "name"))
+            yield Hit(message=message, at=(*_EMITS, position, "name"), fix=f"Add {' and '.join(missing)}.")
 
 
 @rule(

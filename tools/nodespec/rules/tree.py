@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from nodespec.encoding import quoted
 from nodespec.finding import Hit
 from nodespec.rules.declare import Rule, declare, rule
 from nodespec.tree import (
@@ -14,8 +16,8 @@ from nodespec.tree import (
     NODES,
     POLICIES,
     POLICY_SUFFIX,
-    REGISTRY,
     REGULAR,
+    SCHEMAS,
     SEGMENT,
     SETTINGS_PATH,
     SETTINGS_SCHEMA_PATH,
@@ -31,10 +33,12 @@ if TYPE_CHECKING:
 
 _HOMES = (
     "registry/registry.yaml, registry/nodes/<type>/<name>.yaml (with <name>.dsse.json), registry/tombstones/, "
-    "registry/owners/, registry/trust/, registry/policies/<name>.cel.yaml, registry/waivers.yaml"
+    "registry/owners/, registry/trust/, registry/policies/<name>.cel.yaml, registry/waivers.yaml, "
+    "registry/seal.dsse.json, schemas/<name>.json"
 )
 _SINGLE_FILES = frozenset([SETTINGS_PATH, "registry/waivers.yaml", "registry/seal.dsse.json"])
-_RECORD_FOLDERS = ("registry/owners/", "registry/trust/")
+_RECORD = re.compile(r"registry/(owners/[0-9a-f]{64}|trust)/[0-9]{4}\.dsse\.json\Z")
+_POLICY = re.compile(rf"{POLICIES}[a-z0-9][a-z0-9_.-]*{re.escape(POLICY_SUFFIX)}\Z")
 _TYPED_FOLDERS = (NODES, "registry/tombstones/")
 _TYPED_SUFFIXES = (".yaml", ".dsse.json")
 
@@ -51,8 +55,8 @@ _TYPED_SUFFIXES = (".yaml", ".dsse.json")
 def unexpected_file(tree: Tree) -> Iterator[Hit]:
     """Every file under registry/ has a place in the layout."""
     for entry in tree.entries:
-        if entry.path.startswith(REGISTRY) and not _has_a_place(entry.path):
-            near = " (a node's file ends in .yaml)" if entry.path.endswith((".yml", ".json")) else ""
+        if entry.mode != UNREADABLE and not _has_a_place(entry.path):
+            near = " (a node's file ends in .yaml)" if entry.path.endswith(".yml") else ""
             yield Hit(message=f"no file of the registry belongs here{near}", path=entry.path)
 
 
@@ -62,8 +66,8 @@ def _has_a_place(path: str) -> bool:
     if path.startswith(_TYPED_FOLDERS):
         return path.endswith(_TYPED_SUFFIXES) and path.count("/") >= 3
     if path.startswith(POLICIES):
-        return path.endswith(POLICY_SUFFIX)
-    return path.startswith(_RECORD_FOLDERS) and path.endswith(".dsse.json")
+        return bool(_POLICY.match(path))
+    return bool(_RECORD.match(path)) or (path.startswith(f"{SCHEMAS}/") and path.endswith(".json"))
 
 
 @rule(
@@ -113,7 +117,7 @@ def bad_segment(tree: Tree) -> Iterator[Hit]:
     for path, segments in _typed_paths(tree):
         bad = next((segment for segment in segments if not SEGMENT.match(segment)), None)
         if bad is not None:
-            yield Hit(message=f'"{bad}" is not a segment of an id', path=path)
+            yield Hit(message=f"{quoted(bad)} is not a segment of an id", path=path)
         elif len(segments) - 1 > MAX_TYPE_SEGMENTS:
             yield Hit(message=f"the type has {len(segments) - 1} segments; at most {MAX_TYPE_SEGMENTS}", path=path)
 
@@ -138,7 +142,7 @@ def device_name(tree: Tree) -> Iterator[Hit]:
         for part in entry.path.split("/"):
             stem = part.partition(".")[0].rstrip(" ").lower()
             if stem in DEVICE_NAMES:
-                yield Hit(message=f'"{part}" is the name of a device on Windows', path=entry.path)
+                yield Hit(message=f"{quoted(part)} is the device {stem} to Windows", path=entry.path)
                 break
 
 
@@ -158,7 +162,7 @@ def case_fold_twins(tree: Tree) -> Iterator[Hit]:
             known.add(part)
             first = first_spelling.setdefault(part.casefold(), part)
             if first != part:
-                yield Hit(message=f"this is {first} to a file system that ignores case", path=entry.path)
+                yield Hit(message=f"this and {first} are one to a file system that ignores case", path=entry.path)
                 break
             part = part.rpartition("/")[0]
 
