@@ -361,6 +361,7 @@ READERS_DISAGREE = {
     "text in single quotes that goes on at its key's column": "a: 'b\nc'\n",
     "a block sign at its key's column": "a:\n|\n  b\n",
     "an empty block whose sign is at its key's column": "a:\n>-\n",
+    "an empty block whose sign is at its key's column and ends the file": "a:\n>-",
     "text in quotes with a line that begins with a wide space at its key's column": "a: 'b\n\u3000\n  c'\n",
     "an escaped line end before a blank line": 'a: "b\\\n\n  c"\n',
     "a block whose first line is spaces, fewer than before its text": "a: >\n  \n    b\n",

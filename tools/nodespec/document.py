@@ -55,9 +55,9 @@ _MAX_OPENERS = 64
 """With 41 columns of block indicators and 64 flow openers, no document nests deeper than 2*41 + 64 levels:
 safe to compose. Anything beyond is measured by the event pass first."""
 
-_TOKEN_PASS = re.compile(rb"\?|[\"'\[\]{},|>+\-0-9]#|[\[{,:]\s*-[\s,\]}]|^\.\.\.", re.MULTILINE)
-"""What libyaml reads more generously than others do, or may: only then is it worth looking at each token."""
-
+_JOINED_COMMENT = re.compile(rb"[\"'\[\]{},|>+\-0-9]#")
+_FLOW_HYPHEN = re.compile(rb"[\[{,]\s*-[\s,\]}]|: *-[\s,\]}]")
+_OPEN_BLOCK = re.compile(rb"(?:\A|(?<=[ \n]))[|>][-+0-9]*\Z")
 _BLOCK_HEADER = re.compile(r"[|>][-+0-9]*#")
 
 _PLAIN = "plain"
@@ -118,14 +118,19 @@ def parse(data: bytes) -> Document:
     if problems:
         return Document(None, problems, None)
     try:
-        if _EVENT_PASS.search(data) or data.count(b"[") + data.count(b"{") > _MAX_OPENERS:
+        openers = data.count(b"[") + data.count(b"{")
+        if openers > _MAX_OPENERS or _EVENT_PASS.search(data):
             problems = _problems_of_events(data)
             if problems:
                 return Document(None, problems, None)
-        if _TOKEN_PASS.search(data):
+        if _needs_token_pass(data, openers):
             problems = _problems_of_tokens(data)
             if problems:
                 return Document(None, problems, None)
+        if not data.endswith(b"\n") and _OPEN_BLOCK.search(data):
+            line = data.count(b"\n") + 1
+            message = "a block of text with nothing in it is read differently by different readers"
+            return Document(None, (Problem(slug="syntax-error", message=message, span=Span(line=line)),), None)
         root = _Composer(data).get_single_node()
     except yaml.YAMLError as error:
         return Document(None, (_syntax_problem(error, data.decode("utf-8").split("\n")),), None)
@@ -198,6 +203,16 @@ def _problems_of_event(event: yaml.Event) -> list[Problem]:
         message = "a % directive changes how the file is read"
         found.append(Problem(slug="directive", message=message, span=_span(event)))
     return found
+
+
+def _needs_token_pass(data: bytes, openers: int) -> bool:
+    """Say whether the bytes may hold what libyaml reads more generously than others: cheap questions first."""
+    if b"?" in data or b"\n..." in data or data.startswith(b"..."):
+        return True
+    if openers and _FLOW_HYPHEN.search(data):
+        return True
+    apart = data.count(b" #") + data.count(b"\n#") + data.count(b"##") + data.startswith(b"#")
+    return data.count(b"#") > apart and _JOINED_COMMENT.search(data) is not None
 
 
 def _problems_of_tokens(data: bytes) -> tuple[Problem, ...]:
