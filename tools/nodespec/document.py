@@ -118,22 +118,26 @@ def parse(data: bytes) -> Document:
     if problems:
         return Document(None, problems, None)
     try:
-        openers = data.count(b"[") + data.count(b"{")
-        if openers > _MAX_OPENERS or _EVENT_PASS.search(data):
-            problems = _problems_of_events(data)
-            if problems:
-                return Document(None, problems, None)
-        if _needs_token_pass(data, openers):
-            problems = _problems_of_tokens(data)
-            if problems:
-                return Document(None, problems, None)
-        if not data.endswith(b"\n") and _OPEN_BLOCK.search(data):
-            line = data.count(b"\n") + 1
-            message = "a block of text with nothing in it is read differently by different readers"
-            return Document(None, (Problem(slug="syntax-error", message=message, span=Span(line=line)),), None)
-        root = _Composer(data).get_single_node()
+        problems = _problems_before_composing(data)
+        root = None if problems else _Composer(data).get_single_node()
     except yaml.YAMLError as error:
-        return Document(None, (_syntax_problem(error, data.decode("utf-8").split("\n")),), None)
+        problems = (_syntax_problem(error, data.decode("utf-8").split("\n")),)
+    return Document(None, problems, None) if problems else _document(root, data)
+
+
+def _problems_before_composing(data: bytes) -> tuple[Problem, ...]:
+    openers = data.count(b"[") + data.count(b"{")
+    if openers > _MAX_OPENERS or _EVENT_PASS.search(data):
+        problems = _problems_of_events(data)
+        if problems:
+            return problems
+    if not data.endswith(b"\n") and _OPEN_BLOCK.search(data):
+        message = "a block of text with nothing in it is read differently by different readers"
+        return (Problem(slug="syntax-error", message=message, span=Span(line=data.count(b"\n") + 1)),)
+    return _problems_of_tokens(data) if _needs_token_pass(data, openers) else ()
+
+
+def _document(root: Node | None, data: bytes) -> Document:
     if root is None or (isinstance(root, ScalarNode) and root.tag is _PLAIN and not root.value):
         empty = Problem(slug="empty-document", message="the file holds no document; expected a mapping")
         return Document(None, (empty,), None)
