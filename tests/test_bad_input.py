@@ -8,6 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tests.conftest import ADAPTER, ADAPTER_FILE, NODESPEC, Checkout
 
 if TYPE_CHECKING:

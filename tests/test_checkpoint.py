@@ -10,9 +10,9 @@ import stat
 from pathlib import Path
 
 import pytest
-from tests.conftest import ADAPTER_FILE, Checkout
 
 from nodespec.encoding import canonical_json
+from tests.conftest import ADAPTER_FILE, Checkout
 
 HMAC = {"REGISTRY_HMAC_KEY": "Q3v8ZkT1xW7nB5rY2mD9pL4sH6jF0aGc"}
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+
 from tests.conftest import ADAPTER_FILE, NODESPEC, ROOT, Checkout
 
 REPORT_SCHEMA = json.loads((ROOT / "schemas" / "report.v1.schema.json").read_text())

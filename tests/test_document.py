@@ -18,7 +18,8 @@ from ruamel.yaml.nodes import ScalarNode as RuamelScalar
 from ruamel.yaml.tag import Tag
 
 from nodespec import document
-from nodespec.document import MAX_DEPTH, Document, dump, parse
+from nodespec.document import MAX_DEPTH, Document, dump, parse, strict
+from nodespec.document.composer import Composer
 from nodespec.finding import START, Span
 from nodespec.scalar import plain_meaning
 from nodespec.text import MAX_BYTES, MAX_PROBLEMS
@@ -354,6 +355,7 @@ READERS_DISAGREE = {
     "a question mark inside a plain word in flow style": "a: [b?]\n",
     "a lone hyphen in flow style": "a: [-]\n",
     "two lone hyphens in flow style": "a: [-, -]\n",
+    "a lone hyphen on the next line in flow style": "a: [b:\n  -]\n",
     "a list that goes on at its key's column": "a: [b,\nc]\n",
     "a list that ends at its key's column": "a: [\n  b\n]\n",
     "a mapping that goes on at its key's column": "a:\n  b: {c: 1,\n  d: 2}\n",
@@ -562,7 +564,7 @@ def test_a_hostile_text_costs_little_memory(data: bytes, slug: str) -> None:
 def test_what_can_be_refused_early_is_never_composed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     composed, events = [], []
 
-    class Counting(document._Composer):
+    class Counting(Composer):
         def get_single_node(self) -> Any:
             composed.append(name)
             return super().get_single_node()
@@ -571,7 +573,8 @@ def test_what_can_be_refused_early_is_never_composed(name: str, monkeypatch: pyt
             events.append(name)
             return super().get_event()
 
-    monkeypatch.setattr(document, "_Composer", Counting)
+    monkeypatch.setattr(document, "Composer", Counting)
+    monkeypatch.setattr(strict, "Composer", Counting)
     assert parse(HOSTILE[name][0]).problems
     assert composed == []
     assert len(events) <= 1_000
@@ -580,7 +583,7 @@ def test_what_can_be_refused_early_is_never_composed(name: str, monkeypatch: pyt
 def test_a_plain_file_is_composed_once_without_an_event_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 
-    class Counting(document._Composer):
+    class Counting(Composer):
         def get_single_node(self) -> Any:
             calls.append("compose")
             return super().get_single_node()
@@ -589,7 +592,8 @@ def test_a_plain_file_is_composed_once_without_an_event_pass(monkeypatch: pytest
             calls.append("event")
             return super().get_event()
 
-    monkeypatch.setattr(document, "_Composer", Counting)
+    monkeypatch.setattr(document, "Composer", Counting)
+    monkeypatch.setattr(strict, "Composer", Counting)
     assert parse(b"name: memoria\nsignals:\n  - {name: stored, latency: 10}\n").problems == ()
     assert calls == ["compose"]
 

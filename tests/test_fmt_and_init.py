@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.conftest import ADAPTER_FILE, ROOT, Checkout
 
 from nodespec import document, edit
 from nodespec.tree import NODE_SCHEMA_PATH
+from tests.conftest import ADAPTER_FILE, ROOT, Checkout
 
 if TYPE_CHECKING:
     from pathlib import Path

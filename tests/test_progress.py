@@ -8,6 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+
 from benchmarks.generate import generate
 from benchmarks.population import Population
 from tests.conftest import NODESPEC

@@ -6,9 +6,9 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.conftest import ADAPTER, ADAPTER_FILE, Checkout
 
 from nodespec import NodeSpec, Registry, RegistryError, UsageError
+from tests.conftest import ADAPTER, ADAPTER_FILE, Checkout
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -46,9 +46,13 @@ def canonical_json(value: Any) -> bytes:
 def strict_json(data: bytes) -> Any:
     """Parse JSON text; raise ``ValueError`` with a reason for anything ambiguous."""
     try:
-        return json.loads(
-            data.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite
-        )
+        text = data.decode("utf-8")
+        value = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite)
+        if "\\u" in text:  # half a character can only come in through an escape
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+        return value
+    except UnicodeEncodeError:
+        raise ValueError("half of a surrogate pair stands alone") from None
     except UnicodeDecodeError as error:
         raise ValueError(f"not UTF-8 (byte {error.start})") from None
     except RecursionError:

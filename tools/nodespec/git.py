@@ -2,7 +2,8 @@
 
 Nothing here looks at a work tree, an attribute or a filter: what is judged and hashed is the blob. Trees
 are read as raw bytes, because friendlier readers hide what a hostile one holds: of two entries with
-one name, ``git show`` takes the first and a checkout the last. ``refs/replace`` is ignored (libgit2 does).
+one name, ``git show`` takes the first and a checkout the last. ``refs/replace`` is ignored, as libgit2 does; a local
+``.git/info/grafts`` is heeded, and can hide parents from its own clone only.
 Refs are never written here.
 """
 
