@@ -133,7 +133,31 @@ def test_somebody_else_s_signature_is_named_as_such(signed: Checkout, tmp_path: 
 def test_a_checkpoint_of_another_registry_fails(signed: Checkout) -> None:
     signed.replace("registry/registry.yaml", "registry_id: ", "registry_id: other.")
     signed.commit("another name")
-    assert signed.run("checkpoint", "create", "HEAD", "--previous", "head.json").returncode == 2
+    done = signed.run("checkpoint", "verify", "head.json")
+    assert done.returncode == 1
+    assert "4 registry: FAILED" in done.stdout
+    follow = signed.run("checkpoint", "create", "HEAD", "--previous", "head.json")
+    assert follow.returncode == 2
+
+
+def test_a_checkpoint_of_another_commit_does_not_answer_for_the_one_asked_for(signed: Checkout) -> None:
+    before = signed.git("rev-parse", "HEAD")
+    assert signed.run("checkpoint", "create", "HEAD").returncode == 0
+    signed.replace(ADAPTER_FILE, "tier: 4", "tier: 5")
+    after = signed.commit("later")
+    kept = signed.path / ".git" / "nodespec" / "checkpoints"
+    (kept / f"{after}.dsse.json").write_bytes((kept / f"{before}.dsse.json").read_bytes())
+    done = signed.run("checkpoint", "verify", "HEAD")
+    assert done.returncode == 1
+    assert "5 commit: FAILED: it is about commit" in done.stdout
+
+
+def test_a_key_that_cannot_satisfy_the_registry_does_not_sign(signed: Checkout) -> None:
+    assert signed.run("keys", "new", "half", "--scheme", "ed25519").returncode == 0
+    done = signed.run("checkpoint", "create", "--key", "half", "-o", "half.json")
+    assert done.returncode == 2
+    assert "requires a signature of ml-dsa-44" in done.stderr
+    assert not (signed.path / "half.json").exists()
 
 
 def test_a_commit_that_is_not_here_fails(signed: Checkout, empty: Checkout, tmp_path: Path) -> None:

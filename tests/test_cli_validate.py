@@ -165,6 +165,8 @@ def test_sarif_has_the_shape_that_code_scanning_reads(example: Checkout) -> None
     (run,) = log["runs"]
     result = next(item for item in run["results"] if item["ruleId"] == "S004")
     assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == "S004"
+    assert run["invocations"][0]["executionSuccessful"]
+    assert "provenance" in run["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"]
     place = result["locations"][0]["physicalLocation"]
     assert place["artifactLocation"]["uri"] == ADAPTER_FILE
     assert place["region"]["endColumn"] - place["region"]["startColumn"] == len("product")

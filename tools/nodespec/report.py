@@ -180,7 +180,15 @@ def to_sarif(report: Report) -> str:
         "rules": [_sarif_rule(code) for code in used],
     }
     results = [_sarif_result(finding, used.index(finding.code)) for finding in report.findings]
-    run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
+    idle = [FAMILIES[letter].name for letter, state in report.families.items() if state != RUN]
+    notes = [{"level": "note", "message": {"text": f"not run or ignored: {', '.join(idle)}"}}] if idle else []
+    invocation = {"executionSuccessful": not report.blocked, "toolExecutionNotifications": notes}
+    run = {
+        "tool": {"driver": driver},
+        "invocations": [invocation],
+        "columnKind": "unicodeCodePoints",
+        "results": results,
+    }
     return json.dumps({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
 
 
