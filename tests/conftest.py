@@ -47,6 +47,12 @@ class Checkout:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
+    def git_input(self, *arguments: str, text: str) -> str:
+        """Run git here with ``text`` on its standard input; return what it prints."""
+        command = ["git", *arguments]
+        done = subprocess.run(command, cwd=self.path, input=text, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
     def commit(self, message: str = "change", *, date: str = "") -> str:
         """Commit everything; return the commit's id."""
         self.git("add", "-A")
@@ -103,3 +109,12 @@ def published() -> dict[str, str]:
     """The environment in which the published example keys sign."""
     keys = ROOT / "tests" / "keys"
     return {"NODESPEC_HOME": str(keys), "NODESPEC_PASSPHRASE_FILE": str(keys / "passphrase.txt")}
+
+
+def as_mere_owner() -> list[str]:
+    """Return what makes root heed file modes, as everybody else does."""
+    if os.geteuid() != 0:
+        return []
+    if shutil.which("setpriv") is None:
+        pytest.skip("root reads everything, and there is no setpriv to stop it")
+    return ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]

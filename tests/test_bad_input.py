@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import ADAPTER, ADAPTER_FILE, NODESPEC, Checkout
+from tests.conftest import ADAPTER, ADAPTER_FILE, NODESPEC, Checkout, as_mere_owner
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -131,15 +130,6 @@ def test_an_executable_spec_is_a_finding(example: Checkout) -> None:
     assert "error[T003]" in example.run("validate").stdout
 
 
-def as_mere_owner() -> list[str]:
-    """Return what makes root heed file modes, as everybody else does."""
-    if os.geteuid() != 0:
-        return []
-    if shutil.which("setpriv") is None:
-        pytest.skip("root reads everything, and there is no setpriv to stop it")
-    return ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]
-
-
 @pytest.mark.parametrize("target", [ADAPTER_FILE, "registry/nodes/matriz/memory", "registry/registry.yaml"])
 def test_what_cannot_be_read_is_a_finding_and_the_rest_is_judged(example: Checkout, target: str) -> None:
     mode = (example.path / target).stat().st_mode
@@ -223,3 +213,33 @@ def test_another_user_s_repository_is_not_opened(example: Checkout, tmp_path: Pa
     done = example.run("query", "--at", "HEAD", HOME=str(tmp_path))
     assert done.returncode == 2
     assert "safe.directory" in done.stderr
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_crash(example: Checkout, closed: str) -> None:
+    done = subprocess.run(["bash", "-c", f"{NODESPEC} validate {closed}"], cwd=example.path, capture_output=True)
+    assert done.returncode == 0
+    assert b"Traceback" not in done.stderr
+
+
+def test_folders_without_end_are_a_finding(example: Checkout) -> None:
+    here = os.getcwd()
+    os.chdir(example.path / "registry" / "nodes")
+    try:
+        for _ in range(1400):
+            os.mkdir("d")
+            os.chdir("d")
+    finally:
+        os.chdir(here)
+    done = example.run("validate")
+    assert done.returncode == 1
+    assert "error[T009]" in done.stdout
+    subprocess.run(["rm", "-rf", str(example.path / "registry" / "nodes" / "d")], check=True)
+
+
+def test_a_passphrase_of_any_length_is_no_crash(example: Checkout, tmp_path: Path) -> None:
+    (tmp_path / "long").write_text("x" * 5000)
+    refused(example, "keys", "new", code=0, says="ml-dsa-44")
+    done = example.run("keys", "new", "other", NODESPEC_PASSPHRASE_FILE=str(tmp_path / "long"))
+    assert done.returncode == 2
+    assert "more than 1023 bytes" in done.stderr

@@ -218,6 +218,41 @@ def test_a_tree_with_more_than_plain_files_has_no_manifest(example: Checkout) ->
     assert done.stdout == ""
 
 
+def test_a_file_named_like_a_revision_does_not_answer_for_it(signed: Checkout) -> None:
+    signed.write("HEAD", signed.read("head.json"))
+    signed.replace(ADAPTER_FILE, "tier: 4", "tier: 5")
+    signed.commit("with a file called HEAD")
+    done = signed.run("checkpoint", "verify", "HEAD")
+    assert done.returncode == 2
+    assert "the file of that name is ./HEAD" in done.stderr
+    assert signed.run("checkpoint", "verify", "./HEAD").returncode == 0
+
+
+def test_checkpoints_work_inside_a_bare_repository(signed: Checkout, tmp_path: Path) -> None:
+    signed.git("clone", "-q", "--bare", ".", str(tmp_path / "bare.git"))
+    bare = Checkout(tmp_path / "bare.git", signed.environment)
+    assert bare.run("checkpoint", "create", "HEAD").returncode == 0
+    assert bare.run("checkpoint", "verify", "HEAD").returncode == 0
+
+
+def test_linked_work_trees_share_their_checkpoints(signed: Checkout, tmp_path: Path) -> None:
+    assert signed.run("checkpoint", "create").returncode == 0
+    signed.git("worktree", "add", "-q", str(tmp_path / "second"), "-b", "second")
+    second = Checkout(tmp_path / "second", signed.environment)
+    assert second.run("checkpoint", "verify", "second").returncode == 0
+
+
+def test_writing_a_checkpoint_loses_nothing(signed: Checkout) -> None:
+    before = signed.files()
+    for path in ("registry/registry.yaml", "head.json", "."):
+        assert signed.run("checkpoint", "create", "-o", path).returncode == 2
+    assert signed.files() == before
+    assert signed.run("checkpoint", "create", "--previous", "head.json").returncode == 0
+    done = signed.run("checkpoint", "create")
+    assert done.returncode == 2
+    assert "checkpoint 1 of this commit is kept" in done.stderr
+
+
 class TestTheCompatibilityScheme:
     def test_it_says_what_it_is_at_both_ends(self, example: Checkout) -> None:
         made = example.run("checkpoint", "create", "--scheme", "hmac-sha256", "-o", "mac.json", **HMAC)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
 from nodespec import document
-from tests.conftest import ADAPTER, ADAPTER_FILE, Checkout
+from tests.conftest import ADAPTER, ADAPTER_FILE, NODESPEC, Checkout, as_mere_owner
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -178,6 +179,7 @@ def test_log_of_a_shallow_clone_says_that_history_is_cut(example: Checkout, tmp_
     done = shallow.run("log", ADAPTER)
     assert done.returncode == 0
     assert "shallow" in done.stderr
+    assert "1.5.0, the oldest version in this shallow clone" in done.stdout
     assert shallow.run("validate", "--at", "HEAD").returncode == 0
     assert "--unshallow" in shallow.run("query", "--at", "HEAD~1").stderr
 
@@ -239,3 +241,79 @@ def test_the_completion_script_is_printed(example: Checkout, shell: str) -> None
     done = example.run("completion", shell)
     assert done.returncode == 0
     assert "_NODESPEC_COMPLETE" in done.stdout
+
+
+@pytest.mark.parametrize("option", [["--lane", "core"], ["--tier", "4"], ["--owner", "4313e978"], ["--text", "x"]])
+def test_a_filter_of_one_value_given_twice_is_an_error(example: Checkout, option: list[str]) -> None:
+    done = example.run("query", *option, *option)
+    assert done.returncode == 2
+    assert f"{option[0]} is given 2 times" in done.stderr
+
+
+@pytest.mark.parametrize("hiding", ["a linked folder", "a submodule", "another suffix", "a locked folder"])
+def test_nothing_that_may_hide_a_node_is_left_out_silently(example: Checkout, hiding: str) -> None:
+    folder = example.path / "registry/nodes/matriz/kernel"
+    owner: list[str] = []
+    if hiding == "a linked folder":
+        folder.rename(example.path / "elsewhere")
+        folder.symlink_to("../../../elsewhere")
+    elif hiding == "a submodule":
+        example.git("init", "-q", str(folder))
+    elif hiding == "another suffix":
+        (folder / "pulse_v1.yaml").rename(folder / "pulse_v1.yml")
+    else:
+        owner = as_mere_owner()
+        folder.chmod(0)
+    done = subprocess.run(
+        [*owner, NODESPEC, "query", "--signal", "kernel_tick"], cwd=example.path, capture_output=True, text=True
+    )
+    folder.chmod(0o755)
+    assert done.returncode == 3, done.stderr
+    assert "the answer may be incomplete: registry/nodes/matriz/kernel" in done.stderr
+
+
+def test_a_tree_that_names_a_node_twice_is_no_complete_answer(example: Checkout) -> None:
+    blob = example.git("rev-parse", f"HEAD:{ADAPTER_FILE}")
+    twice = f"100644 blob {blob}\tmemoria_adapter_v1.yaml\n" * 2
+    tree = example.git_input("mktree", text=twice)
+    for name in ("adapter", "memory", "matriz", "nodes", "registry"):
+        tree = example.git_input("mktree", text=f"040000 tree {tree}\t{name}\n")
+    commit = example.git("commit-tree", "-m", "twice", tree)
+    done = example.run("query", "--at", commit)
+    assert done.returncode == 3
+    assert "the tree names this twice" in done.stderr
+
+
+def test_a_registry_below_another_repository_is_not_mistaken_for_it(example: Checkout) -> None:
+    assert example.run("init", "acme").returncode == 0
+    inner = Checkout(example.path / "acme", example.environment)
+    assert inner.run("query").returncode == 4
+    assert inner.run("query", "--at", "HEAD").returncode == 2
+    inner.commit("first")
+    assert inner.run("query", "--at", "HEAD").returncode == 4
+    example.git("clone", "-q", "--bare", str(inner.path), "mirror.git")
+    assert "commit" in example.run("query", "--repo", "mirror.git").stderr
+    (example.path / "plain").mkdir()
+    plain = Checkout(example.path / "plain", example.environment)
+    plain.git("init", "-q")
+    assert plain.run("query").returncode == 2
+
+
+def test_a_registry_that_is_not_the_top_of_its_repository_has_no_commits_of_its_own(empty: Checkout) -> None:
+    empty.git("init", "-q")
+    empty.write("sub/registry/registry.yaml", "schema_version: registry.v1\nregistry_id: sub\n")
+    empty.commit()
+    done = empty.run("validate", "--at", "HEAD", "--repo", "sub")
+    assert done.returncode == 2
+    assert "is not the top of its Git repository" in done.stderr
+
+
+def test_hostile_commit_headers_do_not_stop_the_reader(example: Checkout) -> None:
+    head = example.git("rev-parse", "HEAD")
+    tree = example.git("rev-parse", "HEAD^{tree}")
+    for header in ("encoding nonsense", "encoding UTF-8"):
+        for time in ("1700000000 +0000", "-5000000000000 +0000", "99999999999999999 +0000"):
+            text = f"tree {tree}\nparent {head}\nauthor A <a@b> {time}\ncommitter A <a@b> {time}\n{header}\n\nm\n"
+            commit = example.git_input("hash-object", "-t", "commit", "--literally", "-w", "--stdin", text=text)
+            assert example.run("query", "--at", commit).returncode in (0, 2), header
+            assert example.run("log", ADAPTER, "--at", commit).returncode in (0, 2), header

@@ -40,13 +40,26 @@ def test_what_can_be_repaired_is_and_comments_stay(before: str, after: str) -> N
     assert repaired(before) == MODELINE + after
 
 
-@pytest.mark.parametrize("text", ["a:\n", "a: *x\n", "a: [\n", "a: 1\na: 2\n", "a: b\rc: d\n"])
+@pytest.mark.parametrize("text", ["a:\n", "a: 1\na: 2\n"])
 def test_what_only_the_author_can_know_is_left_alone(text: str) -> None:
     assert repaired(text) == MODELINE + text
 
 
+@pytest.mark.parametrize(
+    "data", [b"a: *x\n", b"a: [\r\n", b"a: b\rc: d\n", b"\x89PNG\r\n\x1a\n", "a: 1\r\n".encode("utf-16")]
+)
+def test_what_cannot_be_read_is_not_touched(data: bytes) -> None:
+    assert edit.repair(data, PATH) == edit.Repair(data=data, done=())
+
+
+def test_a_hundred_ambiguous_words_are_all_quoted_at_once() -> None:
+    text = "".join(f"k{number}: yes\n" for number in range(100))
+    assert repaired(text) == MODELINE + text.replace("yes", '"yes"')
+
+
 def test_a_wrong_modeline_is_corrected_and_only_that() -> None:
     assert repaired("# yaml-language-server: $schema=x.json\n# mine\na: 1\n") == MODELINE + "# mine\na: 1\n"
+    assert repaired("# mine\n#yaml-language-server: $schema=x.json\na: 1\n") == MODELINE + "# mine\na: 1\n"
 
 
 def test_the_modeline_leads_to_the_schema() -> None:

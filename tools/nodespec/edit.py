@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 MODELINE = "# yaml-language-server: $schema="
 
-_MODELINE = re.compile(r"# yaml-language-server: \$schema=.*\n")
-_ROUNDS = 3
-"""Repairing a line end can reveal an ambiguous scalar, and no repair reveals more than that."""
+_MODELINE = re.compile(r"#\s*yaml-language-server:\s*\$schema=.*")
+_MODELINE_WITHIN = 5
+"""Lines at the top among which a modeline is looked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,8 @@ def modeline(path: str) -> str:
 
 
 def repair(data: bytes, path: str) -> Repair:
-    """Repair what can be repaired without changing the meaning; anything else stays for the author."""
+    """Repair what can be repaired without changing the meaning; what has no meaning yet is left as it is."""
+    untouched = Repair(data=data, done=())
     done: list[str] = []
     text = data
     if text.startswith(b"\xef\xbb\xbf"):
@@ -52,18 +53,17 @@ def repair(data: bytes, path: str) -> Repair:
     if b"\r\n" in text:
         text = text.replace(b"\r\n", b"\n")
         done.append("changed Windows line ends to \\n")
-    for _ in range(_ROUNDS):
-        parsed = document.parse(text)
-        quoted = _quote(text, parsed)
+    if document.parse(text).value is None:
+        return untouched
+    while True:  # a round quotes as many scalars as the loader reports at once, and there are finitely many
+        quoted = _quote(text, document.parse(text))
         if quoted is None:
             break
         text = quoted[0]
         done += quoted[1]
     text, words = _with_modeline(text, path)
     done += words
-    if not done or not _same_meaning(data, text):
-        return Repair(data=data, done=())
-    return Repair(data=text, done=tuple(done))
+    return Repair(data=text, done=tuple(done)) if done and _same_meaning(data, text) else untouched
 
 
 def _quote(text: bytes, parsed: Document) -> tuple[bytes, list[str]] | None:
@@ -94,22 +94,21 @@ def _is_one_word(word: str) -> bool:
 
 def _with_modeline(text: bytes, path: str) -> tuple[bytes, list[str]]:
     wanted = modeline(path)
-    lines = text.split(b"\n", 1)
-    if not wanted or lines[0] == wanted.encode():
+    if not wanted:
         return text, []
-    try:
-        rest = text.decode("utf-8")
-    except UnicodeDecodeError:
+    lines = text.decode("utf-8").split("\n")
+    if lines[0] == wanted:
         return text, []
-    had = _MODELINE.match(rest)
-    rest = rest[had.end() :] if had else rest
-    return f"{wanted}\n{rest}".encode(), ["corrected the modeline" if had else "added the modeline"]
+    old = next((row for row, line in enumerate(lines[:_MODELINE_WITHIN]) if _MODELINE.fullmatch(line)), None)
+    if old is not None:
+        del lines[old]
+    return "\n".join([wanted, *lines]).encode(), ["added the modeline" if old is None else "corrected the modeline"]
 
 
 def _same_meaning(before: bytes, after: bytes) -> bool:
-    """Say whether the repaired text says what the original said, as far as the original said anything."""
+    """Say whether the repaired text says what the original said, byte-order mark and line ends apart."""
     old, new = document.parse(before.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")), document.parse(after)
-    return old.value == new.value and len(new.problems) <= len(old.problems)
+    return old.value is not None and old.value == new.value and len(new.problems) <= len(old.problems)
 
 
 def new_registry(registry_id: str) -> dict[str, bytes]:

@@ -29,9 +29,14 @@ MAX_QUOTED = 60
 
 _HEX = re.compile(r"(?:[0-9a-f]{2})*\Z")
 
-HIDDEN = "\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb"
-"""Characters that change how a line looks without being seen, as a character class (Unicode Bidi_Control,
-line and paragraph separators, zero-width and interlinear marks; the set of Trojan Source, CVE-2021-42574)."""
+HIDDEN = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164"
+    "\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+"""Characters that change how a text looks or reads without being seen, as a character class: Unicode's
+Default_Ignorable_Code_Point and Bidi_Control, line and paragraph separators, the blank Braille cell (Trojan Source,
+CVE-2021-42574). The joiners U+200C and U+200D and the variation selectors U+FE0E and U+FE0F are not among them:
+Persian, Hindi and emoji are written with them."""
 
 _UNPRINTABLE = re.compile(f"[\x00-\x1f\x7f-\x9f{HIDDEN}\ud800-\udfff]")
 
@@ -113,6 +118,8 @@ def printable(text: str) -> str:
 
 def _escape(character: str) -> str:
     code = ord(character)
+    if code > 0xFFFF:
+        return f"\\U{code:08x}"
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 

@@ -21,13 +21,10 @@ from pygit2.enums import ObjectType, RepositoryOpenFlag
 
 from nodespec.encoding import printable, quoted
 from nodespec.errors import RegistryError, UsageError
-from nodespec.tree import EXECUTABLE, FOLDER, REGULAR, ROOTS, SUBMODULE, SYMLINK, Defect, Entry
+from nodespec.tree import EXECUTABLE, FOLDER, MAX_FOLDER_DEPTH, REGULAR, ROOTS, SUBMODULE, SYMLINK, Defect, Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-MAX_FOLDER_DEPTH = 64
-"""Deeper than any layout here needs; stops a tree that was built to exhaust the reader."""
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.]+(Z|[+-][0-9:]+)?)?\Z")
 
@@ -83,6 +80,15 @@ class GitRepository:
     def git_dir(self) -> str:
         """The ``.git`` folder, or the bare repository itself."""
         return str(self._repo.path)
+
+    @property
+    def common_dir(self) -> str:
+        """The folder that all linked work trees of the repository share."""
+        pointer = os.path.join(self.git_dir, "commondir")
+        if not os.path.isfile(pointer):
+            return self.git_dir
+        with open(pointer, encoding="utf-8") as file:
+            return os.path.normpath(os.path.join(self.git_dir, file.read().strip()))
 
     @property
     def work_dir(self) -> str | None:
@@ -272,12 +278,19 @@ def _mode(mode: int) -> int:
 
 
 def _commit(commit: pygit2.Commit) -> Commit:
-    offset = timezone(timedelta(minutes=commit.commit_time_offset))
+    # Raw bytes, because a hostile header names an encoding that does not exist.
     return Commit(
         id=str(commit.id),
         tree=str(commit.tree_id),
         parents=tuple(str(parent) for parent in commit.parent_ids),
-        time=datetime.fromtimestamp(commit.commit_time, offset),
-        author=commit.author.name,
-        subject=commit.message.partition("\n")[0],
+        time=_time(commit),
+        author=commit.author.raw_name.decode("utf-8", "replace"),
+        subject=commit.raw_message.decode("utf-8", "replace").partition("\n")[0],
     )
+
+
+def _time(commit: pygit2.Commit) -> datetime:
+    try:
+        return datetime.fromtimestamp(commit.commit_time, timezone(timedelta(minutes=commit.commit_time_offset)))
+    except (ValueError, OverflowError, OSError):  # a time that no calendar has, in a header that nobody checked
+        return datetime(9999 if commit.commit_time > 0 else 1, 1, 1, tzinfo=UTC)

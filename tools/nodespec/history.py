@@ -6,7 +6,7 @@ one merge. Only commits in which the node's file differs from the parent's are r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from nodespec import difference
@@ -25,11 +25,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """What one commit did to a node. ``problem`` says why the file could not be read there, if it could not."""
+    """What one commit did to a node.
+
+    ``problem`` says why the file could not be read there, if it could not; ``edge`` that history was cut off
+    here, so that what came before is not known.
+    """
 
     commit: Commit
     change: NodeChange
     problem: str = ""
+    edge: bool = False
 
 
 def versions(registry: Registry, identifier: str, revision: str = "HEAD") -> Iterator[Version]:
@@ -44,7 +49,8 @@ def versions(registry: Registry, identifier: str, revision: str = "HEAD") -> Ite
             yield _version(registry, identifier, commit, (parent, before), entry)
         commit, entry = parent, before
     if entry is not None:
-        yield _version(registry, identifier, commit, None, entry)
+        first = _version(registry, identifier, commit, None, entry)
+        yield replace(first, edge=git.is_shallow and bool(commit.parents))
 
 
 def _version(

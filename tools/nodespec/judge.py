@@ -41,7 +41,7 @@ from nodespec.tree import (
     Entry,
     is_node_path,
 )
-from nodespec.verdict import ALL, NOT_RUN, Report, Selection, family_states
+from nodespec.verdict import ALL, Report, Selection, blocked, family_states
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -50,6 +50,9 @@ if TYPE_CHECKING:
     from nodespec.tree import Tree
 
     Progress = Callable[[int, int], None]
+
+_ILLEGIBLE = "SN"
+"""The families that cannot say anything about a spec that cannot be read."""
 
 _CHUNK = 200
 """Files handed to a worker at once: a tenth of a second of work."""
@@ -60,7 +63,7 @@ class _Verdict:
     findings: tuple[Finding, ...]
     facts: NodeFacts | None = None
     claimed: frozenset[str] = frozenset()
-    legible: bool = True
+    missed: str = ""
 
 
 def judge(
@@ -88,7 +91,7 @@ def judge(
     ]
     verdicts = _each(desk, judged, jobs, progress)
     findings += (finding for verdict in verdicts for finding in verdict.findings)
-    legible = all(verdict.legible for verdict in verdicts) and all(
+    legible = all(verdict.missed != _ILLEGIBLE for verdict in verdicts) and all(
         entry.mode in (REGULAR, EXECUTABLE)
         for entry in tree.entries
         if is_node_path(entry.path) or entry.mode == UNREADABLE
@@ -99,13 +102,18 @@ def judge(
         findings += _graph_findings(tree, Whole.of(facts, claimed, knobs))
     families = family_states(selection, nodes=NODE_SCHEMA_PATH in contracts, knobs=knobs is not None, whole=legible)
     reported = readable if only is None else [entry for entry in readable if entry.path in only]
+    missed = {
+        entry.path: verdict.missed
+        for entry, verdict in zip(judged, verdicts, strict=True)
+        if verdict.missed and (only is None or entry.path in only)
+    }
     return Report(
         label=tree.label,
         findings=_kept(findings, selection, only),
         files=len(reported),
         specs=sum(is_node_path(entry.path) for entry in reported),
         families=families,
-        blocked=tuple(letter for letter in "TFSNG" if families[letter] == NOT_RUN),
+        blocked=blocked(families, missed.values(), "TFSNG"),
     )
 
 
@@ -121,16 +129,16 @@ def judge_text(data: bytes, *, tree: Tree | None, path: str, selection: Selectio
         readable = [entry for entry in tree.entries if entry.mode in (REGULAR, EXECUTABLE)]
         contracts, _ = _contracts(tree, readable)
         around = _surroundings(_settings(tree, readable, contracts)[0], readable)
-    own = contracts.get(NODE_SCHEMA_PATH, (schema.builtin(NODE_SCHEMA_PATH),))
+    own = contracts.get(NODE_SCHEMA_PATH, ()) if tree is not None else (schema.builtin(NODE_SCHEMA_PATH),)
     verdict = _Desk(tree, own, around).judge_document(path, document.parse(data), placed=False)
-    families = family_states(selection, nodes=True, knobs=around is not None, whole=False, tree=False)
+    families = family_states(selection, nodes=bool(own), knobs=around is not None, whole=False, tree=False)
     return Report(
         label=path,
         findings=_kept(verdict.findings, selection, None),
         files=1,
         specs=1,
         families=families,
-        blocked=("N",) if tree is not None and families["N"] == NOT_RUN else (),
+        blocked=blocked(families, [verdict.missed], "FSN" if tree is not None else "FS"),
     )
 
 
@@ -233,7 +241,7 @@ class _Desk:
         try:
             text = read_document(self.tree, entry)
         except OSError as error:
-            return _Verdict((_unreadable(entry.path, error),), legible=False)
+            return _Verdict((_unreadable(entry.path, error),), missed=_ILLEGIBLE)
         if not is_node_path(entry.path):
             return _Verdict(tuple(_document_findings(entry.path, text)))
         return self.judge_document(entry.path, text)
@@ -241,10 +249,10 @@ class _Desk:
     def judge_document(self, path: str, text: document.Document, *, placed: bool = True) -> _Verdict:
         findings = _document_findings(path, text) if text.problems else []
         if text.value is None or not self.contracts:
-            return _Verdict(tuple(findings), legible=False)
+            return _Verdict(tuple(findings), missed=_ILLEGIBLE)
         if not all(contract.accepts(text.value) for contract in self.contracts):
             findings += _schema_findings(path, text, self.contracts)
-            return _Verdict(tuple(findings), claimed=claimed_signals(text.value))
+            return _Verdict(tuple(findings), claimed=claimed_signals(text.value), missed="N")
         node = spec.from_value(text.value, path if placed else "")
         if self.around is not None:
             findings += [
@@ -346,7 +354,9 @@ def _in_parallel(desk: _Desk, entries: Sequence[Entry], jobs: int, progress: Pro
     chunks = [entries[start : start + _CHUNK] for start in range(0, len(entries), _CHUNK)]
     verdicts: list[_Verdict] = []
     try:
-        with ProcessPoolExecutor(jobs, multiprocessing.get_context(method), initializer=start) as pool:
+        with ProcessPoolExecutor(
+            min(jobs, len(chunks)), multiprocessing.get_context(method), initializer=start
+        ) as pool:
             for part in pool.map(_judge_chunk, chunks):
                 verdicts += part
                 if progress is not None:

@@ -32,6 +32,9 @@ SCHEME_ALIASES = {"dilithium2": "ml-dsa-44"}
 MIN_PASSPHRASE = 12
 """Characters. PBKDF2 at 2,048 rounds makes each guess cheap, so guessing must be hopeless."""
 
+MAX_PASSPHRASE = 1023
+"""Bytes: OpenSSL's limit for a PKCS#8 password."""
+
 MIN_HMAC_KEY = 32
 """Bytes: the output length of SHA-256 (RFC 2104, section 3, advises against less)."""
 
@@ -156,7 +159,9 @@ class HmacKey:
 
 
 def check_passphrase(passphrase: str) -> None:
-    """Raise ``UsageError`` when a passphrase is too short to protect a key file that leaks."""
+    """Raise ``UsageError`` when a passphrase is too short to protect a key file that leaks, or too long to be used."""
+    if len(passphrase.encode("utf-8", "surrogateescape")) > MAX_PASSPHRASE:
+        raise UsageError(f"the passphrase has more than {MAX_PASSPHRASE} bytes", hint="is it the right file?")
     if len(passphrase) < MIN_PASSPHRASE:
         hint = "four random words are easier to remember than eight random characters"
         raise UsageError(f"the passphrase has fewer than {MIN_PASSPHRASE} characters", hint=hint)
@@ -201,6 +206,8 @@ def load_public(pem: bytes, *, name: str) -> PublicKey:
 
     try:
         return _public(load_pem_public_key(pem))
+    except UsageError as error:
+        raise UsageError(f"{name}: {error}") from None
     except (ValueError, UnsupportedAlgorithm):
         hint = "expected PEM, beginning with -----BEGIN PUBLIC KEY-----"
         raise UsageError(f"{name} is not a public key that can be used", hint=hint) from None

@@ -106,8 +106,8 @@ def ask(
     )
 
 
-def _each(words: Words, check: Callable[[str], str]) -> tuple[str, ...]:
-    listed: Iterable[str] = (words,) if isinstance(words, str) else words
+def _each(words: Words | None, check: Callable[[str], str]) -> tuple[str, ...]:
+    listed: Iterable[str] = (words,) if isinstance(words, str) else words or ()
     return tuple(check(word) for word in listed)
 
 

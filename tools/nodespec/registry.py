@@ -26,6 +26,7 @@ from nodespec.question import ask
 from nodespec.tree import (
     EXECUTABLE,
     NODE_SCHEMA_PATH,
+    NODES,
     REGULAR,
     SETTINGS_PATH,
     SETTINGS_SCHEMA_PATH,
@@ -102,6 +103,10 @@ class Registry:
         if revision is None and self.git.work_dir is not None:
             hint = "make one with: nodespec init DIR; or name a commit that holds one with --at"
             raise UsageError(f"{printable(self.path)} holds no registry (no registry/registry.yaml)", hint=hint)
+        top = self.git.work_dir
+        if self.root is not None and (top is None or os.path.realpath(top) != os.path.realpath(self.root)):
+            hint = "make it a repository of its own (git init), or ask without --at"
+            raise UsageError(f"the registry in {printable(self.root)} is not the top of its Git repository", hint=hint)
         commit = self.git.resolve("HEAD" if revision is None else revision)
         return Snapshot(self.git.tree(commit), commit)
 
@@ -174,9 +179,9 @@ class Snapshot:
     @cached_property
     def _loaded(self) -> tuple[dict[str, NodeSpec], tuple[Unreadable, ...]]:
         nodes: dict[str, NodeSpec] = {}
-        unreadable: list[Unreadable] = []
+        unreadable = [Unreadable(path=item.path, line=1, reason=item.what) for item in self.tree.defects]
         for entry in self.tree.entries:
-            if not is_node_path(entry.path):
+            if not _may_hold_nodes(entry):
                 continue
             found = load(self.tree, entry)
             if isinstance(found, Unreadable):
@@ -184,6 +189,16 @@ class Snapshot:
             else:
                 nodes[found.id] = found
         return nodes, tuple(unreadable)
+
+
+def _may_hold_nodes(entry: Entry) -> bool:
+    """Say whether an entry is a node, or may hide one: a link, a submodule, a closed folder, another suffix."""
+    if entry.mode not in (REGULAR, EXECUTABLE):
+        return entry.path.startswith(NODES) or entry.path in _ABOVE_NODES
+    return entry.path.startswith(NODES) and not entry.path.endswith(".dsse.json")
+
+
+_ABOVE_NODES = ("registry", "registry/nodes")
 
 
 def read_document(tree: Tree, entry: Entry) -> document.Document:
@@ -218,7 +233,9 @@ def load(tree: Tree, entry: Entry) -> NodeSpec | Unreadable:
 
 def _read_value(tree: Tree, entry: Entry, contract_path: str) -> dict[str, Any] | Unreadable:
     if entry.mode not in (REGULAR, EXECUTABLE):
-        return Unreadable(path=entry.path, line=1, reason="it is not a regular file")
+        return Unreadable(path=entry.path, line=1, reason="it is not a regular file that can be read")
+    if contract_path == NODE_SCHEMA_PATH and not is_node_path(entry.path):
+        return Unreadable(path=entry.path, line=1, reason="a node's file ends in .yaml")
     try:
         read = read_document(tree, entry)
     except OSError as error:

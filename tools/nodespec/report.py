@@ -182,7 +182,7 @@ def to_sarif(report: Report) -> str:
     results = [_sarif_result(finding, used.index(finding.code)) for finding in report.findings]
     idle = [FAMILIES[letter].name for letter, state in report.families.items() if state != RUN]
     notes = [{"level": "note", "message": {"text": f"not run or ignored: {', '.join(idle)}"}}] if idle else []
-    invocation = {"executionSuccessful": not report.blocked, "toolExecutionNotifications": notes}
+    invocation = {"executionSuccessful": report.exit_code() != 3, "toolExecutionNotifications": notes}
     run = {
         "tool": {"driver": driver},
         "invocations": [invocation],

@@ -7,7 +7,7 @@ queries ask about; everything else stays in :attr:`NodeSpec.value`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Lane = Literal["candidate", "core", "lukhas", "products"]
@@ -72,7 +72,7 @@ class NodeSpec:
     emits: tuple[Emit, ...]
     subscribes: tuple[Subscription, ...]
     path: str
-    value: dict[str, Any]
+    value: dict[str, Any] = field(hash=False)
 
     @property
     def id(self) -> str:

@@ -42,6 +42,9 @@ FOLDER = 0o040000
 SPECIAL = 0
 UNREADABLE = -1
 
+MAX_FOLDER_DEPTH = 64
+"""Deeper than any layout here needs; stops a tree that was built to exhaust the reader."""
+
 MAX_TYPE_SEGMENTS = 8
 """Folders of a node type: deep enough to name a family, shallow enough to read aloud."""
 

@@ -56,7 +56,7 @@ class Report:
     """What was judged and found.
 
     ``families`` says for each letter whether it ran; ``blocked`` names those that this version can judge and
-    that were asked for, but that could not run on this input.
+    that were asked for, but that could not run on all of this input.
     """
 
     label: str
@@ -99,3 +99,11 @@ def family_states(selection: Selection, *, nodes: bool, knobs: bool, whole: bool
         else:
             states[letter] = RUN if family.ready and able.get(letter, True) else NOT_RUN
     return states
+
+
+def blocked(families: dict[str, str], missed: Iterable[str], able: str) -> tuple[str, ...]:
+    """Return the families of ``able`` that could not run, or that missed a spec because of its shape."""
+    short = {letter for letters in missed for letter in letters if families[letter] == RUN}
+    if "N" in short and families["G"] == RUN:
+        short.add("G")
+    return tuple(letter for letter in able if families[letter] == NOT_RUN or letter in short)

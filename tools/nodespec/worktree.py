@@ -13,6 +13,7 @@ from pathlib import Path
 
 from nodespec.tree import (
     EXECUTABLE,
+    MAX_FOLDER_DEPTH,
     REGULAR,
     ROOTS,
     SETTINGS_PATH,
@@ -72,6 +73,8 @@ class WorkTree:
 
 def _scan(folder: str, prefix: str, entries: list[Entry]) -> None:
     try:
+        if prefix.count("/") > MAX_FOLDER_DEPTH:
+            raise OSError("nested too deeply")
         children = list(os.scandir(folder))
     except OSError:
         entries.append(Entry(prefix.rstrip("/"), UNREADABLE))
@@ -100,11 +103,17 @@ def _mode(status: os.stat_result) -> int:
 
 
 def find_root(start: str) -> str | None:
-    """Return the nearest folder at or above ``start`` that holds ``registry/registry.yaml`` or ``registry/nodes``."""
+    """Return the folder at or above ``start`` that holds a registry, looking no further than one Git repository.
+
+    Beyond the top of a repository, or inside a bare one, begins what belongs to somebody else.
+    """
     folder = Path(start).absolute()
     for candidate in (folder, *folder.parents):
         if (candidate / SETTINGS_PATH).exists() or (candidate / "registry" / "nodes").is_dir():
             return str(candidate)
+        bare = (candidate / "HEAD").is_file() and (candidate / "objects").is_dir() and (candidate / "refs").is_dir()
+        if bare or (candidate / ".git").exists():
+            return None
     return None
 
 

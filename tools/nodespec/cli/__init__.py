@@ -1,13 +1,14 @@
 """The terminal. Each command reads its options, calls one function, prints, and ends with a documented code.
 
 0 clean · 1 findings · 2 usage or configuration · 3 could not judge · 4 nothing matched
-(130 interrupted, 141 the reader of a pipe went away)
+(130 interrupted; ended by SIGPIPE, which a shell shows as 141, when the reader of a pipe went away)
 """
 
 from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -82,7 +83,7 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
-    _use_utf8()
+    _prepare_streams()
     try:
         result = cli.main(args=arguments, prog_name="nodespec", standalone_mode=False)
         sys.stdout.flush()
@@ -93,15 +94,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         error.show()
         code = 2
     except (click.Abort, KeyboardInterrupt):
-        _say("interrupted; nothing was changed")
+        _say("interrupted")
         code = 130
     except NodespecError as error:
         _say(f"error: {error}")
         if error.hint:
             _say(f"hint: {error.hint}")
         code = error.exit_code
-    except BrokenPipeError:
-        code = 141
     except OSError as error:
         _say(f"error: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
         code = 3
@@ -111,11 +110,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _say(f"internal error: {type(error).__name__}. This is a bug in nodespec; nothing was judged.")
         _say("hint: run again with NODESPEC_DEBUG=1 and report what it prints")
         code = 3
-    _leave(code)
+    sys.exit(code)
 
 
-def _use_utf8() -> None:
-    """Print UTF-8 whatever the locale; what cannot be encoded is escaped, never a crash."""
+def _prepare_streams() -> None:
+    """Print UTF-8 whatever the locale; end quietly, by the signal, when the reader of a pipe goes away.
+
+    A stream that was closed before we started is replaced by nothing.
+    """
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  # it lives as long as we do
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
@@ -125,13 +132,3 @@ def _say(text: str) -> None:
     from nodespec.encoding import printable
 
     click.echo(printable(text), err=True)
-
-
-def _leave(code: int) -> None:
-    """Exit without the traceback that a closed pipe would print at shutdown."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 141
-    sys.exit(code)

@@ -74,6 +74,7 @@ def create_command(
         echo(sealed.dump().decode())
         return
     path = output or _default_path(registry, statement.commit, scheme)
+    _check_free(path, kept=output is None, sequence=statement.sequence)
     write_file(path, sealed.dump())
     echo(f"checkpoint {statement.sequence} of {statement.registry_id} at {statement.commit[:10]}\n")
     echo(f"  root   {statement.root} over {statement.files} files\n")
@@ -145,20 +146,26 @@ def _trust(snapshot: Snapshot, keys: list[PublicKey]) -> Trust:
 
 def _default_path(registry: Registry, commit: str, scheme: str) -> str:
     suffix = f".{HMAC_SCHEME}" if scheme == HMAC_SCHEME else ""
-    return os.path.join(registry.git.git_dir, "nodespec", "checkpoints", f"{commit}{suffix}.dsse.json")
+    return os.path.join(registry.git.common_dir, "nodespec", "checkpoints", f"{commit}{suffix}.dsse.json")
 
 
 def _find(target: str, registry: Registry, scheme: str) -> tuple[bytes, str | None]:
-    """Return a checkpoint's bytes, and the commit it must be about when it was asked for by revision."""
-    if os.path.isfile(target):
-        return _read(target), None
-    commit = registry.git.resolve(target)
+    """Return a checkpoint's bytes, and the commit it must be about when it was asked for by revision.
+
+    A revision wins over a file of the same name, which a pull request could have added.
+    """
+    try:
+        commit = registry.git.resolve(target)
+    except UsageError:
+        if os.path.isfile(target):
+            return _read(target), None
+        raise
     path = _default_path(registry, commit.id, scheme)
     if not os.path.isfile(path):
-        hint = f"make one with: nodespec checkpoint create {printable(target)}; or give a file"
-        raise UsageError(
-            f"no checkpoint of {commit.short} is kept here, and no file is called {quoted(target)}", hint=hint
-        )
+        hint = f"make one with: nodespec checkpoint create {printable(target)}"
+        if os.path.isfile(target):
+            hint = f"{quoted(target)} names a revision; the file of that name is ./{printable(target)}"
+        raise UsageError(f"no checkpoint of {commit.short} is kept here", hint=hint)
     return _read(path), commit.id
 
 
@@ -168,6 +175,21 @@ def _read(path: str) -> bytes:
             return file.read(envelope.MAX_BYTES + 1)
     except OSError as error:
         raise UsageError(f"{printable(path)} cannot be read: {error.strerror}") from None
+
+
+def _check_free(path: str, *, kept: bool, sequence: int) -> None:
+    """Refuse to write over anything but a kept checkpoint that this one does not fall behind."""
+    if not os.path.lexists(path):
+        return
+    if not kept:
+        raise UsageError(f"{printable(path)} exists and is not overwritten", hint="choose another name; - is stdout")
+    try:
+        before = checkpoints.Statement.parse(envelope.parse(_read(path)).payload).sequence
+    except ValueError:
+        return  # what is no checkpoint is no loss
+    if before > sequence:
+        hint = "give the one it follows with --previous, or another place with --output"
+        raise UsageError(f"checkpoint {before} of this commit is kept, and this would be {sequence}", hint=hint)
 
 
 def _age(text: str | None) -> timedelta | None:

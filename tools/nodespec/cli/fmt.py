@@ -12,8 +12,12 @@ from nodespec.encoding import printable
 from nodespec.errors import UsageError
 from nodespec.registry import Registry
 from nodespec.text import MAX_BYTES
-from nodespec.tree import EXECUTABLE, REGULAR, SETTINGS_PATH, is_node_path
+from nodespec.tree import EXECUTABLE, POLICIES, POLICY_SUFFIX, REGULAR, SETTINGS_PATH, is_node_path
 from nodespec.worktree import WorkTree, write_file
+
+
+def _is_formatted(path: str) -> bool:
+    return is_node_path(path) or path == SETTINGS_PATH or (path.startswith(POLICIES) and path.endswith(POLICY_SUFFIX))
 
 
 @click.command("fmt")
@@ -32,7 +36,7 @@ def fmt_command(paths: tuple[str, ...], repo: str, check: bool) -> int:
     if registry.root is None:
         raise UsageError("a bare repository has no files to repair", hint="run it in a clone")
     tree = WorkTree(registry.root)
-    chosen = [entry for entry in tree.entries if is_node_path(entry.path) or entry.path == SETTINGS_PATH]
+    chosen = [entry for entry in tree.entries if _is_formatted(entry.path)]
     chosen = [entry for entry in chosen if entry.mode in (REGULAR, EXECUTABLE)]
     if paths:
         wanted = [os.path.relpath(os.path.realpath(path), os.path.realpath(registry.root)) for path in paths]

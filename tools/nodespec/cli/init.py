@@ -23,8 +23,8 @@ _ID = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9_
 def init_command(folder: str, registry_id: str | None) -> None:
     """Make a new, empty registry that passes its own gate.
 
-    Writes registry/registry.yaml and schemas/ into DIR, and makes DIR a Git repository when it is not
-    one. Existing files are never overwritten, and nothing is committed.
+    Writes registry/registry.yaml and schemas/ into DIR, and makes DIR a Git repository of its own when it is
+    not the top of one. Existing files are never overwritten, and nothing is committed.
     """
     name = registry_id or re.sub(r"[^a-z0-9_.-]+", "-", os.path.basename(os.path.abspath(folder)).lower()).strip("-._")
     if not _ID.match(name):
@@ -57,8 +57,9 @@ def init_command(folder: str, registry_id: str | None) -> None:
 
 
 def _git_init(folder: str) -> None:
-    inside = subprocess.run(["git", "-C", folder, "rev-parse", "--git-dir"], capture_output=True, check=False)
-    if inside.returncode == 0:
+    asked = ["git", "-C", folder, "rev-parse", "--show-toplevel"]
+    top = subprocess.run(asked, capture_output=True, check=False).stdout.decode(errors="surrogateescape").rstrip("\n")
+    if top and os.path.realpath(top) == os.path.realpath(folder):
         return
     made = subprocess.run(["git", "init", "-q", "-b", "main", folder], capture_output=True, check=False)
     if made.returncode != 0:

@@ -36,19 +36,36 @@ if TYPE_CHECKING:
 _FORMATS = ("table", "json", "ndjson", "yaml", "ids")
 
 
+def _once(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> str | None:
+    """Refuse a filter of one value that is given twice: the last one must not silently win."""
+    if len(values) > 1:
+        hint = "a node has one of each; for several tiers, give a range such as 2..5"
+        raise UsageError(f"{param.opts[0]} is given {len(values)} times", hint=hint)
+    return values[0] if values else None
+
+
 @click.command("query")
 @click.option(
-    "--signal", multiple=True, metavar="NAME", shell_complete=complete_signal, help="Emits it or subscribes to it."
+    "--signal", multiple=True, metavar="NAME", shell_complete=complete_signal, help="Has it in emits or subscribes."
 )
 @click.option("--emits", multiple=True, metavar="NAME", shell_complete=complete_signal, help="Emits this signal.")
 @click.option("--subscribes", multiple=True, metavar="NAME", shell_complete=complete_signal, help="Subscribes to it.")
 @click.option("--capability", multiple=True, metavar="CAP", help="May do this: whole segments, deny wins.")
-@click.option("--owner", metavar="HANDLE", help="GLYMPH:… , or at least its first 8 digits.")
-@click.option("--lane", metavar="LANE", help=f"One of {', '.join(LANES)}.")
-@click.option("--tier", metavar="TIER", help="As in 4, '>=4' or 2..5.")
+@click.option(
+    "--owner", multiple=True, callback=_once, metavar="HANDLE", help="GLYMPH:… , or at least its first 8 digits."
+)
+@click.option("--lane", multiple=True, callback=_once, metavar="LANE", help=f"One of {', '.join(LANES)}.")
+@click.option("--tier", multiple=True, callback=_once, metavar="TIER", help="As in 4, '>=4' or 2..5.")
 @click.option("--role", multiple=True, metavar="ROLE", help="Has this role.")
-@click.option("--type", "node_type", metavar="TYPE", help="A node type, or 'matriz.memory.*' for all below.")
-@click.option("--text", metavar="TEXT", help="In the id, the description or a role.")
+@click.option(
+    "--type",
+    "node_type",
+    multiple=True,
+    callback=_once,
+    metavar="TYPE",
+    help="A node type, or 'matriz.memory.*' for all below.",
+)
+@click.option("--text", multiple=True, callback=_once, metavar="TEXT", help="In the id, the description or a role.")
 @repo_option
 @at_option
 @click.option("--format", "form", type=click.Choice(_FORMATS), default="table", show_default=True)
@@ -201,6 +218,8 @@ def _version_text(version: history.Version, paint: report.Paint) -> str:
     what = {"added": f"added {change.after}", "removed": f"removed (was {change.before})"}.get(
         change.kind, f"{change.before} → {change.after}"
     )
+    if version.edge:
+        what = f"{change.after}, the oldest version in this shallow clone"
     if version.problem:
         what = f"not readable: {version.problem}"
     head = f"{paint(commit.short, 'warning')} {commit.time:%Y-%m-%d %H:%M} {paint(printable(what), 'strong')}"
@@ -216,6 +235,7 @@ def _version_fields(version: history.Version) -> dict[str, Any]:
         "author": version.commit.author,
         "subject": version.commit.subject,
         "problem": version.problem or None,
+        "edge": version.edge,
         **_change_fields(version.change),
     }
 

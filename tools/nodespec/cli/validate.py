@@ -173,8 +173,8 @@ def _finish(report: Report, form: str, strict: bool, color: str, origin: Tree | 
     if code == 4:
         note("hint: nothing was judged. Are there files under registry/, and does the path name them?")
     if code == 3:
-        cause = f"{', '.join(report.blocked)} could not run" if report.blocked else "no selected family can run"
-        note(f"hint: {cause}, so nothing was passed; nodespec validate without --ignore says why")
+        cause = f"{', '.join(report.blocked)} could not run on everything" if report.blocked else "no family could run"
+        note(f"hint: {cause}, and what was not judged has not passed; a plain nodespec validate says why")
     return code
 
 
