@@ -100,6 +100,13 @@ class GitRepository:
         """Whether history was cut off when cloning."""
         return bool(self._repo.is_shallow)
 
+    def is_edge(self, commit: Commit) -> bool:
+        """Whether a shallow clone was cut off below this commit (gitformat-shallow: ids, one a line)."""
+        if not self.is_shallow:
+            return False
+        with open(os.path.join(self.common_dir, "shallow"), encoding="ascii") as file:
+            return commit.id in file.read().split()
+
     def resolve(self, revision: str) -> Commit:
         """Return the commit that ``revision`` names: any Git revision, or a date.
 

@@ -50,7 +50,7 @@ def versions(registry: Registry, identifier: str, revision: str = "HEAD") -> Ite
         commit, entry = parent, before
     if entry is not None:
         first = _version(registry, identifier, commit, None, entry)
-        yield replace(first, edge=git.is_shallow and bool(commit.parents))
+        yield replace(first, edge=git.is_edge(commit))
 
 
 def _version(
