@@ -228,6 +228,22 @@ def test_a_file_named_like_a_revision_does_not_answer_for_it(signed: Checkout) -
     assert signed.run("checkpoint", "verify", "./HEAD").returncode == 0
 
 
+def test_a_name_that_is_no_revision_is_no_file_either(signed: Checkout) -> None:
+    signed.write("v9", signed.read("head.json"))
+    assert signed.run("checkpoint", "verify", "v9").returncode == 2
+    assert signed.run("checkpoint", "verify", "./v9").returncode == 0
+
+
+def test_a_checkpoint_follows_an_earlier_commit_only(signed: Checkout) -> None:
+    before = signed.git("rev-parse", "HEAD")
+    signed.replace(ADAPTER_FILE, "tier: 4", "tier: 5")
+    signed.commit("later")
+    assert signed.run("checkpoint", "create", "HEAD", "-o", "later.json").returncode == 0
+    done = signed.run("checkpoint", "create", before, "--previous", "later.json", "-o", "x.json")
+    assert done.returncode == 2
+    assert "does not come before this one" in done.stderr
+
+
 def test_checkpoints_work_inside_a_bare_repository(signed: Checkout, tmp_path: Path) -> None:
     signed.git("clone", "-q", "--bare", ".", str(tmp_path / "bare.git"))
     bare = Checkout(tmp_path / "bare.git", signed.environment)

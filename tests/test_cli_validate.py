@@ -350,3 +350,49 @@ def test_a_draft_is_not_passed_by_a_contract_that_cannot_be_used(example: Checko
     done = example.run("validate", "-", stdin=(ROOT / ADAPTER_FILE).read_bytes())
     assert done.returncode == 3
     assert "S schema" in next(line for line in done.stdout.splitlines() if line.startswith("not run"))
+
+
+PULSE = "registry/nodes/matriz/kernel/pulse_v1.yaml"
+
+
+def test_a_file_outside_the_registry_is_not_dropped_from_a_list(example: Checkout) -> None:
+    example.write("draft.yaml", "a: [")
+    done = example.run("validate", "draft.yaml", PULSE)
+    assert done.returncode == 2
+    assert "draft.yaml is no file of the registry" in done.stderr
+
+
+@pytest.mark.parametrize("hiding", ["a link", "another suffix", "a submodule"])
+def test_what_no_family_opened_has_not_passed_it(example: Checkout, hiding: str) -> None:
+    if hiding == "a link":
+        (example.path / PULSE).rename(example.path / "p.yaml")
+        (example.path / PULSE).symlink_to("../../../../p.yaml")
+    elif hiding == "another suffix":
+        example.write("registry/nodes/matriz/kernel/bad_v1.yml", "a: [")
+    else:
+        example.write("registry/nodes/sub/x.yaml", "a: [")
+        (example.path / "registry/nodes/sub/.git").mkdir()
+    for selected in ("F", "S", "N", "G", "S,N,G"):
+        assert example.run("validate", "--select", selected).returncode == 3, selected
+
+
+def test_a_misshapen_neighbour_does_not_turn_the_whole_green(example: Checkout) -> None:
+    example.replace(PULSE, "tier: 7", "tier: 9")
+    done = example.run("validate", ADAPTER_FILE)
+    assert done.returncode == 3
+    assert "G could not run on everything" in done.stderr
+
+
+def test_a_path_through_a_link_is_the_same_file(example: Checkout) -> None:
+    example.write("registry/nodes/wrong/place.yaml", example.read(PULSE))
+    link = example.path.parent / "link"
+    link.symlink_to(example.path)
+    for path in ("registry/nodes/wrong/place.yaml", str(link / "registry/nodes/wrong/place.yaml")):
+        assert "error[N001]" in example.run("validate", path).stdout, path
+
+
+@pytest.mark.parametrize("damage", ["broken", "missing"])
+def test_settings_that_nobody_saw_have_not_passed(example: Checkout, damage: str) -> None:
+    settings = example.path / "registry" / "registry.yaml"
+    settings.write_text("a: [") if damage == "broken" else settings.unlink()
+    assert example.run("validate", "--select", "S").returncode == 3

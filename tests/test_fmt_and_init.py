@@ -33,7 +33,9 @@ def repaired(text: str | bytes) -> str:
         ("a: 1\r\nb: |\r\n  x\r\n", "a: 1\nb: |\n  x\n"),
         ("\ufeffa: 1\n", "a: 1\n"),
         ("\ufeffa: 1:30\r\n", 'a: "1:30"\n'),
-        ("é: ünï\nb: ~\n", 'é: ünï\nb: "~"\n'),
+        ("é: ünï\nb: on\n", 'é: ünï\nb: "on"\n'),
+        ('a: yes\nb: 2025-01-01 say "hi" C:\\\\d\n', 'a: "yes"\nb: "2025-01-01 say \\"hi\\" C:\\\\\\\\d"\n'),
+        ("a: .9\nb: 1_000\nc: True\nd: ~\ne: no\n", 'a: .9\nb: 1_000\nc: True\nd: ~\ne: "no"\n'),
     ],
 )
 def test_what_can_be_repaired_is_and_comments_stay(before: str, after: str) -> None:

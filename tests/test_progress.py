@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -24,27 +25,44 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
-def test_a_bar_is_drawn_on_a_terminal_and_leaves_no_trace_in_the_answer(large: Path, jobs: str) -> None:
+@pytest.mark.parametrize(
+    ("command", "word", "answer"),
+    [
+        (["validate", "--jobs", "1", "--color", "never"], b"judging", b"no findings in"),
+        (["validate", "--jobs", "2", "--color", "never"], b"judging", b"no findings in"),
+        (["query", "--format", "ids"], b"reading", b""),
+    ],
+    ids=["validate, one process", "validate, two", "query"],
+)
+def test_a_bar_is_drawn_on_a_terminal_and_leaves_no_trace_in_the_answer(
+    large: Path, command: list[str], word: bytes, answer: bytes
+) -> None:
     leader, follower = pty.openpty()
     process = subprocess.Popen(
-        [NODESPEC, "validate", "--jobs", jobs, "--color", "never"],
+        [NODESPEC, *command],
         cwd=large,
         env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
         stdout=subprocess.PIPE,
         stderr=follower,
     )
     os.close(follower)
-    drawn = b""
-    try:
-        while part := os.read(leader, 65536):
-            drawn += part
-    except OSError:
-        pass  # the other side closed: the end of the output on Linux
-    out, _ = process.communicate(timeout=60)
-    assert process.returncode == 0
-    assert b"judging" in drawn
-    assert out.startswith(b"no findings in")
+    assert process.stdout is not None
+    out, drawn = b"", b""
+    waiting = {leader, process.stdout.fileno()}
+    while waiting:
+        for ready in select.select(list(waiting), [], [], 60)[0]:
+            try:
+                part = os.read(ready, 65536)
+            except OSError:  # the other side of a terminal closed: the end of the output on Linux
+                part = b""
+            waiting -= set() if part else {ready}
+            out, drawn = (out, drawn + part) if ready == leader else (out + part, drawn)
+    os.close(leader)
+    process.stdout.close()
+    assert process.wait(timeout=60) == 0
+    assert word in drawn
+    assert out.startswith(answer)
+    assert b"\x1b" not in out
 
 
 def test_nothing_is_drawn_in_a_pipe(large: Path) -> None:

@@ -6,12 +6,13 @@ checked: the result must read as the same value, or the text is left alone.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nodespec import document, schema
-from nodespec.scalar import plain_meaning
+from nodespec.scalar import is_likely_text, plain_meaning
 from nodespec.tree import NODE_SCHEMA_PATH, SETTINGS_PATH, SETTINGS_SCHEMA_PATH, is_node_path
 
 if TYPE_CHECKING:
@@ -81,15 +82,17 @@ def _quote(text: bytes, parsed: Document) -> tuple[bytes, list[str]] | None:
         word = line[start : start + problem.span.width]
         if not _is_one_word(word):
             continue  # nothing is written there, or the scalar spans lines: only the author knows what was meant
-        lines[row] = f'{line[:start]}"{word}"{line[start + len(word) :]}'
+        lines[row] = f"{line[:start]}{json.dumps(word, ensure_ascii=False)}{line[start + len(word) :]}"
         done.append(f"quoted {word} on line {problem.span.line}")
     return ("\n".join(lines).encode(), done[::-1]) if done else None
 
 
 def _is_one_word(word: str) -> bool:
-    """Say whether ``word`` is a whole plain scalar that quotes would turn into the text it looks like."""
+    """Say whether ``word`` is a whole plain scalar, and text that is ambiguous, or a key that is no text."""
     meaning = plain_meaning(word)
-    return bool(word.strip()) and (meaning.problem == "ambiguous-scalar" or not isinstance(meaning.value, str))
+    if meaning.problem:
+        return meaning.problem == "ambiguous-scalar" and is_likely_text(word)
+    return not isinstance(meaning.value, str)
 
 
 def _with_modeline(text: bytes, path: str) -> tuple[bytes, list[str]]:

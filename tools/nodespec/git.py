@@ -152,6 +152,12 @@ class GitRepository:
                 return
             commit = _commit(parent.peel(pygit2.Commit))
 
+    def descends(self, commit: Commit | None, ancestor: str) -> bool:
+        """Say whether ``commit`` is the commit with the id ``ancestor``, or comes after it."""
+        if commit is None:
+            return False
+        return commit.id == ancestor or bool(self._repo.descendant_of(commit.id, ancestor))
+
     def entry(self, commit: Commit, path: str) -> Entry | None:
         """Return the file at ``path`` in a commit, reading only the folders on the way."""
         try:

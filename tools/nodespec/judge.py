@@ -22,7 +22,7 @@ from nodespec import document, rules, schema, settings, spec
 from nodespec.encoding import quoted
 from nodespec.errors import RegistryError, UsageError
 from nodespec.finding import START, Finding, Hit, pointer
-from nodespec.registry import read_document
+from nodespec.registry import may_hold_nodes, read_document
 from nodespec.rules.format import CODES as FORMAT_CODES
 from nodespec.rules.graph import NodeFacts, Whole, claimed_signals
 from nodespec.rules.node import Surroundings
@@ -44,15 +44,16 @@ from nodespec.tree import (
 from nodespec.verdict import ALL, Report, Selection, blocked, family_states
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from nodespec.settings import Settings
-    from nodespec.tree import Tree
-
-    Progress = Callable[[int, int], None]
+    from nodespec.tree import Progress, Tree
 
 _ILLEGIBLE = "SN"
 """The families that cannot say anything about a spec that cannot be read."""
+
+_UNSEEN = "FSN"
+"""The families that never open what is no regular file, or has another suffix."""
 
 _CHUNK = 200
 """Files handed to a worker at once: a tenth of a second of work."""
@@ -91,29 +92,27 @@ def judge(
     ]
     verdicts = _each(desk, judged, jobs, progress)
     findings += (finding for verdict in verdicts for finding in verdict.findings)
-    legible = all(verdict.missed != _ILLEGIBLE for verdict in verdicts) and all(
-        entry.mode in (REGULAR, EXECUTABLE)
-        for entry in tree.entries
-        if is_node_path(entry.path) or entry.mode == UNREADABLE
-    )
+    missed = {entry.path: verdict.missed for entry, verdict in zip(judged, verdicts, strict=True) if verdict.missed}
+    missed |= {entry.path: _UNSEEN for entry in tree.entries if may_hold_nodes(entry) and not _is_seen(entry)}
+    legible = not any("S" in letters for letters in missed.values())
     if knobs is not None and whole_needed and legible:
         facts = [verdict.facts for verdict in verdicts if verdict.facts is not None]
         claimed = frozenset[str]().union(*(verdict.claimed for verdict in verdicts))
         findings += _graph_findings(tree, Whole.of(facts, claimed, knobs))
     families = family_states(selection, nodes=NODE_SCHEMA_PATH in contracts, knobs=knobs is not None, whole=legible)
     reported = readable if only is None else [entry for entry in readable if entry.path in only]
-    missed = {
-        entry.path: verdict.missed
-        for entry, verdict in zip(judged, verdicts, strict=True)
-        if verdict.missed and (only is None or entry.path in only)
-    }
+    if knobs is None:
+        missed[SETTINGS_PATH] = "S"
+    wanting = {letter for path, letters in missed.items() if only is None or path in only for letter in letters}
+    if any("N" in letters for letters in missed.values()):
+        wanting.add("G")  # which sees every spec or does not see the whole
     return Report(
         label=tree.label,
         findings=_kept(findings, selection, only),
         files=len(reported),
         specs=sum(is_node_path(entry.path) for entry in reported),
         families=families,
-        blocked=blocked(families, missed.values(), "TFSNG"),
+        blocked=blocked(families, wanting, "TFSNG"),
     )
 
 
@@ -138,7 +137,7 @@ def judge_text(data: bytes, *, tree: Tree | None, path: str, selection: Selectio
         files=1,
         specs=1,
         families=families,
-        blocked=blocked(families, [verdict.missed], "FSN" if tree is not None else "FS"),
+        blocked=blocked(families, set(verdict.missed), "FSN" if tree is not None else "FS"),
     )
 
 
@@ -150,6 +149,10 @@ def _kept(findings: Iterable[Finding], selection: Selection, only: frozenset[str
     refused = {(item.path, item.line, item.column) for item in chosen if item.code[0] == "F"}
     kept = [item for item in chosen if item.code[0] != "S" or (item.path, item.line, item.column) not in refused]
     return tuple(sorted(kept, key=lambda finding: finding.order))
+
+
+def _is_seen(entry: Entry) -> bool:
+    return entry.mode in (REGULAR, EXECUTABLE) and is_node_path(entry.path)
 
 
 def _is_document(path: str) -> bool:

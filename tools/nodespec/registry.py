@@ -15,7 +15,7 @@ narrower one under ``schemas/`` (``nodespec validate`` applies both); it cannot 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from nodespec.question import Words
     from nodespec.settings import Settings
     from nodespec.spec import NodeSpec
-    from nodespec.tree import Tree
+    from nodespec.tree import Progress, Tree
 
     class Filters(TypedDict, total=False):
         """The filters of :func:`nodespec.question.ask`."""
@@ -60,6 +60,10 @@ if TYPE_CHECKING:
         tier: str | int | None
         type: str | None
         text: str | None
+
+
+_STEP = 100
+"""Files between two reports of progress: some 50 ms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,10 +100,13 @@ class Registry:
 
         return GitRepository.open(self.root or self.path)
 
-    def at(self, revision: str | None = None) -> Snapshot:
-        """Return the registry at a commit (a Git revision or a date); by default the work tree, or HEAD when bare."""
+    def at(self, revision: str | None = None, *, progress: Progress | None = None) -> Snapshot:
+        """Return the registry at a commit (a Git revision or a date); by default the work tree, or HEAD when bare.
+
+        ``progress`` is told how many of how many files were read, while the nodes are.
+        """
         if revision is None and self.root is not None:
-            return Snapshot(WorkTree(self.root))
+            return Snapshot(WorkTree(self.root), progress=progress)
         if revision is None and self.git.work_dir is not None:
             hint = "make one with: nodespec init DIR; or name a commit that holds one with --at"
             raise UsageError(f"{printable(self.path)} holds no registry (no registry/registry.yaml)", hint=hint)
@@ -108,7 +115,7 @@ class Registry:
             hint = "make it a repository of its own (git init), or ask without --at"
             raise UsageError(f"the registry in {printable(self.root)} is not the top of its Git repository", hint=hint)
         commit = self.git.resolve("HEAD" if revision is None else revision)
-        return Snapshot(self.git.tree(commit), commit)
+        return Snapshot(self.git.tree(commit), commit, progress)
 
 
 @dataclass(frozen=True)
@@ -117,6 +124,7 @@ class Snapshot:
 
     tree: Tree
     commit: Commit | None = None
+    progress: Progress | None = field(default=None, compare=False, repr=False)
 
     def __iter__(self) -> Iterator[NodeSpec]:
         return iter(self._loaded[0].values())
@@ -180,10 +188,11 @@ class Snapshot:
     def _loaded(self) -> tuple[dict[str, NodeSpec], tuple[Unreadable, ...]]:
         nodes: dict[str, NodeSpec] = {}
         unreadable = [Unreadable(path=item.path, line=1, reason=item.what) for item in self.tree.defects]
-        for entry in self.tree.entries:
-            if not _may_hold_nodes(entry):
-                continue
+        entries = [entry for entry in self.tree.entries if may_hold_nodes(entry)]
+        for done, entry in enumerate(entries, 1):
             found = load(self.tree, entry)
+            if self.progress is not None and (done % _STEP == 0 or done == len(entries)):
+                self.progress(done, len(entries))
             if isinstance(found, Unreadable):
                 unreadable.append(found)
             else:
@@ -191,7 +200,7 @@ class Snapshot:
         return nodes, tuple(unreadable)
 
 
-def _may_hold_nodes(entry: Entry) -> bool:
+def may_hold_nodes(entry: Entry) -> bool:
     """Say whether an entry is a node, or may hide one: a link, a submodule, a closed folder, another suffix."""
     if entry.mode not in (REGULAR, EXECUTABLE):
         return entry.path.startswith(NODES) or entry.path in _ABOVE_NODES

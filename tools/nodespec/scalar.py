@@ -83,6 +83,26 @@ def _ambiguous(text: str) -> Meaning:
     )
 
 
+_LIKELY_TEXT = re.compile(
+    r"""(?ix)
+      y | n | yes | no | on | off
+    | 0[0-9]+
+    | [0-9]+ (?: : [0-9]{1,2} )+ (?: \. [0-9]* )?
+    | [0-9]{4} - [0-9]{1,2} - [0-9]{1,2} (?: [t \t] .* )?
+    | : .+
+    """
+)
+
+
+def is_likely_text(text: str) -> bool:
+    """Say whether an ambiguous scalar was probably meant as text; numbers, booleans and null in odd spellings were not.
+
+    >>> [word for word in ("yes", "007", "1:30", "2025-10-24", ".9", "1_000", "True", "~") if is_likely_text(word)]
+    ['yes', '007', '1:30', '2025-10-24']
+    """
+    return _LIKELY_TEXT.fullmatch(text) is not None
+
+
 _BARE = re.compile(r"[A-Za-z][A-Za-z0-9_./ -]*[A-Za-z0-9_]\Z|[A-Za-z]\Z|[0-9]+\.[0-9]+\.[0-9]+\Z")
 
 

@@ -22,7 +22,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    Progress = Callable[[int, int], None]
+    """Is told how many of how many are done."""
 
 REGISTRY = "registry"
 SCHEMAS = "schemas"

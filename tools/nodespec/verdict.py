@@ -101,9 +101,8 @@ def family_states(selection: Selection, *, nodes: bool, knobs: bool, whole: bool
     return states
 
 
-def blocked(families: dict[str, str], missed: Iterable[str], able: str) -> tuple[str, ...]:
-    """Return the families of ``able`` that could not run, or that missed a spec because of its shape."""
-    short = {letter for letters in missed for letter in letters if families[letter] == RUN}
-    if "N" in short and families["G"] == RUN:
-        short.add("G")
-    return tuple(letter for letter in able if families[letter] == NOT_RUN or letter in short)
+def blocked(families: dict[str, str], wanting: set[str], able: str) -> tuple[str, ...]:
+    """Return the families of ``able`` that did not run although they were asked for, or ran and are ``wanting``."""
+    return tuple(
+        letter for letter in able if families[letter] == NOT_RUN or (families[letter] == RUN and letter in wanting)
+    )

@@ -63,6 +63,9 @@ def create_command(
             hint = f"see: nodespec checkpoint verify {printable(previous)}"
             raise UsageError(f"{printable(previous)} does not verify: {result.steps[-1].seen}", hint=hint)
         before = envelope.parse(data)
+        if result.statement and not registry.git.descends(snapshot.commit, result.statement.commit):
+            hint = "checkpoints follow history; choose one of an earlier commit"
+            raise UsageError(f"{printable(previous)} is about a commit that does not come before this one", hint=hint)
     statement = checkpoints.describe(snapshot, issued_at=datetime.now(UTC), previous=before)
     missing = sorted(trust.required - {file.public.scheme for file in files}) if not trust.shared else []
     if missing:
@@ -152,12 +155,13 @@ def _default_path(registry: Registry, commit: str, scheme: str) -> str:
 def _find(target: str, registry: Registry, scheme: str) -> tuple[bytes, str | None]:
     """Return a checkpoint's bytes, and the commit it must be about when it was asked for by revision.
 
-    A revision wins over a file of the same name, which a pull request could have added.
+    A revision wins over a file of the same name, which a pull request could have added; a file is named with
+    a path (./NAME) or ends in .json.
     """
     try:
         commit = registry.git.resolve(target)
     except UsageError:
-        if os.path.isfile(target):
+        if os.path.isfile(target) and (os.sep in target or target.endswith(".json")):
             return _read(target), None
         raise
     path = _default_path(registry, commit.id, scheme)
@@ -187,7 +191,7 @@ def _check_free(path: str, *, kept: bool, sequence: int) -> None:
         before = checkpoints.Statement.parse(envelope.parse(_read(path)).payload).sequence
     except ValueError:
         return  # what is no checkpoint is no loss
-    if before > sequence:
+    if before != sequence:
         hint = "give the one it follows with --previous, or another place with --output"
         raise UsageError(f"checkpoint {before} of this commit is kept, and this would be {sequence}", hint=hint)
 

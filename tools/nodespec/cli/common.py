@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nodespec.cli.terminal import Progress
 from nodespec.encoding import printable
 from nodespec.errors import NodespecError, UsageError
 from nodespec.registry import Registry
@@ -67,7 +68,7 @@ def note(text: str) -> None:
 
 def open_snapshot(repo: str, at: str | None) -> Snapshot:
     """Open a registry at a revision, and say so when its keys are published ones."""
-    snapshot = Registry.open(repo).at(at)
+    snapshot = Registry.open(repo).at(at, progress=Progress("reading"))
     tell_example(snapshot)
     return snapshot
 

@@ -27,7 +27,7 @@ def _is_formatted(path: str) -> bool:
 def fmt_command(paths: tuple[str, ...], repo: str, check: bool) -> int:
     """Repair what can be repaired without changing the meaning.
 
-    Removes byte-order marks and Windows line ends, puts ambiguous scalars (yes, 2025-10-24) in quotes, and
+    Removes byte-order marks and Windows line ends, puts ambiguous text (yes, 007, 2025-10-24) in quotes, and
     writes the line that tells an editor which schema applies. Comments and layout stay. Everything else
     is for the author: nodespec validate says what.
     """
@@ -50,6 +50,7 @@ def fmt_command(paths: tuple[str, ...], repo: str, check: bool) -> int:
     changed = 0
     for entry in chosen:
         if tree.size(entry) > MAX_BYTES:
+            note(f"{entry.path}: left alone, because it has more than {MAX_BYTES:,} bytes")
             continue
         repaired = repair(tree.read(entry), entry.path)
         if not repaired.done:

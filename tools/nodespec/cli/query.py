@@ -20,7 +20,7 @@ from nodespec.cli.common import (
     repo_option,
     tell_example,
 )
-from nodespec.cli.terminal import table
+from nodespec.cli.terminal import Progress, table
 from nodespec.encoding import json_text, printable
 from nodespec.errors import UsageError
 from nodespec.registry import Registry
@@ -237,6 +237,7 @@ def _version_fields(version: history.Version) -> dict[str, Any]:
         "problem": version.problem or None,
         "edge": version.edge,
         **_change_fields(version.change),
+        **({"kind": "unknown"} if version.edge else {}),
     }
 
 
@@ -252,7 +253,8 @@ def diff_command(base: str, head: str | None, repo: str, form: str, color: str) 
     Without B, A is compared with the work tree. Ends with 4 when no node differs.
     """
     registry = Registry.open(repo)
-    before, after = registry.at(base), registry.at(head)
+    before = registry.at(base, progress=Progress(f"reading {base}"))
+    after = registry.at(head, progress=Progress(f"reading {head or 'files'}"))
     tell_example(after)
     changes = difference.between(before, after)
     if form == "json":

@@ -37,7 +37,10 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, color: bool)
 
 
 class Progress:
-    """A bar on standard error, for work over a second, on a terminal only. It starts no thread: workers are forked."""
+    """A bar on standard error, for work over a second, on a terminal only; gone when all is done.
+
+    It starts no thread, because workers are forked beside it.
+    """
 
     def __init__(self, what: str) -> None:
         self._what = what
@@ -52,6 +55,9 @@ class Progress:
     def __call__(self, done: int, total: int) -> None:
         """Take note that ``done`` of ``total`` are finished."""
         now = time.monotonic()
+        if done >= total:
+            self._end()
+            return
         if not sys.stderr.isatty() or now - self._start < PATIENCE or now - self._shown < 0.1:
             return
         self._shown = now
@@ -73,5 +79,9 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._end()
+
+    def _end(self) -> None:
         if self._bar is not None:
             self._bar.stop()
+            self._bar = None

@@ -122,8 +122,15 @@ def _loose_file(paths: tuple[str, ...], repo: str, at: str | None) -> str | None
         root = Registry.open(_start(paths, repo, at)).root
     except UsageError:
         return paths[0]
-    inside = os.path.relpath(os.path.abspath(paths[0]), root or "/").split(os.sep)[0]
-    return None if inside in (REGISTRY, SCHEMAS) else paths[0]
+    if root is None:
+        return paths[0]
+    return None if _below(paths[0], root).split(os.sep)[0] in (REGISTRY, SCHEMAS) else paths[0]
+
+
+def _below(path: str, root: str) -> str:
+    """Return a path relative to the registry's top; links on the way to it are followed, the last name is not."""
+    real = os.path.join(os.path.realpath(os.path.dirname(path) or "."), os.path.basename(path))
+    return os.path.normpath(os.path.relpath(real, os.path.realpath(root)))
 
 
 def _read(path: str) -> bytes:
@@ -139,6 +146,9 @@ def _only(paths: tuple[str, ...], registry: Registry, snapshot: Snapshot) -> fro
         inside = _inside(path, registry, snapshot)
         found = [other for other in known if other == inside or other.startswith(f"{inside}/") or inside == "."]
         exists = snapshot.commit is None and os.path.exists(path)
+        if not found and exists and not os.path.isdir(path):
+            hint = "a draft outside the registry is judged alone: nodespec validate FILE"
+            raise UsageError(f"{printable(path)} is no file of the registry", hint=hint)
         if not found and not exists:
             hint = "paths are relative to the current folder; with --at, to the top of the repository"
             raise UsageError(f"{printable(path)} does not exist in {snapshot.tree.label}", hint=hint)
@@ -149,15 +159,12 @@ def _only(paths: tuple[str, ...], registry: Registry, snapshot: Snapshot) -> fro
 def _inside(path: str, registry: Registry, snapshot: Snapshot) -> str:
     if snapshot.commit is not None or registry.root is None:
         return os.path.normpath(path)
-    inside = os.path.relpath(
-        os.path.join(os.path.realpath(os.path.dirname(path) or "."), os.path.basename(path)),
-        os.path.realpath(registry.root),
-    )
+    inside = _below(path, registry.root)
     if inside.split(os.sep)[0] == "..":
         raise UsageError(
             f"{printable(path)} is outside the registry at {printable(registry.root)}", hint="judge it alone"
         )
-    return os.path.normpath(inside)
+    return inside
 
 
 def _finish(report: Report, form: str, strict: bool, color: str, origin: Tree | dict[str, bytes]) -> int:

@@ -37,7 +37,7 @@ from nodespec.document.composer import PLAIN, QUOTED, Composer, span_of
 from nodespec.document.strict import MAX_DEPTH, check_layout, problems_before_composing, too_deep
 from nodespec.encoding import quoted
 from nodespec.finding import START, KeyPath, Span
-from nodespec.scalar import plain_meaning, spell
+from nodespec.scalar import is_likely_text, plain_meaning, spell
 from nodespec.text import (
     HIDDEN_CHARACTER,
     MAX_PROBLEMS,
@@ -228,6 +228,8 @@ def _scalar_problem(slug: str, message: str, node: ScalarNode) -> Problem:
     fix = ""
     if slug == "ambiguous-scalar":
         fix = f"Quote it: {quoted(node.value)}." if node.value else 'Write a value, "" or null, or remove the key.'
+        if node.value and not is_likely_text(node.value):
+            fix = f"Write it as JSON would (0.9, 1000, true, null), or quote it if it is text: {quoted(node.value)}."
     return Problem(slug=slug, message=message, span=span_of(node), fix=fix)
 
 

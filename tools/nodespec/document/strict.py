@@ -28,7 +28,7 @@ safe to compose. Anything beyond is measured by the event pass first."""
 
 _JOINED_COMMENT = re.compile(rb"[\"'\[\]{},|>+\-0-9]#")
 _FLOW_HYPHEN = re.compile(rb"[\[{,]\s*-[\s,\]}]|:\s*-\s*[,\]}]")
-_OPEN_BLOCK = re.compile(rb"(?:\A|(?<=[ \n]))[|>][-+0-9]*\Z")
+_OPEN_BLOCK = re.compile(rb"(?:\A|\n)(?:[^#\"'\n]*[:-] +| *)[|>][-+0-9]*\Z")
 _BLOCK_HEADER = re.compile(r"[|>][-+0-9]*#")
 
 
@@ -151,6 +151,8 @@ def check_layout(node: Node, column: int, lines: list[str], found: list[Problem]
     else:
         rows = range(first.line + 1, last.line + 1)
         row = next((row for row in rows if lines[row].strip(" ") and _indent(lines[row]) <= column), -1)
+        if row >= 0 and lines[row].strip()[:1] in "]}":
+            message = "this closing bracket must be indented more than the key that it belongs to"
         if row < 0 and isinstance(node, ScalarNode) and node.style == '"':
             row = next((row for row in range(first.line, last.line) if lines[row].endswith("\\")), -1)
             message = "a backslash at the end of a line is read differently by different readers"
