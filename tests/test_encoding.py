@@ -14,7 +14,6 @@ from nodespec.encoding import (
     b64decode,
     b64encode,
     canonical_json,
-    hex_bytes,
     printable,
     quoted,
     strict_json,
@@ -114,14 +113,13 @@ def test_a_long_number_is_a_value_error_and_not_a_long_wait() -> None:
         strict_json(b"9" * 100_000)
 
 
-# Base64 and hex.
+# Base64.
 
 
 @given(st.binary(max_size=100))
 @EXAMPLES
-def test_bytes_come_back_from_base64_and_hex(data: bytes) -> None:
+def test_bytes_come_back_from_base64(data: bytes) -> None:
     assert b64decode(b64encode(data)) == data
-    assert hex_bytes(data.hex()) == data
 
 
 @pytest.mark.parametrize(
@@ -143,12 +141,6 @@ def test_of_all_two_letter_spellings_each_byte_has_one() -> None:
             except ValueError:
                 continue
     assert sorted(good) == [bytes([number]) for number in range(256)]
-
-
-@pytest.mark.parametrize("text", ["0", "0A", "AA", "0x", "0g", " 00", "00\n", "00 00", "٠٠", "é"])
-def test_hex_is_lower_case_in_pairs(text: str) -> None:
-    with pytest.raises(ValueError, match="not lower-case hex"):
-        hex_bytes(text)
 
 
 # Text in messages.

@@ -9,7 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
+
+from nodespec.cli import cli
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -94,3 +97,40 @@ def test_the_links_lead_somewhere() -> None:
 def test_ci_calls_the_readme_test_command_and_nothing_else() -> None:
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert [line for line in script.splitlines() if "make" in line] == ["exec make registry-test"]
+
+
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+
+
+def test_every_command_that_a_page_names_exists_with_its_options() -> None:
+    named = {
+        match
+        for page in PAGES
+        for match in re.findall(
+            r"nodespec ((?:[a-z]+ ?){1,2}(?:[^`\n|]*?))(?:`|$|  )", page.read_text(encoding="utf-8"), re.MULTILINE
+        )
+    }
+    assert len(named) > 30
+    seen = 0
+    for words in (text.split() for text in sorted(named)):
+        command: click.Command | None = cli
+        path = click.Context(cli)
+        while isinstance(command, click.Group) and words and words[0] in command.list_commands(path):
+            command = command.get_command(path, words.pop(0))
+        if command is cli or command is None:
+            continue  # prose about nodespec itself
+        seen += 1
+        known = {option for param in command.params for option in param.opts} | {"--help"}
+        given = {word.split("=")[0] for word in words if word.startswith("-") and len(word) > 1}
+        assert given <= known, f"nodespec {command.name} {words}"
+    assert seen > 20
+
+
+def test_every_job_that_a_page_names_is_in_the_makefile() -> None:
+    jobs = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = {job for page in PAGES for job in re.findall(r"`make ([a-z-]+)`", page.read_text(encoding="utf-8"))}
+    named |= {
+        job for page in PAGES for job in re.findall(r"^make ([a-z-]+)", page.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert len(named) >= 5
+    assert named <= jobs

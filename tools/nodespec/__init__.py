@@ -5,7 +5,7 @@ in this order tells the whole story, and ``tests/test_architecture.py`` holds th
 
     errors        what cannot be judged, and misuse
     finding       what is wrong with the input, where, and what to do
-    encoding      canonical JSON, strict JSON, base64 and hex, printable text
+    encoding      canonical JSON, strict JSON, base64, printable text
     tree          paths, modes and bytes: the registry as one frozen listing
     text          bytes to text: what is refused before any parser looks
     scalar        what a plain scalar means

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from nodespec.encoding import quoted
 from nodespec.errors import UsageError
+from nodespec.tree import SEGMENT_PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,8 +32,7 @@ if TYPE_CHECKING:
 Parts = tuple[str, tuple[str, ...], bool]
 """Verb, segments, and whether it ends in ``*`` (anything below)."""
 
-_SEGMENT = r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?"
-_QUESTION = re.compile(rf"(?:[a-z][a-z0-9_-]{{0,31}}:)?(?:\*|{_SEGMENT}(?:/{_SEGMENT})*(?:/\*)?)\Z")
+_QUESTION = re.compile(rf"(?:[a-z][a-z0-9_-]{{0,31}}:)?(?:\*|{SEGMENT_PATTERN}(?:/{SEGMENT_PATTERN})*(?:/\*)?)\Z")
 
 
 def parts(text: str) -> Parts:

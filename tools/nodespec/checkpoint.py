@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from nodespec.envelope import Envelope, Signer
     from nodespec.registry import Registry, Snapshot
+    from nodespec.settings import Settings
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "urn:nodespec:checkpoint:v1"
@@ -176,15 +177,36 @@ def sign(statement: Statement, keys: Sequence[PrivateKey | HmacKey]) -> Envelope
 class Trust:
     """Whom the verifier believes: public keys, and the schemes that must all have signed; or a shared key.
 
-    All of it comes from the verifier's side, never from the message: ``registry_id`` is which registry is meant,
-    ``example`` allows published keys.
+    All of it comes from the verifier's side, never from the message: ``registry_id`` is which registry is meant.
+    Made by :meth:`of_keys` or :meth:`of_shared`.
     """
 
+    registry_id: str
     keys: tuple[PublicKey, ...] = ()
     required: frozenset[str] = frozenset()
     shared: HmacKey | None = None
-    example: bool = False
-    registry_id: str = ""
+
+    @classmethod
+    def of_keys(cls, keys: Sequence[PublicKey], settings: Settings) -> Trust:
+        """Believe these keys; required is a signature of each of their schemes, and of each the registry asks for.
+
+        Raises ``UsageError`` when there is no key, or a published one outside an example registry.
+        """
+        if not keys:
+            hint = "give one with --key FILE.pub.pem, or make your own: nodespec keys new"
+            raise UsageError("no public key is trusted, so nothing can be verified", hint=hint)
+        published = next((key for key in keys if key.published), None)
+        if published is not None and not settings.example:
+            hint = "make your own: nodespec keys new; or say example: true in registry.yaml if this is one"
+            short = f"{published.key_id[:16]}…"
+            raise UsageError(f"key {short} is a published example key; anyone can sign with it", hint=hint)
+        required = frozenset(settings.required_schemes) | {key.scheme for key in keys}
+        return cls(registry_id=settings.registry_id, keys=tuple(keys), required=required)
+
+    @classmethod
+    def of_shared(cls, key: HmacKey, settings: Settings) -> Trust:
+        """Believe whoever holds the shared key of the compatibility scheme."""
+        return cls(registry_id=settings.registry_id, shared=key)
 
 
 def verify(
@@ -228,6 +250,18 @@ def verify(
     return Verification(steps=tuple(steps), statement=statement, owed=tuple(owed))
 
 
+def verify_previous(data: bytes, registry: Registry, trust: Trust, snapshot: Snapshot, *, now: datetime) -> Envelope:
+    """Return the checkpoint that a new one may follow: it verifies, and its commit comes before the snapshot's."""
+    result = verify(data, registry, trust, now=now)
+    if not result.held or result.statement is None:
+        hint = "nodespec checkpoint verify FILE shows every step"
+        raise UsageError(f"the previous checkpoint does not verify: {result.steps[-1].seen}", hint=hint)
+    if not registry.git.descends(snapshot.commit, result.statement.commit):
+        hint = "checkpoints follow history; choose one of an earlier commit"
+        raise UsageError("the previous checkpoint is about a commit that does not come before this one", hint=hint)
+    return envelope.parse(data)
+
+
 class _Failed(Exception):  # noqa: N818  # not an error: how a step ends the verification
     def __init__(self, name: str, seen: str) -> None:
         super().__init__(seen)
@@ -257,9 +291,6 @@ def _check_signatures(sealed: Envelope, trust: Trust, steps: list[Step]) -> None
         seen = f"{HMAC_SCHEME} (compatibility scheme: made by somebody who holds the shared key, which you do too)"
         steps.append(Step(name="signatures", held=True, seen=seen))
         return
-    published = next((key for key in trust.keys if key.published), None)
-    if published is not None and not trust.example:
-        raise _Failed("signatures", f"key {published.key_id[:16]}… is published; anyone can sign with it")
     signed = {
         key.scheme: key for key in trust.keys if key.key_id in by_id and key.verify(by_id[key.key_id], sealed.message)
     }

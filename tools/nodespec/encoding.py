@@ -1,4 +1,4 @@
-"""Bytes that have one meaning: canonical JSON, strict JSON, strict base64 and hex, printable text.
+"""Bytes that have one meaning: canonical JSON, strict JSON, strict base64, printable text.
 
 Canonical JSON is RFC 8785 (JCS). Parsing is stricter than the standard library's: duplicate
 keys, ``NaN``, ``Infinity`` and anything but UTF-8 are refused, so that no two readers of a signed
@@ -26,8 +26,6 @@ from typing import Any, NoReturn
 
 MAX_QUOTED = 60
 """Characters of a value that a message repeats: enough to recognise it, too few to leak a document."""
-
-_HEX = re.compile(r"(?:[0-9a-f]{2})*\Z")
 
 HIDDEN = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164"
@@ -98,13 +96,6 @@ def b64decode(text: str) -> bytes:
     if b64encode(data) != text:
         raise ValueError("not canonical base64")
     return data
-
-
-def hex_bytes(text: str) -> bytes:
-    """Return the bytes of lower-case hex; raise ``ValueError`` otherwise."""
-    if not _HEX.match(text):
-        raise ValueError("not lower-case hex")
-    return bytes.fromhex(text)
 
 
 def printable(text: str) -> str:

@@ -95,25 +95,28 @@ def judge(
     missed = {entry.path: verdict.missed for entry, verdict in zip(judged, verdicts, strict=True) if verdict.missed}
     missed |= {entry.path: _UNSEEN for entry in tree.entries if may_hold_nodes(entry) and not _is_seen(entry)}
     legible = not any("S" in letters for letters in missed.values())
+    if knobs is None:
+        missed[SETTINGS_PATH] = "S"
     if knobs is not None and whole_needed and legible:
         facts = [verdict.facts for verdict in verdicts if verdict.facts is not None]
         claimed = frozenset[str]().union(*(verdict.claimed for verdict in verdicts))
         findings += _graph_findings(tree, Whole.of(facts, claimed, knobs))
     families = family_states(selection, nodes=NODE_SCHEMA_PATH in contracts, knobs=knobs is not None, whole=legible)
     reported = readable if only is None else [entry for entry in readable if entry.path in only]
-    if knobs is None:
-        missed[SETTINGS_PATH] = "S"
-    wanting = {letter for path, letters in missed.items() if only is None or path in only for letter in letters}
-    if any("N" in letters for letters in missed.values()):
-        wanting.add("G")  # which sees every spec or does not see the whole
     return Report(
         label=tree.label,
         findings=_kept(findings, selection, only),
         files=len(reported),
         specs=sum(is_node_path(entry.path) for entry in reported),
         families=families,
-        blocked=blocked(families, wanting, "TFSNG"),
+        blocked=blocked(families, _wanting(missed, only), "TFSNG"),
     )
+
+
+def _wanting(missed: dict[str, str], only: frozenset[str] | None) -> set[str]:
+    """Return the families that did not see all they were asked about; G sees every spec or not the whole."""
+    letters = {letter for path, missing in missed.items() if only is None or path in only for letter in missing}
+    return letters | ({"G"} if any("N" in missing for missing in missed.values()) else set())
 
 
 def judge_text(data: bytes, *, tree: Tree | None, path: str, selection: Selection = ALL) -> Report:

@@ -12,7 +12,6 @@ An existing key is never overwritten.
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,13 +20,12 @@ from nodespec import keys
 from nodespec.encoding import printable, quoted
 from nodespec.errors import UsageError
 from nodespec.keys import SCHEMES
+from nodespec.tree import SEGMENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from nodespec.keys import PrivateKey, PublicKey
-
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ def home(environment: Mapping[str, str]) -> Path:
 
 def create(folder: Path, name: str, schemes: Sequence[str], passphrase: str) -> list[KeyFile]:
     """Make a new key pair for each scheme; raise ``UsageError`` when one with this name exists."""
-    if not _NAME.match(name):
+    if not SEGMENT.match(name):
         raise UsageError(f"{quoted(name)} is not a key name", hint="use a-z, 0-9, - and _, as in: release-2026")
     keys.check_passphrase(passphrase)
     place = folder / "keys"

@@ -51,7 +51,8 @@ MAX_FOLDER_DEPTH = 64
 MAX_TYPE_SEGMENTS = 8
 """Folders of a node type: deep enough to name a family, shallow enough to read aloud."""
 
-SEGMENT = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?\Z")
+SEGMENT_PATTERN = r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?"
+SEGMENT = re.compile(rf"{SEGMENT_PATTERN}\Z")
 """One part of a node type, or a name: 1 to 63 characters, as in a DNS label, with ``_`` allowed inside."""
 
 DEVICE_NAMES = frozenset(

@@ -15,7 +15,7 @@ from nodespec.checkpoint import Trust, Verification
 from nodespec.cli.common import color_option, echo, note, painter, passphrase, repo_option, tell_example
 from nodespec.encoding import printable, quoted
 from nodespec.errors import UsageError
-from nodespec.keys import HMAC_SCHEME, HmacKey, PublicKey
+from nodespec.keys import HMAC_SCHEME, HmacKey, PrivateKey
 from nodespec.registry import Registry, Snapshot
 from nodespec.worktree import write_file
 
@@ -55,24 +55,12 @@ def create_command(
     snapshot = registry.at(revision)
     tell_example(snapshot)
     trust, files = _own_trust(snapshot, scheme, key_name)
+    now = datetime.now(UTC)
     before = None
     if previous is not None:
-        data = _read(previous)
-        result = checkpoints.verify(data, registry, trust, now=datetime.now(UTC))
-        if not result.held:
-            hint = f"see: nodespec checkpoint verify {printable(previous)}"
-            raise UsageError(f"{printable(previous)} does not verify: {result.steps[-1].seen}", hint=hint)
-        before = envelope.parse(data)
-        if result.statement and not registry.git.descends(snapshot.commit, result.statement.commit):
-            hint = "checkpoints follow history; choose one of an earlier commit"
-            raise UsageError(f"{printable(previous)} is about a commit that does not come before this one", hint=hint)
-    statement = checkpoints.describe(snapshot, issued_at=datetime.now(UTC), previous=before)
-    missing = sorted(trust.required - {file.public.scheme for file in files}) if not trust.shared else []
-    if missing:
-        hint = f"make keys of every scheme: nodespec keys new NAME --scheme {' --scheme '.join(sorted(trust.required))}"
-        raise UsageError(f"this registry requires a signature of {', '.join(missing)}, and the key has none", hint=hint)
-    keys = [trust.shared] if trust.shared else keyring.unlock(files, passphrase)
-    sealed = checkpoints.sign(statement, keys)
+        before = checkpoints.verify_previous(_read(previous), registry, trust, snapshot, now=now)
+    statement = checkpoints.describe(snapshot, issued_at=now, previous=before)
+    sealed = checkpoints.sign(statement, [trust.shared] if trust.shared else _unlock(files, trust))
     if output == "-":
         echo(sealed.dump().decode())
         return
@@ -106,11 +94,10 @@ def verify_command(
     tell_example(snapshot)
     age = _age(max_age)
     data, commit = _find(target, registry, scheme)
-    if scheme == HMAC_SCHEME:
-        trust, _ = _own_trust(snapshot, scheme, None)
+    if key_paths and scheme != HMAC_SCHEME:
+        trust = Trust.of_keys([keyring.read_public(Path(path)) for path in key_paths], snapshot.settings)
     else:
-        keys = [keyring.read_public(Path(path)) for path in key_paths]
-        trust = _trust(snapshot, keys or [file.public for file in keyring.listing(keyring.home(os.environ))])
+        trust, _ = _own_trust(snapshot, scheme, None)
     result = checkpoints.verify(data, registry, trust, now=datetime.now(UTC), commit=commit, max_age=age)
     _print(result, color)
     return 0 if result.held else 1
@@ -128,23 +115,17 @@ def manifest_command(revision: str, repo: str) -> None:
 
 def _own_trust(snapshot: Snapshot, scheme: str, name: str | None) -> tuple[Trust, list[keyring.KeyFile]]:
     if scheme == HMAC_SCHEME:
-        shared = HmacKey.from_text(os.environ.get("REGISTRY_HMAC_KEY"))
-        return Trust(shared=shared, registry_id=snapshot.settings.registry_id), []
+        return Trust.of_shared(HmacKey.from_text(os.environ.get("REGISTRY_HMAC_KEY")), snapshot.settings), []
     files = keyring.listing(keyring.home(os.environ), name)
-    return _trust(snapshot, [file.public for file in files]), files
+    return Trust.of_keys([file.public for file in files], snapshot.settings), files
 
 
-def _trust(snapshot: Snapshot, keys: list[PublicKey]) -> Trust:
-    if not keys:
-        hint = "give one with --key FILE.pub.pem, or make your own: nodespec keys new"
-        raise UsageError("no public key is trusted, so nothing can be verified", hint=hint)
-    settings = snapshot.settings
-    published = next((key for key in keys if key.published), None)
-    if published is not None and not settings.example:
-        hint = "make your own: nodespec keys new; or say example: true in registry.yaml if this is one"
-        raise UsageError(f"key {published.key_id[:16]}… is a published example key; anyone can sign with it", hint=hint)
-    required = frozenset(settings.required_schemes) | {key.scheme for key in keys}
-    return Trust(keys=tuple(keys), required=required, example=settings.example, registry_id=settings.registry_id)
+def _unlock(files: list[keyring.KeyFile], trust: Trust) -> list[PrivateKey]:
+    missing = sorted(trust.required - {file.public.scheme for file in files})
+    if missing:
+        hint = f"make keys of every scheme: nodespec keys new NAME --scheme {' --scheme '.join(sorted(trust.required))}"
+        raise UsageError(f"this registry requires a signature of {', '.join(missing)}, and the key has none", hint=hint)
+    return keyring.unlock(files, passphrase)
 
 
 def _default_path(registry: Registry, commit: str, scheme: str) -> str:
@@ -163,6 +144,9 @@ def _find(target: str, registry: Registry, scheme: str) -> tuple[bytes, str | No
     except UsageError:
         if os.path.isfile(target) and (os.sep in target or target.endswith(".json")):
             return _read(target), None
+        if os.sep in target or target.endswith(".json"):
+            hint = "give the file of a checkpoint, or a revision"
+            raise UsageError(f"{printable(target)} is neither a file nor a revision", hint=hint) from None
         raise
     path = _default_path(registry, commit.id, scheme)
     if not os.path.isfile(path):

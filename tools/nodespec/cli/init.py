@@ -12,9 +12,10 @@ from nodespec.cli.common import echo
 from nodespec.edit import new_registry
 from nodespec.encoding import printable, quoted
 from nodespec.errors import UsageError
+from nodespec.tree import SEGMENT_PATTERN
 from nodespec.worktree import write_file
 
-_ID = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?){0,7}\Z")
+_ID = re.compile(rf"{SEGMENT_PATTERN}(?:\.{SEGMENT_PATTERN}){{0,7}}\Z")
 
 
 @click.command("init")

@@ -72,20 +72,11 @@ def validate_command(
     """
     selection = Selection.parse(select, ignore)
     workers = None if jobs is None else check_jobs(jobs)
-    if paths == ("-",):
-        data = sys.stdin.buffer.read(MAX_BYTES + 1)
-        return _finish(
-            judge_text(data, tree=_tree_around(repo, at), path="-", selection=selection),
-            form,
-            strict,
-            color,
-            {"-": data},
-        )
-    loose = _loose_file(paths, repo, at)
-    if loose is not None:
-        data = _read(loose)
-        tree = _tree_around(repo, at)
-        return _finish(judge_text(data, tree=tree, path=loose, selection=selection), form, strict, color, {loose: data})
+    alone = "-" if paths == ("-",) else _loose_file(paths, repo, at)
+    if alone is not None:
+        data = sys.stdin.buffer.read(MAX_BYTES + 1) if alone == "-" else _read(alone)
+        report = judge_text(data, tree=_tree_around(repo, at), path=alone, selection=selection)
+        return _finish(report, form, strict, color, {alone: data})
     registry = Registry.open(_start(paths, repo, at))
     snapshot = registry.at(at)
     tell_example(snapshot)
