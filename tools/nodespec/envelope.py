@@ -19,10 +19,12 @@ b'DSSEv1 29 http://example.com/HelloWorld 11 hello world'
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Protocol
 
-from nodespec.encoding import b64decode, b64encode, canonical_json, strict_json
+from nodespec import claims
+from nodespec.encoding import b64decode, b64encode, canonical_json, quoted, strict_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,19 +61,32 @@ class Envelope:
     signatures: tuple[Signature, ...]
 
     @property
+    def digest(self) -> str:
+        """The hex SHA-256 of the payload: what the next record of a chain calls ``previous``."""
+        return sha256(self.payload).hexdigest()
+
+    @property
     def message(self) -> bytes:
         """The bytes that every signature is over."""
         return pae(self.payload_type, self.payload)
 
     def dump(self) -> bytes:
-        """Return the file's bytes."""
-        signatures = [{"keyid": item.key_id, "sig": b64encode(item.value)} for item in self.signatures]
+        """Return the file's bytes, with the signatures in order of key id."""
+        ordered = sorted(self.signatures, key=lambda item: item.key_id)
+        signatures = [{"keyid": item.key_id, "sig": b64encode(item.value)} for item in ordered]
         fields = {
             "payload": b64encode(self.payload),
             "payloadType": self.payload_type,
             "signatures": signatures,
         }
         return canonical_json(fields) + b"\n"
+
+    def signed_with(self, signers: Sequence[tuple[str, Signer]]) -> Envelope:
+        """Return the envelope with these signatures, new or in place of those of the same key."""
+        message, names = self.message, {key_id for key_id, _ in signers}
+        kept = tuple(item for item in self.signatures if item.key_id not in names)
+        added = tuple(Signature(key_id=key_id, value=signer.sign(message)) for key_id, signer in signers)
+        return replace(self, signatures=kept + added)
 
 
 def pae(payload_type: str, body: bytes) -> bytes:
@@ -82,40 +97,39 @@ def pae(payload_type: str, body: bytes) -> bytes:
 
 def seal(payload_type: str, payload: bytes, signers: Sequence[tuple[str, Signer]]) -> Envelope:
     """Sign ``payload`` with each (key id, signer)."""
-    message = pae(payload_type, payload)
-    signatures = tuple(Signature(key_id=key_id, value=signer.sign(message)) for key_id, signer in signers)
-    return Envelope(payload_type=payload_type, payload=payload, signatures=signatures)
+    return Envelope(payload_type=payload_type, payload=payload, signatures=()).signed_with(signers)
 
 
 def parse(data: bytes) -> Envelope:
     """Read an envelope; raise ``ValueError`` with the reason when it is not exactly one."""
     if len(data) > MAX_BYTES:
         raise ValueError(f"it has {len(data):,} bytes; the limit is {MAX_BYTES:,}")
-    fields = _object(strict_json(data), {"payload", "payloadType", "signatures"}, "the envelope")
+    fields = claims.members(strict_json(data), ("payload", "payloadType", "signatures"), "the envelope")
     items = fields["signatures"]
     if not isinstance(items, list) or not 1 <= len(items) <= MAX_SIGNATURES:
         raise ValueError(f"it must have 1 to {MAX_SIGNATURES} signatures")
     signatures = tuple(_signature(item) for item in items)
     if len({signature.key_id for signature in signatures}) != len(signatures):
         raise ValueError("a key id appears twice")
-    payload_type = _text(fields["payloadType"], "payloadType")
+    payload = b64decode(claims.text(fields["payload"], "payload"))
     return Envelope(
-        payload_type=payload_type, payload=b64decode(_text(fields["payload"], "payload")), signatures=signatures
+        payload_type=claims.text(fields["payloadType"], "payloadType"), payload=payload, signatures=signatures
     )
 
 
+def parse_exact(data: bytes, payload_type: str) -> Envelope:
+    """Read an envelope as a registry keeps it: of this payload type, and byte for byte what :meth:`dump` writes.
+
+    Whoever may not sign may not change a byte of such a file either: not its spacing, not the order of the signatures.
+    """
+    envelope = parse(data)
+    if envelope.payload_type != payload_type:
+        raise ValueError(f"its payload type is {quoted(envelope.payload_type)}, not {payload_type}")
+    if envelope.dump() != data:
+        raise ValueError("it is not written canonically (RFC 8785, signatures in order of key id, a final newline)")
+    return envelope
+
+
 def _signature(item: Any) -> Signature:
-    fields = _object(item, {"keyid", "sig"}, "a signature")
-    return Signature(key_id=_text(fields["keyid"], "keyid"), value=b64decode(_text(fields["sig"], "sig")))
-
-
-def _object(value: Any, keys: set[str], what: str) -> dict[str, Any]:
-    if not isinstance(value, dict) or set(value) != keys:
-        raise ValueError(f"{what} must be an object with exactly the keys {', '.join(sorted(keys))}")
-    return value
-
-
-def _text(value: Any, name: str) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{name} must be text")
-    return value
+    fields = claims.members(item, ("keyid", "sig"), "a signature")
+    return Signature(key_id=claims.text(fields["keyid"], "keyid"), value=b64decode(claims.text(fields["sig"], "sig")))

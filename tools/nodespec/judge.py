@@ -15,19 +15,25 @@ from __future__ import annotations
 import os
 import pickle
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from nodespec import document, rules, schema, settings, spec
+from nodespec import document, rules, schema, settings, spec, tombstone
+from nodespec.attestation import Subject
 from nodespec.encoding import quoted
 from nodespec.errors import RegistryError, UsageError
 from nodespec.finding import START, Finding, Hit, pointer
-from nodespec.registry import may_hold_nodes, read_document
+from nodespec.provenance import Provenance
+from nodespec.registry import may_hold_nodes, read_checked, read_document
+from nodespec.rules.change import Change
 from nodespec.rules.format import CODES as FORMAT_CODES
 from nodespec.rules.graph import NodeFacts, Whole, claimed_signals
 from nodespec.rules.node import Surroundings
+from nodespec.rules.provenance import CODES as PROVENANCE_CODES
 from nodespec.rules.tree import BROKEN_CONTRACT, UNREADABLE_FILE
 from nodespec.schema import Contract
+from nodespec.text import MAX_BYTES
 from nodespec.tree import (
     EXECUTABLE,
     NODE_SCHEMA_PATH,
@@ -37,9 +43,12 @@ from nodespec.tree import (
     REGULAR,
     SETTINGS_PATH,
     SETTINGS_SCHEMA_PATH,
+    TOMBSTONE_SCHEMA_PATH,
     UNREADABLE,
     Entry,
     is_node_path,
+    is_tombstone_path,
+    tombstone_path,
 )
 from nodespec.verdict import ALL, Report, Selection, blocked, family_states
 
@@ -48,11 +57,12 @@ if TYPE_CHECKING:
 
     from nodespec.settings import Settings
     from nodespec.tree import Progress, Tree
+    from nodespec.verification import Problem
 
-_ILLEGIBLE = "SN"
+_ILLEGIBLE = "SNP"
 """The families that cannot say anything about a spec that cannot be read."""
 
-_UNSEEN = "FSN"
+_UNSEEN = "FSNP"
 """The families that never open what is no regular file, or has another suffix."""
 
 _CHUNK = 200
@@ -72,17 +82,25 @@ def judge(
     *,
     selection: Selection = ALL,
     only: frozenset[str] | None = None,
+    base: Tree | None = None,
+    now: datetime | None = None,
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> Report:
-    """Judge a tree; with ``only``, report findings of these paths alone (the whole is still looked at for G)."""
+    """Judge a tree.
+
+    With ``only``, findings of these paths alone are reported (the whole is still looked at for G). With ``base``, the tree
+    that this one follows, family C runs. ``now`` is the moment at which an expiry is judged; by default this one.
+    """
+    now = now or datetime.now(UTC)
     readable = [entry for entry in tree.entries if entry.mode in (REGULAR, EXECUTABLE)]
     findings = list(_listing_findings(tree))
     contracts, broken = _contracts(tree, readable)
     findings += broken
     knobs, settings_findings = _settings(tree, readable, contracts)
     findings += settings_findings
-    desk = _Desk(tree, contracts.get(NODE_SCHEMA_PATH, ()), _surroundings(knobs, readable))
+    provenance = Provenance(tree, knobs, now) if knobs is not None else None
+    desk = _Desk(tree, contracts, _surroundings(knobs, readable), provenance if "P" in selection.families else None)
     whole_needed = "G" in selection.families
     judged = [
         entry
@@ -97,11 +115,22 @@ def judge(
     legible = not any("S" in letters for letters in missed.values())
     if knobs is None:
         missed[SETTINGS_PATH] = "S"
+    if provenance is not None:
+        findings += _provenance_findings(
+            desk, provenance, base, [verdict.facts for verdict in verdicts if verdict.facts]
+        )
     if knobs is not None and whole_needed and legible:
         facts = [verdict.facts for verdict in verdicts if verdict.facts is not None]
         claimed = frozenset[str]().union(*(verdict.claimed for verdict in verdicts))
         findings += _graph_findings(tree, Whole.of(facts, claimed, knobs))
-    families = family_states(selection, nodes=NODE_SCHEMA_PATH in contracts, knobs=knobs is not None, whole=legible)
+    families = family_states(
+        selection,
+        nodes=NODE_SCHEMA_PATH in contracts,
+        knobs=knobs is not None,
+        whole=legible,
+        trusted=provenance is not None and bool(provenance.roots),
+        based=base is not None,
+    )
     reported = readable if only is None else [entry for entry in readable if entry.path in only]
     return Report(
         label=tree.label,
@@ -109,7 +138,7 @@ def judge(
         files=len(reported),
         specs=sum(is_node_path(entry.path) for entry in reported),
         families=families,
-        blocked=blocked(families, _wanting(missed, only), "TFSNG"),
+        blocked=blocked(families, _wanting(missed, only), "TFSNPG" if base is None else "TFSNPCG"),
     )
 
 
@@ -132,7 +161,9 @@ def judge_text(data: bytes, *, tree: Tree | None, path: str, selection: Selectio
         contracts, _ = _contracts(tree, readable)
         around = _surroundings(_settings(tree, readable, contracts)[0], readable)
     own = contracts.get(NODE_SCHEMA_PATH, ()) if tree is not None else (schema.builtin(NODE_SCHEMA_PATH),)
-    verdict = _Desk(tree, own, around).judge_document(path, document.parse(data), placed=False)
+    verdict = _Desk(tree, {NODE_SCHEMA_PATH: own} if own else {}, around).judge_document(
+        path, document.parse(data), placed=False
+    )
     families = family_states(selection, nodes=bool(own), knobs=around is not None, whole=False, tree=False)
     return Report(
         label=path,
@@ -140,7 +171,7 @@ def judge_text(data: bytes, *, tree: Tree | None, path: str, selection: Selectio
         files=1,
         specs=1,
         families=families,
-        blocked=blocked(families, set(verdict.missed), "FSN" if tree is not None else "FS"),
+        blocked=blocked(families, set(verdict.missed) - {"P"}, "FSN" if tree is not None else "FS"),
     )
 
 
@@ -185,12 +216,14 @@ def _contracts(tree: Tree, readable: Sequence[Entry]) -> tuple[dict[str, tuple[C
     contracts: dict[str, tuple[Contract, ...]] = {}
     findings = []
     entries = {entry.path: entry for entry in readable}
-    for path in (NODE_SCHEMA_PATH, SETTINGS_SCHEMA_PATH):
+    for path in (NODE_SCHEMA_PATH, SETTINGS_SCHEMA_PATH, TOMBSTONE_SCHEMA_PATH):
+        own = (schema.builtin(path),)
         if path not in entries:
+            if path == TOMBSTONE_SCHEMA_PATH:  # registries that have buried nothing need not carry it
+                contracts[path] = own
             continue
         try:
             data = tree.read(entries[path])
-            own = (schema.builtin(path),)
             contracts[path] = own if data == schema.builtin_bytes(path) else (Contract(data), *own)
         except OSError as error:
             findings.append(_unreadable(path, error))
@@ -234,37 +267,70 @@ class _Desk:
     def __init__(
         self,
         tree: Tree | None,
-        contracts: tuple[Contract, ...],
+        contracts: dict[str, tuple[Contract, ...]],
         around: Surroundings | None,
+        provenance: Provenance | None = None,
     ) -> None:
         self.tree = tree
         self.contracts = contracts
         self.around = around
+        self.provenance = provenance
         self.checks = [(entry.code, entry.check) for entry in rules.families_of("N") if entry.check]
+
+    def text(self, path: str) -> document.Document | None:
+        """Return a document of the tree to point into; None for what is none."""
+        entry = next((entry for entry in self.tree.entries if entry.path == path), None) if self.tree else None
+        return read_document(self.tree, entry) if self.tree and entry and path.endswith(".yaml") else None
 
     def judge_entry(self, entry: Entry) -> _Verdict:
         assert self.tree is not None
         try:
-            text = read_document(self.tree, entry)
+            size = self.tree.size(entry)
+            data = self.tree.read(entry) if size <= MAX_BYTES else b""
+            text = document.parse(data) if size <= MAX_BYTES else read_document(self.tree, entry)
+            if is_node_path(entry.path):
+                return self.judge_document(entry.path, text, data)
+            if is_tombstone_path(entry.path):
+                return self._judge_tombstone(entry.path, text, data)
         except OSError as error:
             return _Verdict((_unreadable(entry.path, error),), missed=_ILLEGIBLE)
-        if not is_node_path(entry.path):
-            return _Verdict(tuple(_document_findings(entry.path, text)))
-        return self.judge_document(entry.path, text)
+        return _Verdict(tuple(_document_findings(entry.path, text)))
 
-    def judge_document(self, path: str, text: document.Document, *, placed: bool = True) -> _Verdict:
+    def judge_document(self, path: str, text: document.Document, data: bytes = b"", *, placed: bool = True) -> _Verdict:
         findings = _document_findings(path, text) if text.problems else []
-        if text.value is None or not self.contracts:
+        contracts = self.contracts.get(NODE_SCHEMA_PATH)
+        if text.value is None or not contracts:
             return _Verdict(tuple(findings), missed=_ILLEGIBLE)
-        if not all(contract.accepts(text.value) for contract in self.contracts):
-            findings += _schema_findings(path, text, self.contracts)
-            return _Verdict(tuple(findings), claimed=claimed_signals(text.value), missed="N")
+        if not all(contract.accepts(text.value) for contract in contracts):
+            findings += _schema_findings(path, text, contracts)
+            return _Verdict(tuple(findings), claimed=claimed_signals(text.value), missed="NP")
         node = spec.from_value(text.value, path if placed else "")
         if self.around is not None:
             findings += [
                 _finding(code, hit, path, text) for code, check in self.checks for hit in check(node, self.around)
             ]
+        if self.provenance is not None and self.provenance.roots and placed:
+            findings += self._vouched(Subject.of_node(node, data), text)
         return _Verdict(tuple(findings), NodeFacts.of(node))
+
+    def _judge_tombstone(self, path: str, text: document.Document, data: bytes) -> _Verdict:
+        findings = _document_findings(path, text)
+        contracts = self.contracts[TOMBSTONE_SCHEMA_PATH]
+        if text.value is None:
+            return _Verdict(tuple(findings), missed="SP")
+        if not all(contract.accepts(text.value) for contract in contracts):
+            return _Verdict((*findings, *_schema_findings(path, text, contracts)), missed="P")
+        stone = tombstone.from_value(text.value, path)
+        if tombstone_path(stone.id) != path:
+            message = f"the id is {stone.id}, whose tombstone is {tombstone_path(stone.id)}"
+            findings.append(_finding("N001", Hit(message=message, at=("name",)), path, text))
+        elif self.provenance is not None and self.provenance.roots:
+            findings += self._vouched(Subject.of_tombstone(stone, data), text)
+        return _Verdict(tuple(findings))
+
+    def _vouched(self, subject: Subject, text: document.Document) -> list[Finding]:
+        assert self.provenance is not None
+        return [_problem(subject.path, problem, text) for problem in self.provenance.verify(subject).problems]
 
 
 def _document_findings(path: str, text: document.Document) -> list[Finding]:
@@ -279,6 +345,33 @@ def _document_findings(path: str, text: document.Document) -> list[Finding]:
 def _schema_findings(path: str, text: document.Document, contracts: Sequence[Contract]) -> list[Finding]:
     hits = {(hit.code, hit.at, hit.message): hit for contract in contracts for hit in contract.violations(text.value)}
     return [_finding(hit.code, hit, path, text) for hit in hits.values()]
+
+
+def _problem(path: str, problem: Problem, text: document.Document | None = None) -> Finding:
+    hit = Hit(message=problem.message, at=problem.at, fix=problem.fix)
+    return _finding(PROVENANCE_CODES[problem.slug], hit, path, text)
+
+
+def _provenance_findings(
+    desk: _Desk, provenance: Provenance, base: Tree | None, facts: Sequence[NodeFacts]
+) -> Iterator[Finding]:
+    """Run what families P and C say about the tree as a whole."""
+    if desk.provenance is not None:
+        owners = [(fact.path, fact.owner) for fact in facts]
+        for path, problem in (*provenance.problems(), *provenance.newcomer_quota(owners)):
+            yield _problem(path, problem, desk.text(path))
+    if base is not None:
+        before = Provenance(base, _base_settings(base), provenance.now)
+        change = Change(before, provenance)
+        for entry in rules.families_of("C"):
+            assert entry.check is not None
+            for hit in entry.check(change):
+                yield _finding(entry.code, hit, hit.path, desk.text(hit.path))
+
+
+def _base_settings(base: Tree) -> Settings:
+    """Return the settings of the base, which is believed; raises ``RegistryError`` when they cannot be used."""
+    return settings.from_value(read_checked(base, SETTINGS_PATH, SETTINGS_SCHEMA_PATH))
 
 
 def _graph_findings(tree: Tree, whole: Whole) -> list[Finding]:
@@ -335,13 +428,17 @@ _desk: _Desk | None = None
 """A worker's own desk, laid out when the worker starts."""
 
 
-def _start_worker(tree: bytes, contracts: Sequence[bytes], around: Surroundings | None) -> None:
+def _start_worker(
+    tree: bytes, contracts: dict[str, list[bytes]], around: Surroundings | None, now: datetime | None
+) -> None:
     import signal
 
     global _desk  # noqa: PLW0603  # a worker process has no other place to keep what it starts with
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # These bytes were pickled by the parent a moment ago and never left this machine's memory.
-    _desk = _Desk(pickle.loads(tree), tuple(map(Contract, contracts)), around)
+    own = pickle.loads(tree)
+    provenance = Provenance(own, around.settings, now) if now is not None and around is not None else None
+    _desk = _Desk(own, {path: tuple(map(Contract, data)) for path, data in contracts.items()}, around, provenance)
 
 
 def _judge_chunk(entries: Sequence[Entry]) -> list[_Verdict]:
@@ -356,7 +453,9 @@ def _in_parallel(desk: _Desk, entries: Sequence[Entry], jobs: int, progress: Pro
 
     # fork, where it is safe (no threads of ours), saves each worker the imports.
     method = "fork" if os.uname().sysname == "Linux" else "spawn"
-    start = partial(_start_worker, pickle.dumps(desk.tree), [contract.data for contract in desk.contracts], desk.around)
+    contracts = {path: [contract.data for contract in found] for path, found in desk.contracts.items()}
+    now = desk.provenance.now if desk.provenance else None
+    start = partial(_start_worker, pickle.dumps(desk.tree), contracts, desk.around, now)
     chunks = [entries[start : start + _CHUNK] for start in range(0, len(entries), _CHUNK)]
     verdicts: list[_Verdict] = []
     try:

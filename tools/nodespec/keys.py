@@ -20,6 +20,8 @@ from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from nodespec import claims
+from nodespec.encoding import b64decode, b64encode
 from nodespec.errors import UsageError
 
 if TYPE_CHECKING:
@@ -81,6 +83,20 @@ class PublicKey:
         from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
         return bytes(self._key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The key as signed records hold it: ``{"keyid", "scheme", "public": base64 of the DER}``."""
+        return {"keyid": self.key_id, "scheme": self.scheme, "public": b64encode(self.der)}
+
+    @classmethod
+    def from_fields(cls, value: Any) -> PublicKey:
+        """Read what :attr:`fields` writes; raise ``ValueError`` when a part is missing, more, or not true."""
+        fields = claims.members(value, ("keyid", "scheme", "public"), "a key")
+        key = load_der(b64decode(claims.text(fields["public"], "public")))
+        if key.fields != fields:
+            raise ValueError("a key whose keyid or scheme is not that of its bytes")
+        return key
 
     @cached_property
     def _key(self) -> Any:
@@ -211,6 +227,20 @@ def load_public(pem: bytes, *, name: str) -> PublicKey:
     except (ValueError, UnsupportedAlgorithm):
         hint = "expected PEM, beginning with -----BEGIN PUBLIC KEY-----"
         raise UsageError(f"{name} is not a public key that can be used", hint=hint) from None
+
+
+def load_der(der: bytes) -> PublicKey:
+    """Read a DER SubjectPublicKeyInfo in its one encoding; raise ``ValueError`` otherwise."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+    try:
+        key = _public(load_der_public_key(der))
+    except (UsageError, ValueError, TypeError, UnsupportedAlgorithm):
+        raise ValueError("a public key that cannot be used") from None
+    if key.der != der:
+        raise ValueError("a public key that is not in its one DER form")
+    return key
 
 
 def _private(key: Any) -> PrivateKey:

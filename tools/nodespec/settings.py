@@ -13,6 +13,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Newcomers:
+    """What an owner may publish to whom the trust root has delegated nothing."""
+
+    lanes: tuple[str, ...]
+    max_tier: int
+    max_nodes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """A registry's own settings; the defaults are those of an empty file and grant nothing."""
 
@@ -21,15 +30,23 @@ class Settings:
     sensitive_signals: Mapping[str, str] = field(default_factory=dict)
     external_signals: frozenset[str] = frozenset()
     required_schemes: tuple[str, ...] = ("ml-dsa-44", "ed25519")
+    newcomers: Newcomers | None = None
 
 
 def from_value(value: dict[str, Any]) -> Settings:
     """Return the typed form of a value that fulfils the registry v1 contract."""
     defaults = Settings()
+    newcomers = value.get("newcomers")
     return Settings(
         registry_id=value["registry_id"],
         example=value.get("example", False),
         sensitive_signals=dict(value.get("sensitive_signals", {})),
         external_signals=frozenset(value.get("external_signals", ())),
         required_schemes=tuple(value.get("required_schemes", defaults.required_schemes)),
+        newcomers=newcomers
+        and Newcomers(
+            lanes=tuple(newcomers["lanes"]),
+            max_tier=int(newcomers["max_tier"]),
+            max_nodes=int(newcomers["max_nodes"]),
+        ),
     )

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -32,10 +33,16 @@ SCHEMAS = "schemas"
 ROOTS = (REGISTRY, SCHEMAS)
 NODES = "registry/nodes/"
 SETTINGS_PATH = "registry/registry.yaml"
+TOMBSTONES = "registry/tombstones/"
+OWNERS = "registry/owners/"
+TRUST = "registry/trust/"
+SEAL_PATH = "registry/seal.dsse.json"
 POLICIES = "registry/policies/"
 POLICY_SUFFIX = ".cel.yaml"
+ATTESTATION_SUFFIX = ".dsse.json"
 NODE_SCHEMA_PATH = "schemas/nodespec.v1.schema.json"
 SETTINGS_SCHEMA_PATH = "schemas/registry.v1.schema.json"
+TOMBSTONE_SCHEMA_PATH = "schemas/tombstone.v1.schema.json"
 
 REGULAR = 0o100644
 EXECUTABLE = 0o100755
@@ -122,6 +129,41 @@ class MemoryTree:
         return self.files[entry.path]
 
 
+@dataclass(frozen=True)
+class Overlay:
+    """A tree with some files written over it, or taken out (None): what it would be after a change."""
+
+    under: Tree
+    files: Mapping[str, bytes | None]
+
+    @property
+    def label(self) -> str:
+        """For people."""
+        return self.under.label
+
+    @cached_property
+    def entries(self) -> Sequence[Entry]:
+        """Every file, in byte order of the paths."""
+        kept = [entry for entry in self.under.entries if entry.path not in self.files]
+        added = [Entry(path, REGULAR) for path, data in self.files.items() if data is not None]
+        return sorted([*kept, *added], key=lambda entry: path_bytes(entry.path))
+
+    @property
+    def defects(self) -> Sequence[Defect]:
+        """Those of the tree below."""
+        return self.under.defects
+
+    def size(self, entry: Entry) -> int:
+        """Return the file's length in bytes."""
+        data = self.files.get(entry.path)
+        return self.under.size(entry) if data is None else len(data)
+
+    def read(self, entry: Entry) -> bytes:
+        """Return the file's bytes."""
+        data = self.files.get(entry.path)
+        return self.under.read(entry) if data is None else data
+
+
 def path_bytes(path: str) -> bytes:
     """Return a path as Git stores it; undecodable bytes come through as lone surrogates (PEP 383)."""
     return path.encode("utf-8", "surrogateescape")
@@ -146,7 +188,23 @@ def node_path(identifier: str) -> str:
     return f"{NODES}{node_type.replace('.', '/')}/{name}.yaml"
 
 
+def is_tombstone_path(path: str) -> bool:
+    """Say whether a path is where a tombstone stands."""
+    return path.startswith(TOMBSTONES) and path.endswith(".yaml")
+
+
+def tombstone_path(identifier: str) -> str:
+    """Return where the tombstone of the node with this id stands."""
+    return node_path(identifier).replace(NODES, TOMBSTONES, 1)
+
+
+def attestation_path(path: str) -> str:
+    """Return where the attestation over a node's or a tombstone's file stands."""
+    return path.removesuffix(".yaml") + ATTESTATION_SUFFIX
+
+
 def node_id(path: str) -> str:
-    """Return the id that a node's path stands for."""
-    folder, _, name = path.removeprefix(NODES).removesuffix(".yaml").rpartition("/")
+    """Return the id that a node's path stands for, or a tombstone's, or that of an attestation to one of them."""
+    below = path.removeprefix(NODES).removeprefix(TOMBSTONES).removesuffix(".yaml").removesuffix(ATTESTATION_SUFFIX)
+    folder, _, name = below.rpartition("/")
     return f"{folder.replace('/', '.')}/{name}"

@@ -85,13 +85,23 @@ class Report:
         return 3 if self.blocked or RUN not in self.families.values() else 0
 
 
-def family_states(selection: Selection, *, nodes: bool, knobs: bool, whole: bool, tree: bool = True) -> dict[str, str]:
+def family_states(
+    selection: Selection,
+    *,
+    nodes: bool,
+    knobs: bool,
+    whole: bool,
+    tree: bool = True,
+    trusted: bool = False,
+    based: bool = False,
+) -> dict[str, str]:
     """Say for each family whether it runs.
 
     Given is whether there is a contract for nodes, whether there are settings, whether every spec could
-    be read, and whether there is a tree at all.
+    be read, whether there is a tree at all, a trust root that verifies, and a base to compare with.
     """
     able = {"S": nodes, "N": nodes and knobs, "G": nodes and knobs and whole, "T": tree}
+    able |= {"P": tree and knobs and trusted, "C": tree and knobs and based}
     states = {}
     for letter, family in rules.FAMILIES.items():
         if letter not in selection.families:

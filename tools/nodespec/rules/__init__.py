@@ -5,7 +5,7 @@ Everything that lists rules is derived from these declarations: ``nodespec rules
 never given to another rule.
 """
 
-from nodespec.rules import format, graph, node, schema, tree
+from nodespec.rules import change, format, graph, node, provenance, schema, tree
 from nodespec.rules.declare import FAMILIES, RULES, Family, Rule, families_of, rule_of
 
 __all__ = [
@@ -13,10 +13,12 @@ __all__ = [
     "RULES",
     "Family",
     "Rule",
+    "change",
     "families_of",
     "format",
     "graph",
     "node",
+    "provenance",
     "rule_of",
     "schema",
     "tree",

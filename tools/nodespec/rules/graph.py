@@ -38,13 +38,14 @@ class NodeFacts(NamedTuple):
     lane: str
     emits: tuple[tuple[str, str], ...]
     subscribes: tuple[str, ...]
+    owner: str = ""
 
     @classmethod
     def of(cls, node: NodeSpec) -> NodeFacts:
         """Return the facts of a node."""
         emits = tuple((emit.name, emit.sensitivity) for emit in node.emits)
         subscribes = tuple(item.signal for item in node.subscribes)
-        return cls(node.path, node.node_type, node.name, node.lane, emits, subscribes)
+        return cls(node.path, node.node_type, node.name, node.lane, emits, subscribes, node.owner)
 
 
 class Whole(NamedTuple):

@@ -1,0 +1,260 @@
+r"""Owners: a handle that outlives every key, and the chain of records that says which keys speak for it.
+
+``registry/owners/<64 hex>/0000.dsse.json``, ``0001…`` are one owner's records, a chain (:mod:`nodespec.chain`) of DSSE
+envelopes with the payload type ``application/vnd.nodespec.owner-record.v1+json``. A payload is canonical JSON (RFC 8785)::
+
+    sequence   0 (genesis), 1, 2 …: the file's number
+    previous   null, or the hex SHA-256 of the payload before
+    name       what people call the owner, 1 to 200 characters
+    keys       1 to 16 of {keyid, scheme, public: base64 of the DER SubjectPublicKeyInfo}, in order of keyid
+    threshold  how many of them must sign for the owner
+    revoked    keys that stop here: {keyid, reason superseded|lost|compromised, from_record, standing}
+    recovery   null, or {registry_id, root_version}: the trust root put the owner back in possession
+
+**Handle.** ``GLYMPH:`` and the hex SHA-256 of ``"glymph-owner/v1\0"`` ‖ the genesis payload. Whoever shows another
+genesis shows another owner.
+
+**Succession.** A genesis is signed by its own threshold. Every later record is signed by the threshold of the record
+before it *and* by its own, so that nobody can name keys that they do not hold. A recovery, for an owner who cannot do the
+former, is signed by the threshold of the trust root's version that it names instead, and by its own.
+
+**Revocation.** A revoked key is in none of the records from that one on. *superseded* and *lost* change nothing about what it
+signed. *compromised* says from which record of this chain on its signatures mean nothing: an attestation that names record
+``from_record`` or a later one does not count this key, unless ``standing`` lists the attestation's digest (the hex SHA-256
+of its payload): those stood in a checkpoint from before the loss. Positions are numbers of this chain, and no date has a say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from nodespec import chain, claims, quorum
+from nodespec.chain import BrokenChainError, Link
+from nodespec.encoding import canonical_json, quoted
+from nodespec.quorum import Quorum
+from nodespec.tree import OWNERS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nodespec.trust import Root
+
+PAYLOAD_TYPE = "application/vnd.nodespec.owner-record.v1+json"
+DOMAIN = b"glymph-owner/v1\0"
+PREFIX = "GLYMPH:"
+REASONS = ("superseded", "lost", "compromised")
+_FIELDS = ("name", "keys", "threshold", "revoked", "recovery")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revocation:
+    """A key that stops; ``standing`` are the digests of the attestations that still count although it signed them."""
+
+    key_id: str
+    reason: str
+    from_record: int
+    standing: tuple[str, ...] = ()
+
+    def fields(self) -> dict[str, Any]:
+        """Return it as the payload holds it."""
+        return {
+            "keyid": self.key_id,
+            "reason": self.reason,
+            "from_record": self.from_record,
+            "standing": list(self.standing),
+        }
+
+    def voids(self, record: int, attestation: str) -> bool:
+        """Say whether the key's signature on an attestation that names ``record`` means nothing."""
+        return self.reason == "compromised" and record >= self.from_record and attestation not in self.standing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """The trust root's version whose threshold signed instead of the record before."""
+
+    registry_id: str
+    root_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One record: who speaks for the owner from here on."""
+
+    sequence: int
+    previous: str | None
+    name: str
+    quorum: Quorum
+    revoked: tuple[Revocation, ...] = ()
+    recovery: Recovery | None = None
+
+    def payload(self) -> bytes:
+        """Return the canonical JSON that is signed."""
+        recovery = None
+        if self.recovery is not None:
+            recovery = {"registry_id": self.recovery.registry_id, "root_version": self.recovery.root_version}
+        return canonical_json(
+            {
+                "sequence": self.sequence,
+                "previous": self.previous,
+                "name": self.name,
+                "keys": [key.fields for key in self.quorum.keys],
+                "threshold": self.quorum.threshold,
+                "revoked": [item.fields() for item in self.revoked],
+                "recovery": recovery,
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """An owner: the handle and every record, all verified."""
+
+    handle: str
+    records: tuple[Record, ...]
+
+    @property
+    def current(self) -> Record:
+        """The record that speaks for the owner now."""
+        return self.records[-1]
+
+    def void(self, key_id: str, record: int, attestation: str) -> Revocation | None:
+        """Return the revocation that takes its meaning from this key's signature on this attestation, if there is one."""
+        for later in self.records:
+            for item in later.revoked:
+                if item.key_id == key_id and item.voids(record, attestation):
+                    return item
+        return None
+
+
+def handle_of(genesis: bytes) -> str:
+    """Return the handle that a genesis payload stands for.
+
+    >>> handle_of(b"{}")
+    'GLYMPH:e3ca772ae4cc4d12b9546f506b2e016f2115c2845cec6ff09f8b786d357340ef'
+    """
+    return PREFIX + sha256(DOMAIN + genesis).hexdigest()
+
+
+def folder_of(handle: str) -> str:
+    """Return where an owner's records stand."""
+    return f"{OWNERS}{handle.removeprefix(PREFIX)}/"
+
+
+def verify(handle: str, files: Sequence[tuple[str, bytes]], roots: Sequence[Root]) -> Chain:
+    """Return the chain, when each record follows from the one before; raise :class:`BrokenChainError` at the first that does not.
+
+    1. The files are numbered from 0000 without a gap; each is one canonical envelope of an owner record.
+    2. Its payload is in its one form, carries the file's number and names the payload before it.
+    3. The handle is the genesis's (:func:`handle_matches` asks this alone).
+    4. The record's own threshold has signed it.
+    5. After the genesis, the threshold of the record before has signed it, too; in a recovery, that of the trust root.
+    6. No key comes back after it was revoked, and nothing is revoked that was not there.
+
+    What the caller still owes: that no record is missing at the end, which only a base to compare with can show.
+    """
+    records: list[Record] = []
+    before: Link | None = None
+    for link in chain.links(files, folder_of(handle), PAYLOAD_TYPE, first=0):  # 1
+        try:
+            record = _parse(link, before)  # 2
+            if not records and handle_of(link.envelope.payload) != handle:  # 3
+                raise ValueError("the handle is not the one that this genesis stands for")
+            _check_signed(link, record.quorum, "its own keys")  # 4
+            if records:
+                _check_succession(link, record, records[-1], roots)  # 5
+            _check_revoked([*records, record])  # 6
+        except ValueError as error:
+            raise BrokenChainError(link.path, str(error)) from None
+        records.append(record)
+        before = link
+    if not records:
+        raise BrokenChainError(chain.record_path(folder_of(handle), 0), "there is no genesis record")
+    return Chain(handle=handle, records=tuple(records))
+
+
+def handle_matches(handle: str, genesis: bytes) -> bool:
+    """Say whether a genesis file, if it can be read at all, is this owner's; what cannot be read is another matter."""
+    from nodespec import envelope
+
+    try:
+        return handle_of(envelope.parse(genesis).payload) == handle
+    except ValueError:
+        return True
+
+
+def _check_signed(link: Link, who: Quorum, whose: str) -> None:
+    tally = who.counted(link.envelope)
+    if not tally.reached:
+        raise ValueError(f"it has {tally} by {whose}")
+
+
+def _check_succession(link: Link, record: Record, before: Record, roots: Sequence[Root]) -> None:
+    if record.recovery is None:
+        _check_signed(link, before.quorum, f"the keys of record {before.sequence}")
+        return
+    wanted = record.recovery
+    root = next((root for root in roots if root.version == wanted.root_version), None)
+    if root is None:
+        raise ValueError(f"it is a recovery by version {wanted.root_version} of the trust root, which is not here")
+    if wanted.registry_id != root.registry_id:
+        raise ValueError(f"it is a recovery in registry {quoted(wanted.registry_id)}")
+    _check_signed(link, root.roles["root"], f"the root keys of version {root.version}, which a recovery needs")
+
+
+def _check_revoked(records: Sequence[Record]) -> None:
+    record = records[-1]
+    known = {key.key_id for earlier in records[:-1] for key in earlier.quorum.keys}
+    revoked = {item.key_id for earlier in records for item in earlier.revoked}
+    back = next((key for key in record.quorum.keys if key.key_id in revoked), None)
+    if back is not None:
+        raise ValueError(f"it lists key {quorum.short(back.key_id)}, which is revoked")
+    for item in record.revoked:
+        if item.key_id not in known:
+            raise ValueError(f"it revokes key {quorum.short(item.key_id)}, which no earlier record lists")
+        if item.from_record >= record.sequence:
+            raise ValueError("it revokes a key from a record on that is not before it")
+
+
+def _parse(link: Link, before: Link | None) -> Record:
+    value = chain.fields(link, _FIELDS, "sequence", before)
+    revoked = tuple(_revocation(item) for item in claims.items(value["revoked"], "revoked"))
+    record = Record(
+        sequence=link.number,
+        previous=value["previous"],
+        name=claims.title(value["name"], "name"),
+        quorum=Quorum(
+            keys=quorum.parse_keys(value["keys"]), threshold=claims.count(value["threshold"], "threshold", least=1)
+        ),
+        revoked=revoked,
+        recovery=None if value["recovery"] is None else _recovery(value["recovery"]),
+    )
+    if [item.key_id for item in revoked] != sorted({item.key_id for item in revoked}):
+        raise ValueError("revoked must be in order of keyid, each key once")
+    if link.number == 0 and (record.recovery or record.revoked):
+        raise ValueError("a genesis neither recovers nor revokes")
+    return record
+
+
+def _revocation(value: Any) -> Revocation:
+    fields = claims.members(value, ("keyid", "reason", "from_record", "standing"), "a revocation")
+    standing = [claims.digest(item, "standing") for item in claims.items(fields["standing"], "standing")]
+    reason = claims.one_of(fields["reason"], REASONS, "reason")
+    if standing != sorted(set(standing)) or (standing and reason != "compromised"):
+        raise ValueError("standing must be in order, each digest once, and only beside reason compromised")
+    return Revocation(
+        key_id=claims.digest(fields["keyid"], "keyid"),
+        reason=reason,
+        from_record=claims.count(fields["from_record"], "from_record", most=chain.MAX_NUMBER),
+        standing=tuple(standing),
+    )
+
+
+def _recovery(value: Any) -> Recovery:
+    fields = claims.members(value, ("registry_id", "root_version"), "recovery")
+    return Recovery(
+        registry_id=claims.text(fields["registry_id"], "registry_id"),
+        root_version=claims.count(fields["root_version"], "root_version", least=1, most=chain.MAX_NUMBER),
+    )

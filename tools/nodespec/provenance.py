@@ -1,0 +1,222 @@
+"""What one tree says about who may publish what: its trust root, its owners, its attestations.
+
+Every chain is verified once, when it is first asked for. Nothing is taken from outside the tree but the moment; whether
+its first trust root is the right one is for :mod:`nodespec.pin`.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from nodespec import attestation, owner, trust
+from nodespec.attestation import Attestation, Subject
+from nodespec.chain import BrokenChainError, record_path
+from nodespec.quorum import short
+from nodespec.tree import (
+    ATTESTATION_SUFFIX,
+    EXECUTABLE,
+    NODES,
+    OWNERS,
+    REGULAR,
+    TOMBSTONES,
+    TRUST,
+    attestation_path,
+    is_node_path,
+    node_id,
+    tombstone_path,
+)
+from nodespec.verification import Problem, Verification
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
+
+    from nodespec.keys import PublicKey
+    from nodespec.owner import Chain
+    from nodespec.settings import Newcomers, Settings
+    from nodespec.tree import Entry, Tree
+    from nodespec.trust import Root
+
+MAX_RECORD = 1024 * 1024
+"""Bytes of one signed file; a longer one is not read."""
+
+
+class Placed(NamedTuple):
+    """A problem, and the file that has it."""
+
+    path: str
+    problem: Problem
+
+
+class Provenance:
+    """The provenance of one tree, as a verifier at ``now`` sees it."""
+
+    def __init__(self, tree: Tree, settings: Settings, now: datetime) -> None:
+        self.tree = tree
+        self.settings = settings
+        self.now = now
+        self._entries = {entry.path: entry for entry in tree.entries if entry.mode in (REGULAR, EXECUTABLE)}
+        self._chains: dict[str, Chain | Placed] = {}
+
+    # The trust root.
+
+    @cached_property
+    def _trust(self) -> tuple[tuple[Root, ...], Placed | None]:
+        files = self._folder(TRUST)
+        if not files:
+            message = "this registry has no trust root, so nothing in it is believed"
+            return (), Placed(record_path(TRUST, 1), Problem(slug="trust-root-missing", message=message))
+        try:
+            return trust.verify(self._read_all(files), self.settings.registry_id), None
+        except BrokenChainError as error:
+            return (), Placed(error.path, Problem(slug="trust-root-broken", message=str(error)))
+
+    @property
+    def roots(self) -> tuple[Root, ...]:
+        """Every version of the trust root; none when the chain is missing or broken."""
+        return self._trust[0]
+
+    @property
+    def root(self) -> Root:
+        """The newest version; only to be asked for when there is one."""
+        return self.roots[-1]
+
+    @property
+    def newcomers(self) -> Newcomers | None:
+        """What an owner without a delegation may publish."""
+        return self.settings.newcomers
+
+    # Owners.
+
+    def chain(self, handle: str) -> Chain | Problem:
+        """Return an owner's verified chain, or why there is none."""
+        found = self._chain(handle)
+        return found.problem if isinstance(found, Placed) else found
+
+    def _chain(self, handle: str) -> Chain | Placed:
+        found = self._chains.get(handle)
+        if found is None:
+            found = self._chains[handle] = self._verify_chain(handle)
+        return found
+
+    def _verify_chain(self, handle: str) -> Chain | Placed:
+        folder = owner.folder_of(handle)
+        files = self._folder(folder)
+        if not files:
+            message = f"no owner {short(handle)} is known here"
+            fix = "Bring the owner's chain along: nodespec owner create makes one; or correct the handle."
+            return Placed(folder, Problem(slug="owner-unknown", message=message, fix=fix))
+        data = self._read_all(files)
+        if data[0][0] == record_path(folder, 0) and not owner.handle_matches(handle, data[0][1]):
+            message = f"the genesis in {folder} stands for another handle"
+            return Placed(data[0][0], Problem(slug="handle-mismatch", message=message))
+        try:
+            return owner.verify(handle, data, self.roots)
+        except BrokenChainError as error:
+            message = f"the chain of owner {short(handle)} is broken at {error.path}: {error}"
+            return Placed(error.path, Problem(slug="owner-chain-broken", message=message))
+
+    def handles(self) -> list[str]:
+        """Return the handle of every owner who has a folder, in order."""
+        folders = {path.removeprefix(OWNERS).partition("/")[0] for path in self._entries if path.startswith(OWNERS)}
+        return [owner.PREFIX + folder for folder in sorted(folders)]
+
+    def chains(self) -> dict[str, Chain]:
+        """Return every owner's chain that verifies, by handle."""
+        found = {handle: self._chain(handle) for handle in self.handles()}
+        return {handle: chain for handle, chain in found.items() if not isinstance(chain, Placed)}
+
+    # Attestations.
+
+    def verify(self, subject: Subject) -> Verification:
+        """Verify the attestation beside a node's or a tombstone's file."""
+        return attestation.verify(subject, self.read(attestation_path(subject.path)), self)
+
+    def attestation(self, path: str) -> Attestation | None:
+        """Return what the attestation beside ``path`` says, its signatures not verified; None when it says nothing."""
+        data = self.read(attestation_path(path))
+        try:
+            return attestation.read(data)[1] if data is not None else None
+        except ValueError:
+            return None
+
+    # What concerns no single node.
+
+    def problems(self) -> Iterator[Placed]:
+        """Yield what is wrong with the trust root, the owners, and the attestations that belong to nothing."""
+        yield from self._root_problems()
+        for handle in self.handles():
+            found = self._chain(handle)
+            if isinstance(found, Placed):
+                yield found
+            else:
+                last = found.current
+                yield from self._published(
+                    last.quorum.keys, record_path(owner.folder_of(handle), last.sequence), f"owner {last.name}"
+                )
+        for path in self._entries:
+            if path.startswith((NODES, TOMBSTONES)) and path.endswith(ATTESTATION_SUFFIX):
+                if path.removesuffix(ATTESTATION_SUFFIX) + ".yaml" not in self._entries:
+                    message = "this attestation stands beside no file that it could be about"
+                    yield Placed(path, Problem(slug="orphan-attestation", message=message))
+            elif is_node_path(path) and tombstone_path(node_id(path)) in self._entries:
+                message = f"the name {node_id(path)} is locked: its tombstone is {tombstone_path(node_id(path))}"
+                yield Placed(path, Problem(slug="name-locked", message=message, at=("metadata", "name")))
+
+    def _root_problems(self) -> Iterator[Placed]:
+        if self._trust[1] is not None:
+            yield self._trust[1]
+            return
+        root, path = self.root, record_path(TRUST, len(self.roots))
+        if self.now >= root.expires:
+            message = (
+                f"the trust root expired at {root.expires:%Y-%m-%d %H:%M} UTC; nothing is believed until it is renewed"
+            )
+            yield Placed(path, Problem(slug="trust-root-expired", message=message))
+        yield from self._published(root.keys, path, "the trust root")
+
+    def _published(self, keys: Iterable[PublicKey], path: str, who: str) -> Iterator[Placed]:
+        if self.settings.example:
+            return
+        for key in keys:
+            if key.published:
+                message = f"{who} lists key {short(key.key_id)}, a published example key: anyone can sign with it"
+                yield Placed(path, Problem(slug="published-key", message=message))
+
+    def newcomer_quota(self, owners: Sequence[tuple[str, str]]) -> Iterator[Placed]:
+        """Yield the nodes, given as (path, owner) in order, that are more than a newcomer may hold."""
+        newcomers = self.settings.newcomers
+        if newcomers is None or not self.roots:
+            return
+        held: dict[str, int] = {}
+        for path, handle in owners:
+            if self.root.of_owner(handle):
+                continue
+            held[handle] = held.get(handle, 0) + 1
+            if held[handle] > newcomers.max_nodes:
+                message = f"nothing is delegated to this owner, and newcomers may hold {newcomers.max_nodes} nodes; this is number {held[handle]}"
+                yield Placed(path, Problem(slug="newcomer-quota", message=message, at=("identity", "owner_id")))
+
+    # Files.
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of a file; None when there is none, empty when it is too large to be a signed record."""
+        entry = self._entries.get(path)
+        if entry is None:
+            return None
+        return b"" if self.tree.size(entry) > MAX_RECORD else self.tree.read(entry)
+
+    @cached_property
+    def _folders(self) -> dict[str, list[Entry]]:
+        folders: dict[str, list[Entry]] = {}
+        for path, entry in self._entries.items():
+            if path.startswith((OWNERS, TRUST)):
+                folders.setdefault(path.rpartition("/")[0] + "/", []).append(entry)
+        return folders
+
+    def _folder(self, folder: str) -> list[Entry]:
+        return self._folders.get(folder, [])
+
+    def _read_all(self, entries: Sequence[Entry]) -> list[tuple[str, bytes]]:
+        return [(entry.path, self.read(entry.path) or b"") for entry in entries]

@@ -1,0 +1,213 @@
+"""Family C: what may change from one tree to the next. Base is believed, head is on trial.
+
+These rules see both sides at once; what either side says by itself is for the other families.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from nodespec.chain import record_path
+from nodespec.finding import Hit
+from nodespec.owner import PREFIX, Chain
+from nodespec.quorum import short
+from nodespec.rules.declare import rule
+from nodespec.tree import (
+    OWNERS,
+    TRUST,
+    Entry,
+    attestation_path,
+    is_node_path,
+    is_tombstone_path,
+    node_id,
+    node_path,
+    tombstone_path,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nodespec.attestation import Attestation
+    from nodespec.finding import KeyPath
+    from nodespec.provenance import Provenance
+    from nodespec.tree import Tree
+
+_OWNER: KeyPath = ("identity", "owner_id")
+
+
+@dataclass(frozen=True)
+class Change:
+    """A tree that is believed, and one that is on trial, each with its provenance."""
+
+    base: Provenance
+    head: Provenance
+
+    @cached_property
+    def paths(self) -> tuple[str, ...]:
+        """Every path whose file is not the same on both sides, in order."""
+        return changed_paths(self.base.tree, self.head.tree)
+
+    @cached_property
+    def subjects(self) -> tuple[str, ...]:
+        """The nodes and tombstones of head that are new, or changed, or whose attestation is."""
+        changed = set(self.paths)
+        known = {entry.path for entry in self.head.tree.entries}
+        return tuple(
+            path
+            for path in sorted(known)
+            if (is_node_path(path) or is_tombstone_path(path))
+            and (path in changed or attestation_path(path) in changed)
+        )
+
+    def before(self, identifier: str) -> Attestation | None:
+        """Return the attestation that base holds of a node, or of its tombstone."""
+        return self.base.attestation(node_path(identifier)) or self.base.attestation(tombstone_path(identifier))
+
+
+def changed_paths(base: Tree, head: Tree) -> tuple[str, ...]:
+    """Return the paths whose file differs; equal blob ids are equal files, anything else is compared byte by byte."""
+    old, new = ({entry.path: entry for entry in tree.entries} for tree in (base, head))
+    return tuple(
+        path for path in sorted(old.keys() | new.keys()) if not _same(base, old.get(path), head, new.get(path))
+    )
+
+
+def _same(base: Tree, old: Entry | None, head: Tree, new: Entry | None) -> bool:
+    if old is None or new is None or old.mode != new.mode:
+        return False
+    if old.blob and new.blob:
+        return old.blob == new.blob
+    try:
+        return base.size(old) == head.size(new) and base.read(old) == head.read(new)
+    except OSError:
+        return False  # what cannot be read counts as changed; family T says why it cannot
+
+
+@rule(
+    "C001",
+    "superseded-record",
+    why=(
+        "A new signature is judged by the keys that speak for its owner now. Otherwise a key that was retired or stolen "
+        "could go on signing under the record that still listed it."
+    ),
+    fix="Sign again with the keys of the current record: nodespec update FILE",
+)
+def superseded_record(change: Change) -> Iterator[Hit]:
+    """A new or changed node names the current record of everybody who signs."""
+    for path in change.subjects:
+        claim = change.head.attestation(path)
+        for party in claim.parties if claim else ():
+            chain = change.head.chain(party.handle)
+            if isinstance(chain, Chain) and party.record != chain.current.sequence:
+                message = (
+                    f"the attestation names record {party.record} of {chain.current.name}; "
+                    f"the current one is {chain.current.sequence}"
+                )
+                yield Hit(message=message, path=path, at=_OWNER if is_node_path(path) else ("owner_id",))
+
+
+@rule(
+    "C002",
+    "replayed-attestation",
+    why="Each attestation of a node follows from the one before, so an older one, though validly signed, cannot come back.",
+    fix="Fetch the newest main and sign on top of it: nodespec update FILE",
+)
+def replayed_attestation(change: Change) -> Iterator[Hit]:
+    """A new attestation is one more than base's, and names its digest."""
+    for path in change.subjects:
+        claim, before = change.head.attestation(path), change.before(node_id(path))
+        if claim is None or (before is not None and before.digest == claim.digest):
+            continue
+        expected = (before.sequence + 1, before.digest) if before else (0, None)
+        if (claim.sequence, claim.previous) != expected:
+            after = (
+                f"after sequence {before.sequence} of the base" if before else "for a node that the base does not hold"
+            )
+            if claim.sequence == expected[0]:
+                message = f"the attestation does not name the one before it, {after}"
+            else:
+                message = f"the attestation has sequence {claim.sequence}; expected is {expected[0]}, {after}"
+            yield Hit(message=message, path=path)
+
+
+@rule(
+    "C003",
+    "owner-changed",
+    why="A node changes hands only by a transfer that both owners sign; else whoever edits one line takes it over.",
+    fix="Hand it over: nodespec transfer ID --to OWNER, which both sides sign.",
+)
+def owner_changed(change: Change) -> Iterator[Hit]:
+    """The owner is base's, or base's owner gave the node away."""
+    for path in change.subjects:
+        claim, before = change.head.attestation(path), change.before(node_id(path))
+        if claim is None or before is None or before.digest == claim.digest:
+            continue
+        giver = claim.from_owner.handle if claim.from_owner else claim.owner.handle
+        if giver != before.owner.handle:
+            message = f"the base's owner is {short(before.owner.handle)}, and {short(giver)} signed"
+            yield Hit(message=message, path=path, at=_OWNER if is_node_path(path) else ("owner_id",))
+
+
+@rule(
+    "C004",
+    "record-rewritten",
+    why="Trust roots and owners' records are only ever added to. Taking one back would undo a rotation or a revocation.",
+    fix="Restore the file; to change anything, add a new version or record.",
+)
+def record_rewritten(change: Change) -> Iterator[Hit]:
+    """No record of the base is changed or gone."""
+    before = {entry.path for entry in change.base.tree.entries}
+    for path in change.paths:
+        if path.startswith((OWNERS, TRUST)) and path in before:
+            yield Hit(message="this record stands in the base, and may be neither changed nor removed", path=path)
+
+
+@rule(
+    "C005",
+    "removed-without-tombstone",
+    why="A node that vanishes leaves its name to the next comer, and nobody can tell whether its owner agreed.",
+    fix="Restore the files, and take the node out with: nodespec deregister ID --reason TEXT",
+)
+def removed_without_tombstone(change: Change) -> Iterator[Hit]:
+    """A node that is gone has a tombstone."""
+    now = {entry.path for entry in change.head.tree.entries}
+    for path in change.paths:
+        if is_node_path(path) and path not in now and tombstone_path(node_id(path)) not in now:
+            yield Hit(message=f"node {node_id(path)} is gone, and there is no tombstone", path=path)
+
+
+@rule(
+    "C006",
+    "tombstone-disturbed",
+    why="A tombstone locks a name for good. Whoever could take it away or rewrite it could take the name over.",
+    fix="Restore the tombstone and its attestation.",
+)
+def tombstone_disturbed(change: Change) -> Iterator[Hit]:
+    """A tombstone of the base stays as it is, unless it is signed again."""
+    before = {entry.path: entry for entry in change.base.tree.entries}
+    now = {entry.path for entry in change.head.tree.entries}
+    for path in change.paths:
+        if is_tombstone_path(path) and path in before:
+            what = "changed" if path in now else "gone"
+            yield Hit(message=f"the tombstone of {node_id(path)} is {what}", path=path)
+
+
+@rule(
+    "C007",
+    "stale-recovery",
+    why="A recovery is the trust root's word. An old version's word could come from a root key that was since replaced.",
+    fix="Let the current root's key holders sign the recovery: nodespec owner recover OWNER",
+)
+def stale_recovery(change: Change) -> Iterator[Hit]:
+    """A new recovery record names the newest version of the trust root."""
+    newest = len(change.head.roots)
+    changed = set(change.paths)
+    for folder in sorted({path.rpartition("/")[0] for path in changed if path.startswith(OWNERS)}):
+        chain = change.head.chain(PREFIX + folder.removeprefix(OWNERS))
+        for record in chain.records if isinstance(chain, Chain) else ():
+            path = record_path(f"{folder}/", record.sequence)
+            if record.recovery and path in changed and record.recovery.root_version != newest:
+                version = record.recovery.root_version
+                yield Hit(message=f"version {version} of the trust root signed it; the newest is {newest}", path=path)

@@ -1,0 +1,42 @@
+"""A verification: numbered steps, what each of them saw, and what the caller still owes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nodespec.finding import KeyPath
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step: what was looked at, whether it held, and what was seen."""
+
+    name: str
+    held: bool
+    seen: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Why a step did not hold: the rule's slug, a sentence, and where in the document it stands."""
+
+    slug: str
+    message: str
+    at: KeyPath | None = None
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """The steps in order; those after one that everything else hangs on are not taken when it fails."""
+
+    steps: tuple[Step, ...]
+    owed: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def held(self) -> bool:
+        """Whether every step held."""
+        return bool(self.steps) and all(step.held for step in self.steps)
