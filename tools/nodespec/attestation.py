@@ -349,7 +349,7 @@ class _Verifier:
             else:
                 names = ", ".join(map(short, given))
                 message = f"it is signed by {names}, and no record of the owner {chain.current.name} lists that key"
-                problem = Problem(slug="unknown-key", message=message, at=_OWNER)
+                problem = Problem(slug="unlisted-key", message=message, at=_OWNER)
             self._step("signature", [problem], "")
             return None
         try:
@@ -483,7 +483,7 @@ class _Verifier:
         for item in sealed.signatures:
             if item.key_id not in self.known:
                 message = f"key {short(item.key_id)} signed, too, and belongs to nobody who has a say here"
-                problems.append(Problem(slug="unknown-key", message=message))
+                problems.append(Problem(slug="unlisted-key", message=message))
             elif item.key_id not in self.valid:
                 message = f"the signature by key {short(item.key_id)} does not verify"
                 problems.append(Problem(slug="signature-invalid", message=message))

@@ -105,7 +105,7 @@ _DECLARED = (
     ),
     _found_by_verification(
         "P015",
-        "unknown-key",
+        "unlisted-key",
         why="A signature by a key that no record of the owner lists proves nothing about the owner.",
         fix="Sign with a key of the owner's current record: nodespec owner show OWNER lists them.",
     ),
