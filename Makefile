@@ -14,6 +14,9 @@ help: ## list the jobs
 registry-up: $(READY) ## install, validate this registry, sign and verify a checkpoint, answer two queries
 	@$(EXAMPLE) $(BIN)/python tools/registry_up.py
 
+sign-example: $(READY) ## sign what was edited in the example registry, with its published keys
+	@$(EXAMPLE) $(BIN)/python tools/sign_example.py
+
 registry-test: $(READY) .cache/yaml-test-suite ## install and run every test
 	$(BIN)/python -m pytest -n auto
 
@@ -55,4 +58,4 @@ $(READY): locks/dev.txt pyproject.toml
 .cache/yaml-test-suite: tests/fetch_yaml_suite.py $(READY)
 	@$(BIN)/python tests/fetch_yaml_suite.py
 
-.PHONY: help registry-up registry-test nodespec-validate lint bench docs lock clean
+.PHONY: help registry-up sign-example registry-test nodespec-validate lint bench docs lock clean

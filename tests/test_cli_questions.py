@@ -69,7 +69,7 @@ def test_no_match_ends_with_4_and_suggests_the_near_signal(example: Checkout) ->
     assert "did you mean memory_stored?" in done.stderr
 
 
-@pytest.mark.parametrize("question", [["--owner", "GLYMPH:4313e978"], ["--owner", "4313e978"], ["--role", "recall"]])
+@pytest.mark.parametrize("question", [["--owner", "GLYMPH:09292fad"], ["--owner", "09292fad"], ["--role", "recall"]])
 def test_owner_prefixes_and_roles(example: Checkout, question: list[str]) -> None:
     assert ADAPTER in example.run("query", *question, "--format", "ids").stdout
 
@@ -243,7 +243,7 @@ def test_the_completion_script_is_printed(example: Checkout, shell: str) -> None
     assert "_NODESPEC_COMPLETE" in done.stdout
 
 
-@pytest.mark.parametrize("option", [["--lane", "core"], ["--tier", "4"], ["--owner", "4313e978"], ["--text", "x"]])
+@pytest.mark.parametrize("option", [["--lane", "core"], ["--tier", "4"], ["--owner", "09292fad"], ["--text", "x"]])
 def test_a_filter_of_one_value_given_twice_is_an_error(example: Checkout, option: list[str]) -> None:
     done = example.run("query", *option, *option)
     assert done.returncode == 2

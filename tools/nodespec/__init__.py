@@ -42,7 +42,12 @@ in this order tells the whole story, and ``tests/test_architecture.py`` holds th
     rules         one function a rule
     verdict       which rules were asked for, which ran, what came of it
     judge         all rules over one tree
+    signing       who signs: key files, or a program that holds the keys
+    pin           what a client remembers of a trust root
     edit          text edits that keep the meaning: fmt, init
+    countersign   completing what others began to sign
+    registration  register, update, transfer, deregister
+    publish       files to the work tree, a commit, a branch, a remote
     report        findings as text, JSON, SARIF, GitHub annotations
     cli           the terminal (the only importer of click and rich)
 """

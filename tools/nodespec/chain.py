@@ -66,14 +66,22 @@ def links(files: Sequence[tuple[str, bytes]], folder: str, payload_type: str, *,
     return found
 
 
-def fields(link: Link, keys: Sequence[str], number_key: str, before: Link | None) -> dict[str, Any]:
-    """Return a record's fields, when they are canonical, carry the file's number and name the record before."""
+ANY = "any"
+"""Stands for a record before that is not looked at."""
+
+
+def digest_of(link: Link | None) -> str | None:
+    """Return what the record after this one calls ``previous``."""
+    return link.envelope.digest if link else None
+
+
+def fields(link: Link, keys: Sequence[str], number_key: str, previous: str | None) -> dict[str, Any]:
+    """Return a record's fields, when they are canonical, carry the file's number and name ``previous``, unless it is ANY."""
     value = claims.members(strict_json(link.envelope.payload), (number_key, "previous", *keys), "the record")
     if canonical_json(value) != link.envelope.payload:
         raise ValueError("its payload is not canonical JSON (RFC 8785)")
     if claims.count(value[number_key], number_key, most=MAX_NUMBER) != link.number:
         raise ValueError(f"its {number_key} is {value[number_key]}; the file's name says {link.number}")
-    previous = before.envelope.digest if before else None
-    if value["previous"] != previous:
-        raise ValueError(f"its previous is not {'the SHA-256 of the record before' if before else 'null'}")
+    if value["previous"] != previous and previous != ANY:
+        raise ValueError(f"its previous is not {'the SHA-256 of the record before' if previous else 'null'}")
     return value

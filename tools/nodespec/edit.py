@@ -62,7 +62,7 @@ def repair(data: bytes, path: str) -> Repair:
             break
         text = quoted[0]
         done += quoted[1]
-    text, words = _with_modeline(text, path)
+    text, words = with_modeline(text, path)
     done += words
     return Repair(data=text, done=tuple(done)) if done and _same_meaning(data, text) else untouched
 
@@ -95,7 +95,8 @@ def _is_one_word(word: str) -> bool:
     return not isinstance(meaning.value, str)
 
 
-def _with_modeline(text: bytes, path: str) -> tuple[bytes, list[str]]:
+def with_modeline(text: bytes, path: str) -> tuple[bytes, list[str]]:
+    """Return the text with the right modeline at its top, and what was done, in words."""
     wanted = modeline(path)
     if not wanted:
         return text, []

@@ -326,7 +326,7 @@ class _Desk:
             findings.append(_finding("N001", Hit(message=message, at=("name",)), path, text))
         elif self.provenance is not None and self.provenance.roots:
             findings += self._vouched(Subject.of_tombstone(stone, data), text)
-        return _Verdict(tuple(findings))
+        return _Verdict(tuple(findings), claimed=frozenset(stone.dangling.signals if stone.dangling else ()))
 
     def _vouched(self, subject: Subject, text: document.Document) -> list[Finding]:
         assert self.provenance is not None

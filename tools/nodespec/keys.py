@@ -55,6 +55,13 @@ PUBLISHED_KEY_IDS: frozenset[str] = frozenset(
     [
         "8798431fcdf18f93cf7adb959baa1cc5b1934fa40363683fbad413cd97d83777",
         "0f2c503b73bb6f1c3d6dbe1af4098c47528834e1f500af4157cf5c019bfd437e",
+        "3fc795033e1294f1715e8e9eec332238ffbfc902b4f5c4cb947c157edc0c346c",
+        "d47a173b555e9c34e281a0e5b9bbad76d5ee122657126a332f06c3a9a686fcef",
+        "9e6c6f270df53b71b5f0aead0bfb3e122c6e37430ff533b51418a79fd364cb09",
+        "855c14df3abda3fa0c1e62a77d801b2e5a28f3595e1aedce7617d5e12a856c23",
+        "959b03cd55e5b44182f982f119256f8930d30f86a29cdcd39f89b9dcae15a556",
+        "4f02c2ee0a1844c450da813c3a342f3788b0f789a33bbedfd7ea0d8aa2ae92fa",
+        "09ab79f93d5b5b82691e6d5c7c88e8c263b6af10a0ec1701288e8c1247d82e6d",
     ]
 )
 """The keys under ``tests/keys``: their private halves are in this repository, for the example registry only."""

@@ -159,7 +159,7 @@ def verify(handle: str, files: Sequence[tuple[str, bytes]], roots: Sequence[Root
     before: Link | None = None
     for link in chain.links(files, folder_of(handle), PAYLOAD_TYPE, first=0):  # 1
         try:
-            record = _parse(link, before)  # 2
+            record = read(link, before)  # 2
             if not records and handle_of(link.envelope.payload) != handle:  # 3
                 raise ValueError("the handle is not the one that this genesis stands for")
             _check_signed(link, record.quorum, "its own keys")  # 4
@@ -218,8 +218,17 @@ def _check_revoked(records: Sequence[Record]) -> None:
             raise ValueError("it revokes a key from a record on that is not before it")
 
 
-def _parse(link: Link, before: Link | None) -> Record:
-    value = chain.fields(link, _FIELDS, "sequence", before)
+def read(link: Link, before: Link | None) -> Record:
+    """Return what a record says, whoever signed it; raise ``ValueError`` when it is not one that follows ``before``."""
+    return _parse(link, chain.fields(link, _FIELDS, "sequence", chain.digest_of(before)))
+
+
+def read_alone(link: Link) -> Record:
+    """Return what a record says, without looking at the one before it; raise ``ValueError``."""
+    return _parse(link, chain.fields(link, _FIELDS, "sequence", chain.ANY))
+
+
+def _parse(link: Link, value: dict[str, Any]) -> Record:
     revoked = tuple(_revocation(item) for item in claims.items(value["revoked"], "revoked"))
     record = Record(
         sequence=link.number,

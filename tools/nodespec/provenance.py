@@ -207,6 +207,10 @@ class Provenance:
             return None
         return b"" if self.tree.size(entry) > MAX_RECORD else self.tree.read(entry)
 
+    def records(self, folder: str) -> list[str]:
+        """Return the files of a chain, in order."""
+        return [entry.path for entry in self._folder(folder)]
+
     @cached_property
     def _folders(self) -> dict[str, list[Entry]]:
         folders: dict[str, list[Entry]] = {}

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Unpack
 
-from nodespec import document, schema, settings, spec, text
+from nodespec import document, schema, settings, spec, text, tombstone
 from nodespec.encoding import printable, quoted
 from nodespec.errors import RegistryError, UsageError
 from nodespec.question import ask
@@ -30,10 +30,12 @@ from nodespec.tree import (
     REGULAR,
     SETTINGS_PATH,
     SETTINGS_SCHEMA_PATH,
+    TOMBSTONE_SCHEMA_PATH,
     Entry,
     is_node_path,
     node_id,
     node_path,
+    tombstone_path,
 )
 from nodespec.worktree import WorkTree, find_root
 
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from nodespec.question import Words
     from nodespec.settings import Settings
     from nodespec.spec import NodeSpec
+    from nodespec.tombstone import Tombstone
     from nodespec.tree import Progress, Tree
 
     class Filters(TypedDict, total=False):
@@ -162,6 +165,13 @@ class Snapshot:
         if isinstance(found, Unreadable):
             raise RegistryError(f"{found.path}:{found.line}: {found.reason}", hint=f"run: nodespec validate {path}")
         return found
+
+    def tombstone(self, identifier: str) -> Tombstone:
+        """Return the tombstone of a node that is gone; raise ``UsageError`` when there is none."""
+        path = tombstone_path(identifier)
+        if not any(entry.path == path for entry in self.tree.entries):
+            raise UsageError(f"no tombstone of {quoted(identifier)} stands in {self.tree.label}")
+        return tombstone.from_value(read_checked(self.tree, path, TOMBSTONE_SCHEMA_PATH), path)
 
     def _near(self, identifier: str) -> str:
         from difflib import get_close_matches

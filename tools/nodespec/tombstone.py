@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dangling:
+    """Signals that others still waited for when the node went, and why it went all the same."""
+
+    reason: str
+    signals: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tombstone:
     """What a tombstone says; ``version`` is the last that the node had."""
 
@@ -26,7 +34,7 @@ class Tombstone:
     owner: str
     reason: str
     successor: str | None = None
-    dangling: str | None = None
+    dangling: Dangling | None = None
     path: str = ""
 
     @property
@@ -37,6 +45,7 @@ class Tombstone:
 
 def from_value(value: dict[str, Any], path: str) -> Tombstone:
     """Return the typed form of a value that fulfils the tombstone v1 contract."""
+    left = value.get("dangling")
     return Tombstone(
         node_type=value["node_type"],
         name=value["name"],
@@ -44,12 +53,12 @@ def from_value(value: dict[str, Any], path: str) -> Tombstone:
         owner=value["owner_id"],
         reason=value["reason"],
         successor=value.get("successor"),
-        dangling=value.get("dangling"),
+        dangling=left and Dangling(reason=left["reason"], signals=tuple(left["signals"])),
         path=path,
     )
 
 
-def of_node(node: NodeSpec, *, reason: str, successor: str | None, dangling: str | None) -> Tombstone:
+def of_node(node: NodeSpec, *, reason: str, successor: str | None, dangling: Dangling | None) -> Tombstone:
     """Return the tombstone of a node."""
     return Tombstone(
         node_type=node.node_type,
@@ -78,7 +87,8 @@ def dump(stone: Tombstone) -> bytes:
     if stone.successor is not None:
         lines.append(f"successor: {_scalar(stone.successor)}")
     if stone.dangling is not None:
-        lines.append(f"dangling: {_scalar(stone.dangling)}")
+        signals = ", ".join(map(_scalar, stone.dangling.signals))
+        lines += ["dangling:", f"  reason: {_scalar(stone.dangling.reason)}", f"  signals: [{signals}]"]
     return ("\n".join(lines) + "\n").encode()
 
 

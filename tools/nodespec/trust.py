@@ -155,7 +155,7 @@ def verify(files: Sequence[tuple[str, bytes]], registry_id: str) -> tuple[Root, 
     before: Link | None = None
     for link in chain.links(files, TRUST, PAYLOAD_TYPE, first=1):  # 1
         try:
-            root = _parse(link, before)  # 2
+            root = read(link, before)  # 2
             if root.registry_id != registry_id:  # 3
                 raise ValueError(f"it is about registry {quoted(root.registry_id)}; this is {quoted(registry_id)}")
             _check_signed(link, root, "its own root keys")  # 4
@@ -174,8 +174,17 @@ def _check_signed(link: Link, root: Root, whose: str) -> None:
         raise ValueError(f"it has {tally} by {whose}")
 
 
-def _parse(link: Link, before: Link | None) -> Root:
-    value = chain.fields(link, _FIELDS, "version", before)
+def read(link: Link, before: Link | None) -> Root:
+    """Return what a version says, whoever signed it; raise ``ValueError`` when it is not one that follows ``before``."""
+    return _parse(link, chain.fields(link, _FIELDS, "version", chain.digest_of(before)))
+
+
+def read_alone(link: Link) -> Root:
+    """Return what a version says, without looking at the one before it; raise ``ValueError``."""
+    return _parse(link, chain.fields(link, _FIELDS, "version", chain.ANY))
+
+
+def _parse(link: Link, value: dict[str, Any]) -> Root:
     keys = {key.key_id: key for key in quorum.parse_keys(value["keys"])}
     roles = claims.members(value["roles"], ROLES, "roles")
     delegations = tuple(_delegation(item) for item in claims.items(value["delegations"], "delegations"))

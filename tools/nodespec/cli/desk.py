@@ -1,0 +1,207 @@
+"""What the commands that sign share: the registry to change, what it believes, who signs, and how a change is published."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nodespec import keyring, publish, report, signing
+from nodespec.cli.common import echo, note, painter, passphrase, repo_option, tell_example
+from nodespec.encoding import printable, quoted
+from nodespec.errors import RegistryError, UsageError
+from nodespec.judge import judge
+from nodespec.owner import PREFIX
+from nodespec.provenance import Provenance
+from nodespec.registration import Desk
+from nodespec.registry import Registry
+from nodespec.tree import OWNERS, Overlay, read_path
+from nodespec.worktree import WorkTree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from nodespec.registry import Snapshot
+    from nodespec.signing import Wallet
+    from nodespec.tree import Tree
+    from nodespec.verdict import Report
+
+
+def signing_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --repo, --key and --signer."""
+    command = click.option(
+        "--signer", metavar="exec:CMD", help="A program that signs, instead of your key files (see SECURITY.md)."
+    )(command)
+    command = click.option(
+        "--key", "key_names", multiple=True, metavar="NAME", help="Sign with the key of this name.  [default: any of yours]"
+    )(command)
+    return repo_option(command)
+
+
+def publish_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --dry-run, --commit, --branch and --push."""
+    for option in (
+        click.option("--dry-run", is_flag=True, help="Show the change, and write nothing."),
+        click.option("--push", metavar="REMOTE", help="Push the branch; implies --branch."),
+        click.option(
+            "--branch",
+            metavar="NAME",
+            is_flag=False,
+            flag_value="",
+            help="Commit onto a new branch and leave the work tree as it is.  [default name: ACTION/ID]",
+        ),
+        click.option("--commit", is_flag=True, help="Commit onto the current branch."),
+    ):
+        command = option(command)
+    return command
+
+
+def wallet(key_names: tuple[str, ...], signer: str | None) -> Wallet:
+    """Return the keys that may sign."""
+    if signer is not None:
+        return signing.external(signer)
+    home = keyring.home(os.environ)
+    files = [file for name in key_names for file in keyring.listing(home, name)] if key_names else keyring.listing(home)
+    return signing.FileWallet(files, passphrase)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A work tree to change: its tree, its provenance, and the commit that the change follows, if there is one."""
+
+    root: str
+    registry: Registry
+    snapshot: Snapshot
+    provenance: Provenance
+    base: Tree | None
+
+    @classmethod
+    def open(cls, repo: str, now: datetime) -> Place:
+        """Open the work tree at ``repo``; completes a change that was interrupted."""
+        registry = Registry.open(repo)
+        if registry.root is None:
+            raise UsageError("a bare repository has no files to change", hint="run it in a clone")
+        if publish.finish(registry.root):
+            note("note: completed a change that had been interrupted")
+        snapshot = registry.at()
+        tell_example(snapshot)
+        base = None
+        try:
+            base = registry.at("HEAD").tree
+        except UsageError:
+            note("note: nothing is committed yet, so there is no base to compare with")
+        return cls(registry.root, registry, snapshot, Provenance(snapshot.tree, snapshot.settings, now), base)
+
+    @property
+    def has_trust(self) -> bool:
+        """Whether there is a trust root that verifies."""
+        return bool(self.provenance.roots)
+
+    def require_trust(self) -> None:
+        """Raise ``RegistryError`` unless the trust root verifies."""
+        if not self.has_trust:
+            problem = next(self.provenance.problems()).problem
+            raise RegistryError(problem.message, hint="nodespec trust init makes one; nodespec trust verify shows more")
+
+    def desk(self, keys: Wallet, now: datetime) -> Desk:
+        """Return what a plan is made from."""
+        self.require_trust()
+        base = None
+        if self.base is not None:
+            base = Provenance(self.base, self.snapshot.settings, now)
+        return Desk(here=self.provenance, base=base, wallet=keys, now=now, nonce=secrets.token_hex(16))
+
+    def owner(self, text: str) -> str:
+        """Return the handle that ``text`` names: a handle, its digits, the beginning of one, or an owner's name."""
+        digits = text.removeprefix(PREFIX)
+        chains = self.provenance.chains()
+        if digits and len(digits) >= 8:
+            found = [handle for handle in self.provenance.handles() if handle.removeprefix(PREFIX).startswith(digits)]
+        else:
+            found = []
+        found = found or [handle for handle, chain in chains.items() if chain.current.name.casefold() == text.casefold()]
+        if len(found) == 1:
+            return found[0]
+        hint = "nodespec owner list shows every owner"
+        raise UsageError(f"{'several owners are' if found else 'no owner is'} called {quoted(text)}", hint=hint)
+
+    def judge(self, files: Mapping[str, bytes | None], now: datetime) -> Report:
+        """Judge the work tree as it would be with these files, by the gate's own rules; only they are reported."""
+        tree = Overlay(self.snapshot.tree, files)
+        return judge(tree, only=frozenset(files), base=self.base, now=now)
+
+    def pending_owners(self, handles: Mapping[str, Any] | set[str]) -> dict[str, bytes | None]:
+        """Return the records of these owners that are in the work tree and not in the base yet."""
+        known = {entry.path for entry in self.base.entries} if self.base else set()
+        folders = tuple(f"{OWNERS}{handle.removeprefix(PREFIX)}/" for handle in handles)
+        return {
+            entry.path: self.snapshot.tree.read(entry)
+            for entry in self.snapshot.tree.entries
+            if entry.path.startswith(folders) and entry.path not in known
+        }
+
+
+def now() -> datetime:
+    """Return this moment, in whole seconds."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def show_findings(found: Report, tree: Tree, color: str) -> None:
+    """Print a report's findings as validate does."""
+
+    def lines(path: str) -> list[str]:
+        data = read_path(tree, path)
+        return data.decode("utf-8", "replace").split("\n") if data else []
+
+    echo(report.to_text(found, lines, painter(color)))
+
+
+def show_difference(tree: Tree, files: Mapping[str, bytes | None]) -> None:
+    """Print what would be written, as a unified diff; signed files are named, not shown."""
+    import difflib
+
+    for path, data in files.items():
+        before = (read_path(tree, path) or b"").decode("utf-8", "replace").splitlines()
+        after = (data or b"").decode("utf-8", "replace").splitlines()
+        if path.endswith(".json"):
+            echo(f"{'would remove' if data is None else 'would write'} {printable(path)}\n")
+            continue
+        for line in difflib.unified_diff(before, after, f"a/{path}", f"b/{path}", lineterm=""):
+            echo(printable(line) + "\n")
+
+
+def write(
+    place: Place,
+    files: Mapping[str, bytes | None],
+    message: str,
+    *,
+    commit: bool,
+    branch: str | None,
+    push: str | None,
+    default_branch: str,
+) -> None:
+    """Write a change where the options say, and tell what to do next."""
+    if push is not None and branch is None:
+        branch = ""
+    if branch is None:
+        changed = {path: data for path, data in files.items() if place.provenance.read(path) != data}
+        publish.apply(place.root, changed)
+        for path, data in changed.items():
+            echo(f"{'removed' if data is None else 'wrote'} {printable(path)}\n")
+        if commit:
+            made = publish.commit(place.root, files, message, branch=None)
+            echo(f"committed {made.commit[:10]} on {printable(made.branch)}\n")
+        return
+    made = publish.commit(place.root, files, message, branch=branch or default_branch)
+    echo(f"committed {made.commit[:10]} on the new branch {printable(made.branch)}; your work tree is as it was\n")
+    if push is None:
+        note(f"next: git push origin {printable(made.branch)}, and open a pull request from it")
+        return
+    address = publish.push(place.root, push, made.branch)
+    echo(f"pushed {printable(made.branch)} to {printable(push)}\n")
+    where = publish.pull_request_address(address, made.branch)
+    note(f"next: open the pull request{f' at {where}' if where else f' from branch {printable(made.branch)}'}")

@@ -1,0 +1,207 @@
+"""nodespec register, update, transfer, deregister."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from nodespec import registration
+from nodespec.cli.common import color_option, complete_id, note
+from nodespec.cli.desk import Place, now, publish_options, show_difference, show_findings, signing_options, wallet, write
+from nodespec.encoding import printable
+from nodespec.errors import UsageError
+from nodespec.judge import judge_text
+from nodespec.text import MAX_BYTES
+from nodespec.tree import Overlay, read_path
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from nodespec.registration import Plan
+    from nodespec.signing import Wallet
+    from nodespec.spec import NodeSpec
+
+_STILL_TO_SIGN = frozenset(["P018", "P022", "P023"])
+"""Findings that say who has yet to sign: what comes next, and no reason to write nothing."""
+
+
+@click.command("register")
+@click.argument("file", metavar="FILE")
+@signing_options
+@publish_options
+@color_option
+def register_command(
+    file: str,
+    repo: str,
+    key_names: tuple[str, ...],
+    signer: str | None,
+    commit: bool,
+    branch: str | None,
+    push: str | None,
+    dry_run: bool,
+    color: str,
+) -> int:
+    """Add a node to the registry: judge FILE, put it in its place, and sign it.
+
+    FILE is a NodeSpec, anywhere; - is standard input. Its path in the registry follows from its node_type and name.
+    Nothing is written when a rule finds an error. Then open a pull request with what was written.
+    """
+    moment = now()
+    place = Place.open(repo, moment)
+    return _put(place, file, "register", wallet(key_names, signer), moment, (commit, branch, push, dry_run), color)
+
+
+@click.command("update")
+@click.argument("file", metavar="FILE")
+@signing_options
+@publish_options
+@color_option
+def update_command(
+    file: str,
+    repo: str,
+    key_names: tuple[str, ...],
+    signer: str | None,
+    commit: bool,
+    branch: str | None,
+    push: str | None,
+    dry_run: bool,
+    color: str,
+) -> int:
+    """Sign a changed node: judge FILE, put it in its place, and sign what now stands there.
+
+    FILE may be the node's own file, after you have edited it; - is standard input.
+    """
+    moment = now()
+    place = Place.open(repo, moment)
+    return _put(place, file, "update", wallet(key_names, signer), moment, (commit, branch, push, dry_run), color)
+
+
+@click.command("transfer")
+@click.argument("identifier", metavar="ID", shell_complete=complete_id)
+@click.option("--to", "to", required=True, metavar="OWNER", help="The new owner: a handle, its beginning, or a name.")
+@click.option("--version", metavar="VERSION", help="The node's next version.  [default: one patch up]")
+@signing_options
+@publish_options
+@color_option
+def transfer_command(
+    identifier: str,
+    to: str,
+    version: str | None,
+    repo: str,
+    key_names: tuple[str, ...],
+    signer: str | None,
+    commit: bool,
+    branch: str | None,
+    push: str | None,
+    dry_run: bool,
+    color: str,
+) -> int:
+    """Hand a node over to another owner. Both sign: you now, the other with nodespec sign."""
+    moment = now()
+    place = Place.open(repo, moment)
+    node = place.snapshot.get(identifier)
+    data = read_path(place.snapshot.tree, node.path) or b""
+    desk = place.desk(wallet(key_names, signer), moment)
+    plan = registration.transfer(desk, data, node, to=place.owner(to), version=version)
+    return _carry_out(place, plan, moment, (commit, branch, push, dry_run), color)
+
+
+@click.command("deregister")
+@click.argument("identifier", metavar="ID", shell_complete=complete_id)
+@click.option("--reason", required=True, metavar="TEXT", help="Why the node goes, for whoever looks for it.")
+@click.option("--successor", metavar="ID", help="The node to turn to instead.")
+@click.option("--force-dangling", metavar="REASON", help="Go although others subscribe to its signals; say why.")
+@signing_options
+@publish_options
+@color_option
+def deregister_command(
+    identifier: str,
+    reason: str,
+    successor: str | None,
+    force_dangling: str | None,
+    repo: str,
+    key_names: tuple[str, ...],
+    signer: str | None,
+    commit: bool,
+    branch: str | None,
+    push: str | None,
+    dry_run: bool,
+    color: str,
+) -> int:
+    """Take a node out and leave a signed tombstone, which locks its name for good."""
+    moment = now()
+    place = Place.open(repo, moment)
+    node = place.snapshot.get(identifier)
+    if successor is not None:
+        place.snapshot.get(successor)
+    place.snapshot.require_complete()
+    plan = registration.deregister(
+        place.desk(wallet(key_names, signer), moment),
+        node,
+        place.snapshot,
+        reason=reason,
+        successor=successor,
+        force=force_dangling,
+    )
+    return _carry_out(place, plan, moment, (commit, branch, push, dry_run), color)
+
+
+Where = tuple[bool, str | None, str | None, bool]
+
+
+def _put(
+    place: Place, file: str, action: str, keys: Wallet, moment: datetime, where: Where, color: str
+) -> int:
+    data = _read(file)
+    shown = "-" if file == "-" else file
+    draft = judge_text(data, tree=place.snapshot.tree, path=shown)
+    if any(finding.code[0] in "FS" for finding in draft.findings):
+        show_findings(draft, Overlay(place.snapshot.tree, {shown: data}), color)
+        note("nothing was written")
+        return 1
+    node: NodeSpec = registration.read_draft(data, shown)
+    plan = registration.put(place.desk(keys, moment), data, node, action=action)
+    return _carry_out(place, plan, moment, where, color)
+
+
+def _carry_out(place: Place, plan: Plan, moment: datetime, where: Where, color: str) -> int:
+    commit, branch, push, dry_run = where
+    found = place.judge(plan.files, moment)
+    serious = [item for item in found.findings if item.severity == "error" and item.code not in _STILL_TO_SIGN]
+    if serious or found.blocked:
+        show_findings(found, Overlay(place.snapshot.tree, plan.files), color)
+        note("nothing was written")
+        return 1 if serious else 3
+    if dry_run:
+        show_difference(place.snapshot.tree, plan.files)
+        note("dry run: nothing was written")
+        return 0
+    files: Mapping[str, bytes | None] = {
+        **place.pending_owners({party.handle for party in plan.claim.parties}),
+        **plan.files,
+    }
+    message = f"{plan.action.capitalize()} {plan.node_id} {plan.claim.version}"
+    default = f"{plan.action}/{plan.node_id}"
+    write(place, files, message, commit=commit, branch=branch, push=push, default_branch=default)
+    for missing in plan.waiting:
+        verb = f"nodespec cosign {plan.node_id}" if "verifier" in missing else f"nodespec sign {plan.node_id}"
+        note(f"still to sign: {missing}, with: {verb}")
+    if not commit and branch is None and push is None:
+        paths = "registry/owners registry/nodes registry/tombstones" if plan.action == "deregister" else "registry"
+        note(f"next: git switch -c {default}; git add {paths}; git commit; git push; and open a pull request")
+    return 0
+
+
+def _read(file: str) -> bytes:
+    if file == "-":
+        return sys.stdin.buffer.read(MAX_BYTES + 1)
+    try:
+        with open(file, "rb") as source:
+            return source.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"{printable(file)} cannot be read: {error.strerror}") from None
+
+

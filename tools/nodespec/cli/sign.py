@@ -1,0 +1,230 @@
+"""nodespec sign, cosign, verify."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from nodespec import countersign, keyring, pin, publish, signing
+from nodespec.attestation import Subject
+from nodespec.cli.common import at_option, color_option, complete_id, echo, note, painter, repo_option, tell_example
+from nodespec.cli.desk import Place, now, signing_options, wallet
+from nodespec.encoding import printable, quoted
+from nodespec.errors import RegistryError, UsageError
+from nodespec.provenance import Provenance
+from nodespec.registry import Registry
+from nodespec.tree import attestation_path, is_node_path, is_tombstone_path, node_id, node_path, tombstone_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from nodespec.countersign import Waiting
+    from nodespec.registry import Snapshot
+    from nodespec.signing import Wallet
+    from nodespec.verification import Verification
+
+
+@click.command("sign")
+@click.argument("target", metavar="FILE|ID", shell_complete=complete_id)
+@signing_options
+def sign_command(target: str, repo: str, key_names: tuple[str, ...], signer: str | None) -> int:
+    """Add your signature to what others began: a trust root, an owner's record, a transfer.
+
+    Says what you are about to sign, and whose signatures are missing afterwards.
+    """
+    place = Place.open(repo, now())
+    return add_signatures(place, _signed_file(place, target), wallet(key_names, signer))
+
+
+@click.command("cosign")
+@click.argument("target", metavar="ID|FILE", shell_complete=complete_id)
+@signing_options
+@color_option
+def cosign_command(target: str, repo: str, key_names: tuple[str, ...], signer: str | None, color: str) -> int:
+    """Sign a node as its verifier. Everything else about it must verify first.
+
+    Your signature says that you checked the evidence under security.attestation; this command cannot check it for you.
+    """
+    place = Place.open(repo, now())
+    place.require_trust()
+    path = _subject_path(place, target)
+    result = verify_path(place.snapshot, place.provenance, path)
+    open_steps = [item for item in result.problems if item.slug != "verifier-missing"]
+    if open_steps:
+        print_verification(node_id(path), result, color)
+        raise UsageError("what does not verify is not cosigned", hint="let the owner sign it again")
+    if result.held:
+        echo(f"{node_id(path)} is cosigned already\n")
+        return 0
+    return add_signatures(place, attestation_path(path), wallet(key_names, signer), verifier=True)
+
+
+def add_signatures(place: Place, path: str, keys: Wallet, *, verifier: bool = False) -> int:
+    """Sign one file with every key that counts for it; print what is still missing."""
+    waiting = countersign.waiting(place.provenance, path, verifier=verifier)
+    wanted = {key.key_id: key for _, quorum in waiting.quorums for key in quorum.keys}
+    mine = signing.holding(keys, wanted.values())
+    if not mine:
+        names = "; ".join(f"{name}: {', '.join(key.key_id[:16] + '…' for key in q.keys)}" for name, q in waiting.quorums)
+        if not waiting.quorums:
+            raise UsageError(f"{path} names nobody who could sign it so")
+        raise UsageError(f"none of your keys counts for {path}", hint=f"it can be signed by {names}")
+    echo(f"signing {printable(waiting.says)}\n")
+    sealed = waiting.envelope.signed_with(keys.signers(mine))
+    publish.apply(place.root, {path: sealed.dump()})
+    for key in mine:
+        echo(f"  signed by {key.scheme} {key.key_id[:16]}…\n")
+    say_missing(countersign.Waiting(path=path, envelope=sealed, says=waiting.says, quorums=waiting.quorums))
+    return 0
+
+
+def say_missing(waiting: Waiting) -> None:
+    """Say whose signatures a file still needs."""
+    for missing in waiting.missing:
+        note(f"still to sign: {missing}, with: nodespec sign {waiting.path}")
+    if not waiting.missing:
+        note(f"complete: commit {waiting.path}")
+
+
+def _signed_file(place: Place, target: str) -> str:
+    """Return the signed file that an id, a path, or a spec's path stands for."""
+    if os.path.isfile(target):
+        inside = os.path.relpath(os.path.realpath(target), os.path.realpath(place.root))
+        return attestation_path(inside) if inside.endswith(".yaml") else inside
+    if target.startswith("registry/") and target.endswith(".dsse.json"):
+        return target
+    return attestation_path(_subject_path(place, target))
+
+
+def _subject_path(place: Place, target: str) -> str:
+    if os.path.isfile(target):
+        inside = os.path.relpath(os.path.realpath(target), os.path.realpath(place.root))
+        return inside.removesuffix(".dsse.json") + ".yaml" if inside.endswith(".dsse.json") else inside
+    return find(place.snapshot, target)
+
+
+def find(snapshot: Snapshot, target: str) -> str:
+    """Return the path of a node or a tombstone, by id or by path; raise ``UsageError``."""
+    known = {entry.path for entry in snapshot.tree.entries}
+    candidates = [target, node_path(target), tombstone_path(target)] if "/" in target else [target]
+    for path in candidates:
+        if path in known and (is_node_path(path) or is_tombstone_path(path)):
+            return path
+    snapshot.get(target)  # says what is near, or that it cannot be read
+    raise UsageError(f"nothing is called {quoted(target)}")
+
+
+def verify_path(snapshot: Snapshot, provenance: Provenance, path: str) -> Verification:
+    """Verify one node or tombstone."""
+    identifier = node_id(path)
+    if is_node_path(path):
+        node = snapshot.get(identifier)
+        return provenance.verify(Subject.of_node(node, provenance.read(path) or b""))
+    return provenance.verify(Subject.of_tombstone(snapshot.tombstone(identifier), provenance.read(path) or b""))
+
+
+@click.command("verify")
+@click.argument("targets", nargs=-1, metavar="[ID|PATH…]", shell_complete=complete_id)
+@repo_option
+@at_option
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--quiet", "-q", is_flag=True, help="Only what does not verify, and the sum.")
+@color_option
+def verify_command(targets: tuple[str, ...], repo: str, at: str | None, form: str, quiet: bool, color: str) -> int:
+    """Verify who stands behind nodes, step by step: those named, or all.
+
+    Shows what each step saw and what it leaves to you. Against your pin (nodespec trust pin), when there is one.
+    """
+    snapshot = Registry.open(repo).at(at)
+    tell_example(snapshot)
+    provenance = Provenance(snapshot.tree, snapshot.settings, now())
+    owed = check_root(provenance)
+    known = [entry.path for entry in snapshot.tree.entries]
+    paths = [find(snapshot, _as_inside(target, snapshot)) for target in targets]
+    if not targets:
+        paths = [path for path in known if is_node_path(path) or is_tombstone_path(path)]
+    if not paths:
+        note("nothing is registered here")
+        return 4
+    results = [(path, verify_path(snapshot, provenance, path)) for path in paths]
+    held = sum(result.held for _, result in results)
+    if form == "json":
+        echo(_to_json(results, owed))
+    else:
+        for path, result in results:
+            if targets and not quiet:
+                print_verification(node_id(path), result, color)
+            elif not result.held or not quiet:
+                _print_line(node_id(path), result, color)
+        echo(f"{held} of {len(results)} verified\n")
+        for duty in _duties(results, owed):
+            note(f"not checked: {duty}")
+    return 0 if held == len(results) else 1
+
+
+def _as_inside(target: str, snapshot: Snapshot) -> str:
+    root = getattr(snapshot.tree, "root", None)
+    if root is not None and os.path.isfile(target):
+        return os.path.relpath(os.path.realpath(target), os.path.realpath(root))
+    return target
+
+
+def check_root(provenance: Provenance) -> tuple[str, ...]:
+    """Check the trust root, by the pin where there is one; return what is left to the caller; raise ``RegistryError``."""
+    if not provenance.roots:
+        raise RegistryError(next(provenance.problems()).problem.message, hint="run: nodespec trust verify")
+    if provenance.now >= provenance.root.expires:
+        raise RegistryError(f"the trust root expired at {provenance.root.expires:%Y-%m-%d %H:%M} UTC", hint="nodespec trust rotate")
+    published = next((key for key in provenance.root.keys if key.published), None)
+    if published is not None and not provenance.settings.example:
+        raise RegistryError("the trust root lists a published example key; anyone can sign with it")
+    home = keyring.home(os.environ)
+    kept = pin.load(home, provenance.settings.registry_id)
+    if kept is None:
+        first = pin.fingerprint(provenance.roots[0])
+        return (f"whether the first trust root is the right one, {first[:16]}… (nodespec trust pin remembers it)",)
+    wrong = kept.contradicts(provenance.roots)
+    if wrong is not None:
+        raise RegistryError(wrong, hint="ask the registry's maintainers over a way you trust before you believe anything here")
+    return ()
+
+
+def _duties(results: Iterable[tuple[str, Verification]], owed: tuple[str, ...]) -> list[str]:
+    return list(dict.fromkeys([*owed, *(duty for _, result in results for duty in result.owed)]))
+
+
+def print_verification(name: str, result: Verification, color: str) -> None:
+    """Print every step."""
+    paint = painter(color)
+    echo(paint(printable(name), "strong") + "\n")
+    for number, step in enumerate(result.steps, 1):
+        mark = paint("ok", "ok") if step.held else paint("FAILED", "error")
+        echo(f"  {number:2} {step.name}: {mark}: {printable(step.seen)}\n")
+    echo(f"  {paint('verified', 'ok') if result.held else paint('NOT verified', 'error')}\n")
+
+
+def _print_line(name: str, result: Verification, color: str) -> None:
+    paint = painter(color)
+    if result.held:
+        echo(f"{paint('ok', 'ok')}      {printable(name)}\n")
+    else:
+        echo(f"{paint('FAILED', 'error')}  {printable(name)}: {printable(result.problems[0].message)}\n")
+
+
+def _to_json(results: list[tuple[str, Verification]], owed: tuple[str, ...]) -> str:
+    from nodespec.encoding import json_text
+
+    rows = [
+        {
+            "id": node_id(path),
+            "path": path,
+            "verified": result.held,
+            "steps": [{"name": step.name, "held": step.held, "seen": step.seen} for step in result.steps],
+        }
+        for path, result in results
+    ]
+    return json_text({"version": 1, "results": rows, "owed": _duties(results, owed)}, indent=2) + "\n"
+
+

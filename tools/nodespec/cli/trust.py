@@ -1,0 +1,376 @@
+"""nodespec trust."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from nodespec import countersign, envelope, keyring, pin, publish, quorum, signing, trust
+from nodespec.chain import Link, record_path
+from nodespec.cli.common import color_option, echo, note, painter, repo_option
+from nodespec.cli.desk import Place, now, signing_options, wallet
+from nodespec.cli.sign import add_signatures, check_root, say_missing
+from nodespec.encoding import printable, quoted
+from nodespec.errors import RegistryError, UsageError
+from nodespec.keys import SCHEMES
+from nodespec.provenance import Provenance
+from nodespec.quorum import Quorum, short
+from nodespec.spec import LANES, MAX_TIER
+from nodespec.tree import TRUST
+from nodespec.trust import Delegation, Root
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import datetime
+
+    from nodespec.keys import PublicKey
+    from nodespec.signing import Wallet
+
+DEFAULT_LIFE = "365d"
+_LIFE = re.compile(r"([1-9][0-9]{0,4})d\Z")
+
+expires_option = click.option(
+    "--expires", default=DEFAULT_LIFE, show_default=True, metavar="DAYS", help="For how long the version is good, as in 90d."
+)
+
+
+@click.group("trust")
+def trust_command() -> None:
+    """Make, show, change and pin the trust root: whom a registry believes, and for what.
+
+    Each version is a file under registry/trust, signed by the root keys of the version before and of its own.
+    """
+
+
+def role_options(command: Callable[..., object]) -> Callable[..., object]:
+    """Add --root, --maintainer, --checkpoint and their thresholds."""
+    for role in reversed(trust.ROLES):
+        command = click.option(f"--{role}", f"{role}_keys", multiple=True, metavar="KEY", help=f"A {role} key: a file or a name.")(
+            command
+        )
+        command = click.option(f"--{role}-threshold", type=int, metavar="N", help=f"How many {role} keys must sign.")(command)
+    return command
+
+
+@trust_command.command("init")
+@role_options
+@expires_option
+@signing_options
+def init_command(
+    repo: str,
+    key_names: tuple[str, ...],
+    signer: str | None,
+    expires: str,
+    root_keys: tuple[str, ...],
+    root_threshold: int | None,
+    checkpoint_keys: tuple[str, ...],
+    checkpoint_threshold: int | None,
+    maintainer_keys: tuple[str, ...],
+    maintainer_threshold: int | None,
+) -> int:
+    """Make version 1. Without options, your key main is the whole government.
+
+    KEY is a public key file, or the name of one of your own keys. For a registry that matters, give three root keys held by
+    three people, and a threshold of two: SECURITY.md describes the ceremony.
+    """
+    moment = now()
+    place = Place.open(repo, moment)
+    path = record_path(TRUST, 1)
+    if place.provenance.read(path) is not None:
+        raise UsageError(f"{path} exists; a trust root is made once", hint="to change it: nodespec trust rotate")
+    default = ("main",) if not key_names else key_names
+    given = {"root": root_keys or default, "checkpoint": checkpoint_keys, "maintainer": maintainer_keys}
+    thresholds = {"root": root_threshold, "checkpoint": checkpoint_threshold, "maintainer": maintainer_threshold}
+    root = first_root(place.snapshot.settings.registry_id, given, thresholds, moment, life(expires))
+    return draft(place, root, (), wallet(key_names, signer))
+
+
+def first_root(
+    registry_id: str,
+    given: dict[str, tuple[str, ...]],
+    thresholds: dict[str, int | None],
+    moment: datetime,
+    lasts: timedelta,
+) -> Root:
+    """Return version 1 of a registry's trust root."""
+    keys = {role: public_keys(names, both=role == "checkpoint") for role, names in given.items()}
+    keys = {role: found or public_keys(given["root"], both=role == "checkpoint") for role, found in keys.items()}
+    roles = {role: _quorum(role, found, thresholds[role]) for role, found in keys.items()}
+    schemes = tuple(scheme for scheme in SCHEMES if any(key.scheme == scheme for key in roles["checkpoint"].keys))
+    return Root(
+        version=1,
+        previous=None,
+        registry_id=registry_id,
+        issued_at=moment,
+        expires=moment + lasts,
+        roles=roles,
+        verifiers=(),
+        checkpoint_schemes=schemes,
+        attestation_schemes=SCHEMES,
+        delegations=(),
+    )
+
+
+def public_keys(names: Iterable[str], *, both: bool = False) -> list[PublicKey]:
+    """Return the keys in these files or of these names; of a name's keys only the ML-DSA ones, unless ``both``."""
+    found: list[PublicKey] = []
+    for name in names:
+        if os.path.isfile(name):
+            from pathlib import Path
+
+            found.append(keyring.read_public(Path(name)))
+            continue
+        own = [file.public for file in keyring.listing(keyring.home(os.environ), name)]
+        strong = [key for key in own if key.scheme != "ed25519"]
+        found += own if both or not strong else strong
+    return found
+
+
+def _quorum(role: str, keys: Iterable[PublicKey], threshold: int | None) -> Quorum:
+    try:
+        return Quorum(keys=quorum.in_order(keys), threshold=1 if threshold is None else threshold)
+    except ValueError as error:
+        raise UsageError(f"role {role}: {error}") from None
+
+
+def life(text: str) -> timedelta:
+    """Return a number of days."""
+    match = _LIFE.match(text)
+    if not match:
+        raise UsageError(f"{quoted(text)} is not a number of days", hint="expected a number and d, as in 365d")
+    return timedelta(days=int(match[1]))
+
+
+def draft(place: Place, root: Root, before: tuple[Root, ...], keys: Wallet) -> int:
+    """Write a version, signed with the keys at hand; say who has yet to sign."""
+    path = record_path(TRUST, root.version)
+    publish.apply(place.root, {path: sealed_root(root, before, keys).dump()})
+    echo(f"wrote version {root.version} of the trust root: {path}\n")
+    echo(f"  fingerprint {pin.fingerprint(root)}\n  good until  {root.expires:%Y-%m-%d}\n")
+    again = Place.open(place.root, place.provenance.now)
+    say_missing(countersign.waiting(again.provenance, path))
+    return 0
+
+
+def sealed_root(root: Root, before: tuple[Root, ...], keys: Wallet) -> envelope.Envelope:
+    """Return the version's envelope, signed with every key at hand that counts; raise ``UsageError`` when none does."""
+    unsigned = envelope.Envelope(payload_type=trust.PAYLOAD_TYPE, payload=root.payload(), signatures=())
+    wanted = {key.key_id: key for version in (*before[-1:], root) for key in version.roles["root"].keys}
+    mine = signing.holding(keys, wanted.values())
+    if not mine:
+        raise UsageError("none of your keys is a root key", hint="nodespec trust show lists them; nodespec keys show lists yours")
+    return unsigned.signed_with(keys.signers(mine))
+
+
+def next_root(place: Place, lasts: timedelta | None = None) -> tuple[Root, tuple[Root, ...]]:
+    """Return what the next version starts from, and the versions that are committed.
+
+    A version that is in the work tree and not committed yet is changed in place, and its signatures start over.
+    """
+    moment = place.provenance.now
+    committed = Provenance(place.base, place.snapshot.settings, moment).roots if place.base else ()
+    path = record_path(TRUST, len(committed) + 1)
+    data = place.provenance.read(path)
+    if data is not None:
+        try:
+            link = Link(path=path, number=len(committed) + 1, envelope=envelope.parse_exact(data, trust.PAYLOAD_TYPE))
+            pending = trust.read_alone(link)
+        except ValueError as error:
+            raise UsageError(f"{path} is no trust root: {error}", hint="delete it, and begin again") from None
+        note(f"note: version {pending.version} is not committed yet, so it is changed; its signatures start over")
+        lasts = lasts or (pending.expires - pending.issued_at)
+        return replace(pending, issued_at=moment, expires=moment + lasts), committed
+    if not committed:
+        raise RegistryError("there is no trust root that verifies", hint="nodespec trust init makes one")
+    last = committed[-1]
+    lasts = lasts or (last.expires - last.issued_at)
+    previous = pin.fingerprint(last)
+    return (
+        replace(last, version=last.version + 1, previous=previous, issued_at=moment, expires=moment + lasts),
+        committed,
+    )
+
+
+@trust_command.command("rotate")
+@role_options
+@click.option("--drop", multiple=True, metavar="KEYID", help="Take this key out of every role (its id, or the beginning).")
+@click.option("--verifier", multiple=True, metavar="OWNER", help="Appoint an owner as a verifier.")
+@click.option("--no-verifier", multiple=True, metavar="OWNER", help="Dismiss a verifier.")
+@click.option("--expires", metavar="DAYS", help="For how long it is good, as in 90d.  [default: as long as the last]")
+@signing_options
+def rotate_command(
+    repo: str,
+    key_names: tuple[str, ...],
+    signer: str | None,
+    expires: str | None,
+    drop: tuple[str, ...],
+    verifier: tuple[str, ...],
+    no_verifier: tuple[str, ...],
+    root_keys: tuple[str, ...],
+    root_threshold: int | None,
+    checkpoint_keys: tuple[str, ...],
+    checkpoint_threshold: int | None,
+    maintainer_keys: tuple[str, ...],
+    maintainer_threshold: int | None,
+) -> int:
+    """Make the next version: a new expiry, and whatever the options change.
+
+    --root, --checkpoint and --maintainer add keys. The root keys of both versions sign, each up to its threshold.
+    """
+    place = Place.open(repo, now())
+    root, before = next_root(place, life(expires) if expires else None)
+    added = {"root": root_keys, "checkpoint": checkpoint_keys, "maintainer": maintainer_keys}
+    thresholds = {"root": root_threshold, "checkpoint": checkpoint_threshold, "maintainer": maintainer_threshold}
+    roles = {role: _changed(role, root.roles[role], added[role], thresholds[role], drop) for role in trust.ROLES}
+    known = {key.key_id for key in root.keys}
+    unknown = next((item for item in drop if not any(key.startswith(item) for key in known)), None)
+    if unknown is not None:
+        raise UsageError(f"no key of the trust root begins with {quoted(unknown)}", hint="nodespec trust show")
+    verifiers = (set(root.verifiers) | {place.owner(name) for name in verifier}) - {place.owner(name) for name in no_verifier}
+    return draft(place, replace(root, roles=roles, verifiers=tuple(sorted(verifiers))), before, wallet(key_names, signer))
+
+
+def _changed(role: str, old: Quorum, added: tuple[str, ...], threshold: int | None, drop: tuple[str, ...]) -> Quorum:
+    kept = [key for key in old.keys if not any(len(item) >= 8 and key.key_id.startswith(item) for item in drop)]
+    keys = [*kept, *public_keys(added, both=role == "checkpoint")]
+    return _quorum(role, keys, old.threshold if threshold is None else threshold)
+
+
+@trust_command.command("grant")
+@click.argument("owner")
+@click.option("--type", "node_types", multiple=True, required=True, metavar="PREFIX", help="A node type, and all below it.")
+@click.option("--lane", "lanes", multiple=True, type=click.Choice(LANES), required=True, help="A lane.")
+@click.option("--max-tier", type=click.IntRange(0, MAX_TIER), required=True, help="The highest tier.")
+@signing_options
+def grant_command(
+    owner: str,
+    node_types: tuple[str, ...],
+    lanes: tuple[str, ...],
+    max_tier: int,
+    repo: str,
+    key_names: tuple[str, ...],
+    signer: str | None,
+) -> int:
+    """Delegate node types, lanes and tiers to OWNER, in a new version."""
+    place = Place.open(repo, now())
+    root, before = next_root(place)
+    ordered = tuple(lane for lane in LANES if lane in lanes)
+    item = Delegation(
+        owner=place.owner(owner), node_types=tuple(sorted(set(node_types))), lanes=ordered, max_tier=max_tier
+    )
+    return draft(
+        place, replace(root, delegations=trust.in_order([*root.delegations, item])), before, wallet(key_names, signer)
+    )
+
+
+@trust_command.command("revoke")
+@click.argument("owner")
+@click.option("--type", "prefix", metavar="PREFIX", help="Only what names this type.  [default: everything]")
+@signing_options
+def revoke_command(owner: str, prefix: str | None, repo: str, key_names: tuple[str, ...], signer: str | None) -> int:
+    """Take delegations away from OWNER, in a new version. Nodes that they cover become findings."""
+    place = Place.open(repo, now())
+    root, before = next_root(place)
+    handle = place.owner(owner)
+    gone = [item for item in root.of_owner(handle) if prefix is None or prefix in item.node_types]
+    if not gone:
+        raise UsageError(f"nothing such is delegated to {quoted(owner)}", hint="nodespec trust show")
+    left = [item for item in root.delegations if item not in gone]
+    return draft(place, replace(root, delegations=trust.in_order(left)), before, wallet(key_names, signer))
+
+
+@trust_command.command("sign")
+@signing_options
+def sign_command(repo: str, key_names: tuple[str, ...], signer: str | None) -> int:
+    """Add your signature to the newest version, when it still needs some."""
+    place = Place.open(repo, now())
+    paths = place.provenance.records(TRUST)
+    if not paths:
+        raise UsageError("there is no trust root to sign", hint="nodespec trust init makes one")
+    return add_signatures(place, paths[-1], wallet(key_names, signer))
+
+
+@trust_command.command("verify")
+@repo_option
+@color_option
+def verify_command(repo: str, color: str) -> int:
+    """Verify every version, and the pin where there is one."""
+    place = Place.open(repo, now())
+    paint = painter(color)
+    problems = [item for item in place.provenance.problems() if item.path.startswith(TRUST)]
+    for problem in problems:
+        echo(f"{paint('FAILED', 'error')} {printable(problem.path)}: {printable(problem.problem.message)}\n")
+    if problems:
+        return 1
+    for root in place.provenance.roots:
+        needed = root.roles["root"].threshold
+        echo(f"{paint('ok', 'ok')} version {root.version}, {needed} of {len(root.roles['root'].keys)} root keys, until {root.expires:%Y-%m-%d}\n")
+    for duty in check_root(place.provenance):
+        note(f"not checked: {duty}")
+    return 0
+
+
+@trust_command.command("pin")
+@repo_option
+@click.option("--expect", metavar="DIGEST", help="The fingerprint of version 1 that you were told; refuse any other.")
+@click.option("--again", is_flag=True, help="Replace a pin that there is.")
+def pin_command(repo: str, expect: str | None, again: bool) -> int:
+    """Remember this registry's first trust root, so that another one is refused from now on.
+
+    Compare the fingerprint with what the maintainers told you over a way that you trust. A pin also remembers the newest
+    version, so that an older one is refused; pin again, when the registry went on, to remember that.
+    """
+    place = Place.open(repo, now())
+    place.require_trust()
+    home = keyring.home(os.environ)
+    roots = place.provenance.roots
+    found = pin.fingerprint(roots[0])
+    if expect is not None and expect != found:
+        raise UsageError(f"the fingerprint of version 1 is {found}", hint="it is not the one you were told; do not use this registry")
+    kept = None if again else pin.load(home, roots[0].registry_id)
+    if kept is not None:
+        wrong = kept.contradicts(roots)
+        if wrong is not None:
+            raise UsageError(wrong, hint="if you know that this one is right: nodespec trust pin --again --expect DIGEST")
+    path = pin.save(home, pin.Pin.of(roots))
+    echo(f"pinned {roots[0].registry_id}: {found}\n  newest version {roots[-1].version}, kept in {printable(str(path))}\n")
+    if expect is None and kept is None:
+        note("compare this fingerprint with what the registry's maintainers publish elsewhere")
+    return 0
+
+
+@trust_command.command("show")
+@repo_option
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def show_command(repo: str, form: str) -> int:
+    """Show the newest version: roles, delegations, verifiers, schemes."""
+    place = Place.open(repo, now())
+    place.require_trust()
+    root = place.provenance.root
+    if form == "json":
+        echo(json.dumps(json.loads(root.payload()), indent=2, ensure_ascii=False) + "\n")
+        return 0
+    chains = place.provenance.chains()
+
+    def named(handle: str) -> str:
+        return f"{printable(chains[handle].current.name) if handle in chains else '(unknown)'} {short(handle)}"
+
+    echo(f"{root.registry_id}, version {root.version}, until {root.expires:%Y-%m-%d}\n")
+    echo(f"fingerprint of version 1: {pin.fingerprint(place.provenance.roots[0])}\n")
+    for name, role in root.roles.items():
+        echo(f"{name}: {role.threshold} of {len(role.keys)}\n")
+        for key in role.keys:
+            echo(f"  {key.scheme:10} {key.key_id}\n")
+    echo(f"verifiers: {', '.join(map(named, root.verifiers)) or 'none'}\n")
+    echo(f"checkpoint schemes: {', '.join(root.checkpoint_schemes)}\n")
+    echo(f"attestation schemes: {', '.join(root.attestation_schemes)}\n")
+    echo("delegations:\n" if root.delegations else "delegations: none\n")
+    for item in root.delegations:
+        echo(f"  {named(item.owner)}: {item}\n")
+    return 0

@@ -1,0 +1,120 @@
+"""Completing what others began: which keys a partly signed file still waits for.
+
+Work of several parties is a file that goes from hand to hand, in a branch or by mail: a version of the trust root, an owner's
+record, an attestation. Each signer adds a signature; nobody sends a private key. What is asked here is only *whose* signatures a
+file can take; whether they suffice is for the verification.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nodespec import attestation, chain, owner, trust
+from nodespec.errors import UsageError
+from nodespec.tree import ATTESTATION_SUFFIX, NODES, OWNERS, TOMBSTONES, TRUST
+from nodespec.verification import Problem
+
+if TYPE_CHECKING:
+    from nodespec.attestation import Attestation
+    from nodespec.chain import Link
+    from nodespec.envelope import Envelope
+    from nodespec.provenance import Provenance
+    from nodespec.quorum import Quorum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A file, what it says in a sentence, and each quorum that must sign, by its name."""
+
+    path: str
+    envelope: Envelope
+    says: str
+    quorums: tuple[tuple[str, Quorum], ...]
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Say in words whose signatures are missing."""
+        tallies = ((name, quorum.counted(self.envelope)) for name, quorum in self.quorums)
+        return tuple(f"{name} ({tally})" for name, tally in tallies if not tally.reached)
+
+
+def waiting(provenance: Provenance, path: str, *, verifier: bool = False) -> Waiting:
+    """Return what the file at ``path`` waits for; with ``verifier``, an attestation's second signature instead of the owners'.
+
+    Raises ``UsageError`` when it is not a file that is signed, or says nothing that could be signed.
+    """
+    data = provenance.read(path)
+    if data is None:
+        raise UsageError(f"{path} does not exist")
+    try:
+        if path.startswith(TRUST):
+            return _trust(provenance, path)
+        if path.startswith(OWNERS):
+            return _owner(provenance, path)
+        if path.startswith((NODES, TOMBSTONES)) and path.endswith(ATTESTATION_SUFFIX):
+            return _attestation(provenance, path, data, verifier=verifier)
+    except ValueError as error:
+        raise UsageError(f"{path} cannot be signed: {error}") from None
+    hint = "give a node's id, or a file that ends in .dsse.json under registry/"
+    raise UsageError(f"{path} is not a file that is signed", hint=hint)
+
+
+def _links(provenance: Provenance, path: str, payload_type: str, first: int) -> tuple[Link | None, Link]:
+    folder = path.rpartition("/")[0] + "/"
+    files = [(other, provenance.read(other) or b"") for other in provenance.records(folder) if other <= path]
+    found = chain.links(files, folder, payload_type, first=first)
+    return (found[-2] if len(found) > 1 else None), found[-1]
+
+
+def _trust(provenance: Provenance, path: str) -> Waiting:
+    before, link = _links(provenance, path, trust.PAYLOAD_TYPE, 1)
+    root = trust.read(link, before)
+    quorums = [(f"the root keys of version {root.version}", root.roles["root"])]
+    if before is not None:
+        quorums.append((f"the root keys of version {root.version - 1}", trust.read_alone(before).roles["root"]))
+    says = f"version {root.version} of the trust root of {root.registry_id}, until {root.expires:%Y-%m-%d}"
+    return Waiting(path=path, envelope=link.envelope, says=says, quorums=tuple(quorums))
+
+
+def _owner(provenance: Provenance, path: str) -> Waiting:
+    before, link = _links(provenance, path, owner.PAYLOAD_TYPE, 0)
+    record = owner.read(link, before)
+    quorums = [(f"the keys of record {record.sequence}", record.quorum)]
+    if record.recovery is not None:
+        version = record.recovery.root_version
+        root = next((root for root in provenance.roots if root.version == version), None)
+        if root is None:
+            raise ValueError(f"version {version} of the trust root is not here")
+        quorums.append((f"the root keys of version {version}", root.roles["root"]))
+    elif before is not None:
+        quorums.append((f"the keys of record {record.sequence - 1}", owner.read_alone(before).quorum))
+    says = f"record {record.sequence} of owner {record.name}"
+    return Waiting(path=path, envelope=link.envelope, says=says, quorums=tuple(quorums))
+
+
+def _attestation(provenance: Provenance, path: str, data: bytes, *, verifier: bool) -> Waiting:
+    sealed, claim = attestation.read(data)
+    parties = [("the owner", claim.owner), ("the former owner", claim.from_owner)]
+    if verifier:
+        parties = [("the verifier", claim.verifier)]
+    quorums = []
+    for name, party in parties:
+        if party is None:
+            continue
+        found = provenance.chain(party.handle)
+        if isinstance(found, Problem):
+            raise ValueError(found.message)
+        if party.record >= len(found.records):
+            raise ValueError(f"it names record {party.record} of {found.current.name}, which does not exist")
+        quorums.append((f"{name} {found.current.name}", found.records[party.record].quorum))
+    return Waiting(path=path, envelope=sealed, says=describe(claim), quorums=tuple(quorums))
+
+
+def describe(claim: Attestation) -> str:
+    """Say in a sentence what an attestation says.
+
+    It goes to people who are about to sign, so it names what they answer for.
+    """
+    return f"{claim.action} {claim.node_id} {claim.version} (sequence {claim.sequence}, SHA-256 {claim.sha256})"
+

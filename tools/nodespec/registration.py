@@ -1,0 +1,224 @@
+"""Register, update, transfer, deregister: a tree and an intention to a handful of files. Nothing is written here.
+
+A :class:`Plan` holds the files that a change consists of (None takes one out), the attestation, and who has yet to sign it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from nodespec import document, envelope, schema, spec, statement, tombstone
+from nodespec.attestation import Attestation, Party, Subject
+from nodespec.edit import with_modeline
+from nodespec.encoding import quoted
+from nodespec.errors import RegistryError, UsageError
+from nodespec.owner import Chain
+from nodespec.quorum import short
+from nodespec.signing import holding
+from nodespec.spec import SEMVER
+from nodespec.tree import NODE_SCHEMA_PATH, attestation_path, node_path, tombstone_path
+from nodespec.verification import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from nodespec.envelope import Envelope
+    from nodespec.finding import KeyPath
+    from nodespec.provenance import Provenance
+    from nodespec.signing import Wallet
+    from nodespec.spec import NodeSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a change writes. ``waiting`` says in words who has yet to sign."""
+
+    node_id: str
+    action: str
+    files: Mapping[str, bytes | None]
+    claim: Attestation
+    waiting: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What a plan is made from: where things stand, what is believed, who signs, when; ``nonce`` is 32 hex digits.
+
+    ``here`` is the tree to change (with owners that are not committed yet), ``base`` the one that the change follows.
+    """
+
+    here: Provenance
+    base: Provenance | None
+    wallet: Wallet
+    now: datetime
+    nonce: str
+
+    def chain(self, handle: str) -> Chain:
+        """Return an owner's chain, or raise ``RegistryError``."""
+        found = self.here.chain(handle)
+        if isinstance(found, Problem):
+            raise RegistryError(found.message, hint=found.fix or "run: nodespec validate")
+        return found
+
+    def party(self, handle: str) -> Party:
+        """Return an owner with the record that is current."""
+        return Party(handle=handle, record=self.chain(handle).current.sequence)
+
+    def before(self, identifier: str) -> Attestation | None:
+        """Return the node's attestation in the base."""
+        return self.base.attestation(node_path(identifier)) if self.base else None
+
+
+def read_draft(data: bytes, name: str) -> NodeSpec:
+    """Return the node that a draft describes; raise ``UsageError`` when it is none (the caller has shown why)."""
+    parsed = document.parse(data)
+    if parsed.value is None or parsed.problems or not schema.builtin(NODE_SCHEMA_PATH).accepts(parsed.value):
+        raise UsageError(f"{name} is not a NodeSpec", hint=f"nodespec validate {name} says why")
+    return spec.from_value(parsed.value)
+
+
+def put(desk: Desk, data: bytes, node: NodeSpec, *, action: str) -> Plan:
+    """Plan to register or update a node."""
+    path = node_path(node.id)
+    before = desk.before(node.id)
+    if action == "register" and before is not None:
+        raise UsageError(f"{node.id} is registered already", hint="to change it: nodespec update FILE")
+    if action == "register" and desk.here.read(tombstone_path(node.id)) is not None:
+        raise UsageError(f"the name {node.id} is locked by a tombstone", hint="choose another name")
+    if action == "update" and before is None:
+        raise UsageError(f"{node.id} is not registered here yet", hint="to add it: nodespec register FILE")
+    if before is not None and before.owner.handle != node.owner:
+        hint = "hand it over: nodespec transfer ID --to OWNER"
+        raise UsageError(f"{node.id} belongs to {short(before.owner.handle)}, not to {short(node.owner)}", hint=hint)
+    final = with_modeline(data, path)[0]
+    subject = Subject.of_node(node, final, path)
+    return _attested(desk, subject, action, before, {path: final})
+
+
+def transfer(desk: Desk, data: bytes, node: NodeSpec, *, to: str, version: str | None) -> Plan:
+    """Plan to hand a node over: its owner and its version change, and both owners sign."""
+    before = desk.before(node.id)
+    if before is None:
+        raise UsageError(f"{node.id} is not registered here yet", hint="register it under the new owner at once")
+    if to == node.owner:
+        raise UsageError(f"{node.id} belongs to that owner already")
+    path = node_path(node.id)
+    edits: dict[KeyPath, str] = {("identity", "owner_id"): to, ("metadata", "version"): version or next_patch(node.version)}
+    final = _rewritten(data, edits)
+    changed = replace(read_draft(final, path), path=path)
+    subject = Subject.of_node(changed, final, path)
+    return _attested(desk, subject, "transfer", before, {path: final}, giver=desk.party(before.owner.handle))
+
+
+def deregister(
+    desk: Desk, node: NodeSpec, others: Iterable[NodeSpec], *, reason: str, successor: str | None, force: str | None
+) -> Plan:
+    """Plan to take a node out; refuse while others wait for signals that only it sends, unless ``force`` says why."""
+    before = desk.before(node.id)
+    if before is None:
+        raise UsageError(f"{node.id} is not registered in the base", hint="a file that was never committed can be deleted")
+    waiting = dangling(node, others)
+    if waiting and force is None:
+        names = "; ".join(f"{subscriber} waits for {signal}" for signal, subscriber in waiting[:5])
+        more = f" (and {len(waiting) - 5} more)" if len(waiting) > 5 else ""
+        hint = "change the subscribers first, or say why it must go now: --force-dangling REASON"
+        raise UsageError(f"others subscribe to signals that only {node.id} sends: {names}{more}", hint=hint)
+    left = tombstone.Dangling(reason=force, signals=tuple(sorted({s for s, _ in waiting}))) if waiting and force else None
+    stone = tombstone.of_node(node, reason=reason, successor=successor, dangling=left)
+    data = tombstone.dump(stone)
+    files = {stone.path: data, node_path(node.id): None, attestation_path(node_path(node.id)): None}
+    return _attested(desk, Subject.of_tombstone(stone, data), "deregister", before, files)
+
+
+def dangling(node: NodeSpec, others: Iterable[NodeSpec]) -> list[tuple[str, str]]:
+    """Return (signal, subscriber's id) for each subscription that only this node serves, in order."""
+    rest = [other for other in others if other.id != node.id]
+    sent_elsewhere = {emit.name for other in rest for emit in other.emits}
+    alone = {emit.name for emit in node.emits} - sent_elsewhere
+    return sorted((item.signal, other.id) for other in rest for item in other.subscribes if item.signal in alone)
+
+
+def next_patch(version: str) -> str:
+    """Return the version after this one; raise ``UsageError`` for a pre-release, where only a person knows.
+
+    >>> next_patch("1.4.0")
+    '1.4.1'
+    """
+    match = SEMVER.match(version)
+    if not match or match[4]:
+        raise UsageError(f"which version follows {quoted(version)}?", hint="give it with --version")
+    return f"{match[1]}.{match[2]}.{int(match[3]) + 1}"
+
+
+def _rewritten(data: bytes, edits: Mapping[KeyPath, str]) -> bytes:
+    """Return the text with other scalars in these places, written plainly; everything else stays, comments too."""
+    parsed = document.parse(data)
+    lines = data.decode("utf-8").split("\n")
+    for place, text in edits.items():
+        span = parsed.locate(place)
+        line = lines[span.line - 1]
+        start = span.column - 1
+        lines[span.line - 1] = line[:start] + text + line[start + span.width :]
+    return "\n".join(lines).encode()
+
+
+def _attested(
+    desk: Desk,
+    subject: Subject,
+    action: str,
+    before: Attestation | None,
+    files: dict[str, bytes | None],
+    giver: Party | None = None,
+) -> Plan:
+    verifier = desk.party(subject.verifier) if subject.needs_verifier and subject.verifier else None
+    claim = Attestation(
+        path=subject.path,
+        sha256=subject.sha256,
+        registry_id=desk.here.settings.registry_id,
+        node_id=subject.node_id,
+        version=subject.version,
+        action=action,
+        owner=desk.party(subject.owner),
+        from_owner=giver,
+        verifier=verifier,
+        sequence=before.sequence + 1 if before else 0,
+        previous=before.digest if before else None,
+        issued_at=desk.now,
+        nonce=desk.nonce,
+    )
+    unsigned = envelope.Envelope(payload_type=statement.PAYLOAD_TYPE, payload=claim.payload, signatures=())
+    sealed = sign(desk, unsigned, claim, [party for party in (claim.owner, claim.from_owner) if party])
+    if not sealed.signatures:
+        owner = desk.chain(subject.owner)
+        keys = ", ".join(short(key.key_id) for key in owner.current.quorum.keys)
+        hint = f"it needs one of: {keys}; nodespec keys show lists yours"
+        raise UsageError(f"you hold no key of {owner.current.name} ({short(subject.owner)})", hint=hint)
+    return Plan(
+        node_id=subject.node_id,
+        action=action,
+        files={**files, attestation_path(subject.path): sealed.dump()},
+        claim=claim,
+        waiting=waiting_for(desk, sealed, claim),
+    )
+
+
+def sign(desk: Desk, sealed: Envelope, claim: Attestation, parties: Iterable[Party]) -> Envelope:
+    """Add the signatures that the wallet can give for these parties, as the records that the claim names list them."""
+    wanted = [key for party in parties for key in desk.chain(party.handle).records[party.record].quorum.keys]
+    mine = {key.key_id: key for key in holding(desk.wallet, wanted)}
+    return sealed.signed_with(desk.wallet.signers(mine.values()))
+
+
+def waiting_for(desk: Desk, sealed: Envelope, claim: Attestation) -> tuple[str, ...]:
+    """Say in words whose signatures are missing."""
+    names = []
+    for role, party in (("owner", claim.owner), ("former owner", claim.from_owner), ("verifier", claim.verifier)):
+        if party is None:
+            continue
+        chain = desk.chain(party.handle)
+        tally = chain.records[party.record].quorum.counted(sealed)
+        if not tally.reached:
+            names.append(f"the {role} {chain.current.name} ({tally})")
+    return tuple(names)
