@@ -21,8 +21,12 @@ HMAC = {"REGISTRY_HMAC_KEY": "Q3v8ZkT1xW7nB5rY2mD9pL4sH6jF0aGc"}
 def signed(example: Checkout) -> Checkout:
     """An ordinary registry (not an example) with a checkpoint of HEAD in head.json, signed by the user's own keys."""
     example.replace("registry/registry.yaml", "example: true", "example: false")
+    example.git("rm", "-r", "-q", "registry/trust", "registry/owners")
     example.commit("no example")
     assert example.run("keys", "new").returncode == 0
+    done = example.run("trust", "init")
+    assert done.returncode == 0, done.stderr
+    example.commit("A trust root of our own")
     done = example.run("checkpoint", "create", "HEAD", "--output", "head.json")
     assert done.returncode == 0, done.stderr
     return example
@@ -154,6 +158,10 @@ def test_a_checkpoint_of_another_commit_does_not_answer_for_the_one_asked_for(si
 
 def test_a_key_that_cannot_satisfy_the_registry_does_not_sign(signed: Checkout) -> None:
     assert signed.run("keys", "new", "half", "--scheme", "ed25519").returncode == 0
+    done = signed.run("checkpoint", "create", "--key", "half", "-o", "half.json")
+    assert done.returncode == 2
+    assert "your key half (ed25519) is no checkpoint key here" in done.stderr
+    signed.git("rm", "-q", "registry/trust/0001.dsse.json")
     done = signed.run("checkpoint", "create", "--key", "half", "-o", "half.json")
     assert done.returncode == 2
     assert "requires a signature of ml-dsa-44" in done.stderr
@@ -314,6 +322,37 @@ class TestPublishedKeys:
             done = signed.run("checkpoint", *command, **published)
             assert done.returncode == 2
             assert "published example key" in done.stderr
+
+
+class TestTheTrustRoot:
+    def test_a_pinned_registry_believes_its_checkpoint_role_and_nobody_else(self, signed: Checkout) -> None:
+        assert payload(signed)["predicate"]["trust_root_version"] == 1
+        assert signed.run("trust", "pin").returncode == 0
+        assert signed.run("keys", "new", "other").returncode == 0
+        done = signed.run("checkpoint", "create", "--key", "other")
+        assert done.returncode == 2
+        assert "your key other (ed25519) is no checkpoint key here" in done.stderr
+        assert signed.run("checkpoint", "verify", "head.json").returncode == 0
+
+    def test_without_a_pin_the_own_keys_are_believed(self, signed: Checkout, tmp_path: Path) -> None:
+        done = signed.run("checkpoint", "verify", "head.json", NODESPEC_HOME=str(tmp_path / "stranger"))
+        assert done.returncode == 2
+        assert "no public key is trusted" in done.stderr
+
+    def test_with_a_pin_nobody_needs_keys_of_their_own(self, signed: Checkout, tmp_path: Path) -> None:
+        stranger = {"NODESPEC_HOME": str(tmp_path / "stranger")}
+        assert signed.run("trust", "pin", **stranger).returncode == 0
+        done = signed.run("checkpoint", "verify", "head.json", **stranger)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def test_another_trust_root_than_the_pinned_one_is_not_believed(self, signed: Checkout) -> None:
+        assert signed.run("trust", "pin").returncode == 0
+        signed.git("rm", "-q", "registry/trust/0001.dsse.json")
+        signed.commit("no root")
+        assert signed.run("trust", "init", "--expires", "30d").returncode == 0
+        done = signed.run("checkpoint", "verify", "head.json")
+        assert done.returncode == 3
+        assert "is pinned" in done.stderr
 
 
 class TestKeys:

@@ -11,7 +11,7 @@ A checkpoint says: at this commit, this registry consisted of exactly these file
                    manifest {root, files}         Merkle root over the folders, number of files
                    sequence, previous             0 and null, or one more than the previous statement's and the
                                                   hex SHA-256 of its payload
-                   trust_root_version             null until the registry has a trust root
+                   trust_root_version             the newest version that the commit holds; null where it holds none
                    issued_at                      UTC, whole seconds: 2026-03-14T09:26:53Z
 
 It holds Git's ids so that a reader finds the commit, and relies on none of them: the manifest is SHA-256
@@ -20,16 +20,18 @@ throughout. Verification is :func:`verify`, in numbered steps; every one must ho
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from nodespec import envelope, manifest
-from nodespec.encoding import canonical_json, quoted, strict_json
+from nodespec import claims, envelope, manifest, statement
+from nodespec.encoding import quoted
 from nodespec.errors import NodespecError, UsageError
 from nodespec.keys import HMAC_SCHEME, HmacKey, PrivateKey, PublicKey
+from nodespec.provenance import Provenance
+from nodespec.quorum import valid_signers
+from nodespec.verification import Step, Verification
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,16 +39,26 @@ if TYPE_CHECKING:
     from nodespec.envelope import Envelope, Signer
     from nodespec.registry import Registry, Snapshot
     from nodespec.settings import Settings
+    from nodespec.trust import Root
 
-STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "urn:nodespec:checkpoint:v1"
 
 CLOCK_SKEW = timedelta(minutes=5)
 """A statement from further in the future than clocks usually differ is refused."""
 
-_HEX64 = re.compile(r"[0-9a-f]{64}\Z")
-_HEX40 = re.compile(r"[0-9a-f]{40}\Z")
-_TIME = "%Y-%m-%dT%H:%M:%SZ"
+GIT_ID = 40
+"""Hex digits of Git's SHA-1."""
+
+_PREDICATE_KEYS = (
+    "registry_id",
+    "commit",
+    "tree",
+    "manifest",
+    "sequence",
+    "previous",
+    "trust_root_version",
+    "issued_at",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +73,17 @@ class Statement:
     manifest_sha256: str
     sequence: int
     previous: str | None
+    trust_root_version: int | None
     issued_at: datetime
 
     def payload(self) -> bytes:
         """Return the canonical JSON that is signed."""
-        digest = {"gitCommit": self.commit, "gitTree": self.tree, "sha256": self.manifest_sha256}
+        subject = statement.subject(
+            f"{self.registry_id}@{self.commit}",
+            gitCommit=self.commit,
+            gitTree=self.tree,
+            sha256=self.manifest_sha256,
+        )
         predicate = {
             "registry_id": self.registry_id,
             "commit": self.commit,
@@ -73,75 +91,42 @@ class Statement:
             "manifest": {"root": self.root, "files": self.files},
             "sequence": self.sequence,
             "previous": self.previous,
-            "trust_root_version": None,
-            "issued_at": self.issued_at.astimezone(UTC).strftime(_TIME),
+            "trust_root_version": self.trust_root_version,
+            "issued_at": claims.moment(self.issued_at),
         }
-        return canonical_json(
-            {
-                "_type": STATEMENT,
-                "subject": [{"name": f"{self.registry_id}@{self.commit}", "digest": digest}],
-                "predicateType": PREDICATE,
-                "predicate": predicate,
-            }
-        )
+        return statement.payload([subject], PREDICATE, predicate)
 
     @classmethod
     def parse(cls, payload: bytes) -> Statement:
         """Read a payload; raise ``ValueError`` unless it is exactly what :meth:`payload` writes."""
-        fields = strict_json(payload)
-        try:
-            predicate = fields["predicate"]
-            statement = cls(
-                registry_id=predicate["registry_id"],
-                commit=_matching(_HEX40, predicate["commit"]),
-                tree=_matching(_HEX40, predicate["tree"]),
-                root=_matching(_HEX64, predicate["manifest"]["root"]),
-                files=_count(predicate["manifest"]["files"]),
-                manifest_sha256=_matching(_HEX64, fields["subject"][0]["digest"]["sha256"]),
-                sequence=_count(predicate["sequence"]),
-                previous=None if predicate["previous"] is None else _matching(_HEX64, predicate["previous"]),
-                issued_at=datetime.strptime(predicate["issued_at"], _TIME).replace(tzinfo=UTC),
-            )
-        except (KeyError, IndexError, TypeError) as error:
-            raise ValueError(f"not a checkpoint statement ({type(error).__name__})") from None
-        if statement.payload() != payload:
+        subjects, predicate = statement.parse(payload, PREDICATE)
+        fields = claims.members(predicate, _PREDICATE_KEYS, "the predicate")
+        listing = claims.members(fields["manifest"], ("root", "files"), "manifest")
+        subject = claims.members(subjects[0], ("name", "digest"), "a subject")
+        digests = claims.members(subject["digest"], ("gitCommit", "gitTree", "sha256"), "the subject's digest")
+        previous, version = fields["previous"], fields["trust_root_version"]
+        found = cls(
+            registry_id=claims.text(fields["registry_id"], "registry_id"),
+            commit=claims.digest(fields["commit"], "commit", digits=GIT_ID),
+            tree=claims.digest(fields["tree"], "tree", digits=GIT_ID),
+            root=claims.digest(listing["root"], "root"),
+            files=claims.count(listing["files"], "files"),
+            manifest_sha256=claims.digest(digests["sha256"], "sha256"),
+            sequence=claims.count(fields["sequence"], "sequence"),
+            previous=None if previous is None else claims.digest(previous, "previous"),
+            trust_root_version=None if version is None else claims.count(version, "trust_root_version", least=1),
+            issued_at=claims.parse_moment(fields["issued_at"], "issued_at"),
+        )
+        if found.payload() != payload:
             raise ValueError("not a checkpoint statement in its one canonical form")
-        return statement
-
-
-def _matching(pattern: re.Pattern[str], value: Any) -> str:
-    if not isinstance(value, str) or not pattern.match(value):
-        raise ValueError(f"{quoted(value)} is not a digest")
-    return value
-
-
-def _count(value: Any) -> int:
-    if type(value) is not int or value < 0:
-        raise ValueError(f"{quoted(value)} is not a count")
-    return value
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One step of a verification: what was looked at, whether it held, and what was seen."""
-
-    name: str
-    held: bool
-    seen: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verification:
+class CheckpointVerification(Verification):
     """The steps in order, up to the first that failed; ``statement`` only when the signatures verified."""
 
-    steps: tuple[Step, ...]
-    statement: Statement | None
-    owed: tuple[str, ...]
-
-    @property
-    def held(self) -> bool:
-        """Whether every step held."""
-        return all(step.held for step in self.steps)
+    statement: Statement | None = None
 
 
 def describe(snapshot: Snapshot, *, issued_at: datetime, previous: Envelope | None = None) -> Statement:
@@ -152,6 +137,7 @@ def describe(snapshot: Snapshot, *, issued_at: datetime, previous: Envelope | No
     before = Statement.parse(previous.payload) if previous else None
     if before is not None and before.registry_id != snapshot.settings.registry_id:
         raise UsageError(f"the previous checkpoint is of another registry, {quoted(before.registry_id)}")
+    roots = Provenance(snapshot.tree, snapshot.settings, issued_at).roots
     return Statement(
         registry_id=snapshot.settings.registry_id,
         commit=snapshot.commit.id,
@@ -160,17 +146,18 @@ def describe(snapshot: Snapshot, *, issued_at: datetime, previous: Envelope | No
         files=len(listing.files),
         manifest_sha256=sha256(listing.dump()).hexdigest(),
         sequence=before.sequence + 1 if before else 0,
-        previous=sha256(previous.payload).hexdigest() if previous else None,
+        previous=previous.digest if previous else None,
+        trust_root_version=len(roots) or None,
         issued_at=issued_at.replace(microsecond=0),
     )
 
 
-def sign(statement: Statement, keys: Sequence[PrivateKey | HmacKey]) -> Envelope:
+def sign(about: Statement, keys: Sequence[PrivateKey | HmacKey]) -> Envelope:
     """Return the envelope with one signature of each key."""
     signers: list[tuple[str, Signer]] = [
         (key.key_id if isinstance(key, HmacKey) else key.public.key_id, key) for key in keys
     ]
-    return envelope.seal(envelope.STATEMENT_TYPE, statement.payload(), signers)
+    return envelope.seal(statement.PAYLOAD_TYPE, about.payload(), signers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,12 +165,13 @@ class Trust:
     """Whom the verifier believes: public keys, and the schemes that must all have signed; or a shared key.
 
     All of it comes from the verifier's side, never from the message: ``registry_id`` is which registry is meant.
-    Made by :meth:`of_keys` or :meth:`of_shared`.
+    Made by :meth:`of_root`, :meth:`of_keys` or :meth:`of_shared`.
     """
 
     registry_id: str
     keys: tuple[PublicKey, ...] = ()
     required: frozenset[str] = frozenset()
+    threshold: int = 1
     shared: HmacKey | None = None
 
     @classmethod
@@ -204,6 +192,19 @@ class Trust:
         return cls(registry_id=settings.registry_id, keys=tuple(keys), required=required)
 
     @classmethod
+    def of_root(cls, root: Root, settings: Settings, now: datetime) -> Trust:
+        """Believe the checkpoint role of a trust root that verifies and, by a pin, is the right one.
+
+        Raises ``UsageError`` when the root has expired, or lists published keys outside an example registry.
+        """
+        if now >= root.expires:
+            raise UsageError(f"the trust root expired at {claims.moment(root.expires)}", hint="nodespec trust rotate")
+        role = root.roles["checkpoint"]
+        known = cls.of_keys(role.keys, settings)
+        required = frozenset(settings.required_schemes) | frozenset(root.checkpoint_schemes)
+        return replace(known, required=required, threshold=role.threshold)
+
+    @classmethod
     def of_shared(cls, key: HmacKey, settings: Settings) -> Trust:
         """Believe whoever holds the shared key of the compatibility scheme."""
         return cls(registry_id=settings.registry_id, shared=key)
@@ -217,7 +218,7 @@ def verify(
     now: datetime,
     commit: str | None = None,
     max_age: timedelta | None = None,
-) -> Verification:
+) -> CheckpointVerification:
     """Verify a checkpoint against a repository.
 
     1. The file is one strict DSSE envelope of an in-toto statement.
@@ -232,14 +233,14 @@ def verify(
     not been rewritten since, only a log can show.
     """
     steps: list[Step] = []
-    statement = None
+    found = None
     try:
         sealed = _open(data, steps)  # 1
         _check_signatures(sealed, trust, steps)  # 2
-        statement = Statement.parse(sealed.payload)  # 3
-        steps.append(Step(name="statement", held=True, seen=f"sequence {statement.sequence}"))
-        _check_commit(statement, registry, trust.registry_id, commit, steps)  # 4, 5, 6
-        _check_time(statement, now, max_age, steps)  # 7
+        found = Statement.parse(sealed.payload)  # 3
+        steps.append(Step(name="statement", held=True, seen=f"sequence {found.sequence}"))
+        _check_commit(found, registry, trust.registry_id, commit, steps)  # 4, 5, 6
+        _check_time(found, now, max_age, steps)  # 7
     except _Failed as failure:
         steps.append(Step(name=failure.name, held=False, seen=str(failure)))
     except ValueError as error:
@@ -247,7 +248,7 @@ def verify(
     owed = ["whether this is the newest checkpoint (a log shows that)"]
     if max_age is None:
         owed.append("whether it is recent enough for you (--max-age checks that)")
-    return Verification(steps=tuple(steps), statement=statement, owed=tuple(owed))
+    return CheckpointVerification(steps=tuple(steps), statement=found, owed=tuple(owed))
 
 
 def verify_previous(data: bytes, registry: Registry, trust: Trust, snapshot: Snapshot, *, now: datetime) -> Envelope:
@@ -273,7 +274,7 @@ def _open(data: bytes, steps: list[Step]) -> Envelope:
         sealed = envelope.parse(data)
     except ValueError as error:
         raise _Failed("envelope", f"not a DSSE envelope: {error}") from None
-    if sealed.payload_type != envelope.STATEMENT_TYPE:
+    if sealed.payload_type != statement.PAYLOAD_TYPE:
         raise _Failed("envelope", f"its payload type is {quoted(sealed.payload_type)}")
     steps.append(
         Step(
@@ -291,46 +292,48 @@ def _check_signatures(sealed: Envelope, trust: Trust, steps: list[Step]) -> None
         seen = f"{HMAC_SCHEME} (compatibility scheme: made by somebody who holds the shared key, which you do too)"
         steps.append(Step(name="signatures", held=True, seen=seen))
         return
-    signed = {
-        key.scheme: key for key in trust.keys if key.key_id in by_id and key.verify(by_id[key.key_id], sealed.message)
-    }
+    valid = valid_signers(sealed, trust.keys)
+    signed = {key.scheme: key for key in trust.keys if key.key_id in valid}
     missing = sorted(trust.required - signed.keys())
-    if missing or not signed:
+    if missing or len(valid) < trust.threshold:
         unknown = sorted(by_id.keys() - {key.key_id for key in trust.keys})
         others = f"; signed by keys you do not trust: {', '.join(key[:16] + '…' for key in unknown)}" if unknown else ""
-        schemes = ", ".join(missing) or "any scheme"
+        schemes = ", ".join(missing) or f"{trust.threshold} keys"
         raise _Failed("signatures", f"no valid signature of {schemes} by a trusted key{others}")
     seen = ", ".join(f"{scheme} by {key.key_id[:16]}…" for scheme, key in sorted(signed.items()))
     steps.append(Step(name="signatures", held=True, seen=seen))
 
 
 def _check_commit(
-    statement: Statement, registry: Registry, registry_id: str, commit: str | None, steps: list[Step]
+    found: Statement, registry: Registry, registry_id: str, commit: str | None, steps: list[Step]
 ) -> None:
-    if statement.registry_id != registry_id:
-        raise _Failed("registry", f"it is about {quoted(statement.registry_id)}; this is {quoted(registry_id)}")
+    if found.registry_id != registry_id:
+        raise _Failed("registry", f"it is about {quoted(found.registry_id)}; this is {quoted(registry_id)}")
     steps.append(Step(name="registry", held=True, seen=registry_id))
-    if commit is not None and statement.commit != commit:
-        raise _Failed("commit", f"it is about commit {statement.commit[:10]}, not {commit[:10]}")
+    if commit is not None and found.commit != commit:
+        raise _Failed("commit", f"it is about commit {found.commit[:10]}, not {commit[:10]}")
     try:
-        snapshot = registry.at(statement.commit)
-        here = describe(snapshot, issued_at=statement.issued_at)
+        snapshot = registry.at(found.commit)
+        here = describe(snapshot, issued_at=found.issued_at)
     except NodespecError as error:
         raise _Failed("commit", str(error)) from None
-    if statement.registry_id != here.registry_id:
+    if found.registry_id != here.registry_id:
         raise _Failed("commit", f"the registry at that commit is called {quoted(here.registry_id)}")
-    if (statement.commit, statement.tree) != (here.commit, here.tree):
-        raise _Failed("commit", f"commit {here.commit[:10]} has tree {here.tree[:10]}, not {statement.tree[:10]}")
-    steps.append(Step(name="commit", held=True, seen=statement.commit))
-    if (statement.root, statement.files, statement.manifest_sha256) != (here.root, here.files, here.manifest_sha256):
-        raise _Failed("manifest", f"the commit's files have root {here.root}, the checkpoint says {statement.root}")
+    if found.trust_root_version != here.trust_root_version:
+        message = f"the commit's trust root has version {here.trust_root_version}, not {found.trust_root_version}"
+        raise _Failed("commit", message)
+    if (found.commit, found.tree) != (here.commit, here.tree):
+        raise _Failed("commit", f"commit {here.commit[:10]} has tree {here.tree[:10]}, not {found.tree[:10]}")
+    steps.append(Step(name="commit", held=True, seen=found.commit))
+    if (found.root, found.files, found.manifest_sha256) != (here.root, here.files, here.manifest_sha256):
+        raise _Failed("manifest", f"the commit's files have root {here.root}, the checkpoint says {found.root}")
     steps.append(Step(name="manifest", held=True, seen=f"root {here.root}, {here.files} files"))
 
 
-def _check_time(statement: Statement, now: datetime, max_age: timedelta | None, steps: list[Step]) -> None:
-    issued = statement.issued_at.strftime(_TIME)
-    if statement.issued_at > now + CLOCK_SKEW:
+def _check_time(found: Statement, now: datetime, max_age: timedelta | None, steps: list[Step]) -> None:
+    issued = claims.moment(found.issued_at)
+    if found.issued_at > now + CLOCK_SKEW:
         raise _Failed("time", f"issued at {issued}, which is in the future")
-    if max_age is not None and now - statement.issued_at > max_age:
+    if max_age is not None and now - found.issued_at > max_age:
         raise _Failed("time", f"issued at {issued}, more than {max_age} ago")
     steps.append(Step(name="time", held=True, seen=f"issued at {issued}"))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _MOMENT = "%Y-%m-%dT%H:%M:%SZ"
-_DIGEST = re.compile(r"[0-9a-f]{64}\Z")
+_HEX = re.compile(r"[0-9a-f]+\Z")
 _HANDLE = re.compile(r"GLYMPH:[0-9a-f]{64}\Z")
 
 MAX_NAME = 200
@@ -89,10 +89,10 @@ def count(value: Any, name: str, *, least: int = 0, most: int = 2**53 - 1) -> in
     return value
 
 
-def digest(value: Any, name: str) -> str:
-    """Return 64 hex digits of a SHA-256."""
-    if not isinstance(value, str) or not _DIGEST.match(value):
-        raise ValueError(f"{name} must be 64 lower-case hex digits, not {quoted(value)}")
+def digest(value: Any, name: str, *, digits: int = 64) -> str:
+    """Return the hex digits of a digest, by default a SHA-256."""
+    if not isinstance(value, str) or len(value) != digits or not _HEX.match(value):
+        raise ValueError(f"{name} must be {digits} lower-case hex digits, not {quoted(value)}")
     return value
 
 

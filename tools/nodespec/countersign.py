@@ -117,4 +117,3 @@ def describe(claim: Attestation) -> str:
     It goes to people who are about to sign, so it names what they answer for.
     """
     return f"{claim.action} {claim.node_id} {claim.version} (sequence {claim.sequence}, SHA-256 {claim.sha256})"
-

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from nodespec import document, schema
 from nodespec.scalar import is_likely_text, plain_meaning
-from nodespec.tree import NODE_SCHEMA_PATH, SETTINGS_PATH, SETTINGS_SCHEMA_PATH, is_node_path
+from nodespec.tree import NODE_SCHEMA_PATH, SETTINGS_PATH, SETTINGS_SCHEMA_PATH, TOMBSTONE_SCHEMA_PATH, is_node_path
 
 if TYPE_CHECKING:
     from nodespec.document import Document
@@ -122,6 +122,12 @@ def new_registry(registry_id: str) -> dict[str, bytes]:
 schema_version: registry.v1
 registry_id: {registry_id}
 
+# What somebody may publish to whom the trust root has delegated nothing: enough to try things.
+newcomers:
+  lanes: [candidate]
+  max_tier: 1
+  max_nodes: 3
+
 # A checkpoint counts only when it is signed with every one of these schemes.
 required_schemes:
   - ml-dsa-44
@@ -131,6 +137,7 @@ required_schemes:
         SETTINGS_PATH: settings.encode(),
         NODE_SCHEMA_PATH: schema.builtin_bytes(NODE_SCHEMA_PATH),
         SETTINGS_SCHEMA_PATH: schema.builtin_bytes(SETTINGS_SCHEMA_PATH),
+        TOMBSTONE_SCHEMA_PATH: schema.builtin_bytes(TOMBSTONE_SCHEMA_PATH),
         ".gitattributes": b"# Specs and schemas are signed byte by byte: no line-end conversion, ever.\n"
         b"registry/** -text\nschemas/** -text\n",
     }

@@ -29,9 +29,6 @@ from nodespec.encoding import b64decode, b64encode, canonical_json, quoted, stri
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-STATEMENT_TYPE = "application/vnd.in-toto+json"
-"""The payload type of an in-toto Statement (in-toto attestation specification, v1)."""
-
 MAX_BYTES = 1024 * 1024
 MAX_SIGNATURES = 16
 """More signers than any threshold here asks for, few enough that verifying all costs nothing."""

@@ -57,7 +57,9 @@ class Pin:
         if fingerprint(roots[0]) != self.root:
             return f"version 1 of the trust root is {fingerprint(roots[0])[:16]}…, and {self.root[:16]}… is pinned"
         if len(roots) < self.version:
-            return f"the trust root ends with version {len(roots)}, and version {self.version} was seen before (rollback)"
+            return (
+                f"the trust root ends with version {len(roots)}, and version {self.version} was seen before (rollback)"
+            )
         if fingerprint(roots[self.version - 1]) != self.digest:
             return f"version {self.version} of the trust root is not the one that was seen before"
         return None

@@ -54,7 +54,9 @@ def finish(root: str) -> bool:
         return False
     except (ValueError, AttributeError, OSError) as error:
         hint = "look at the files that git status names, then delete it"
-        raise RegistryError(f"an interrupted change cannot be completed: {printable(journal)}: {error}", hint=hint) from None
+        raise RegistryError(
+            f"an interrupted change cannot be completed: {printable(journal)}: {error}", hint=hint
+        ) from None
     if any(not path.startswith("registry/") or ".." in path.split("/") for path in files):
         raise RegistryError(f"{printable(journal)} is not a journal of a registry", hint="delete it")
     _carry_out(root, files)
@@ -122,7 +124,9 @@ def commit(root: str, files: Mapping[str, bytes | None], message: str, *, branch
         ref, old = f"refs/heads/{branch}", _NO_ID
         _git(root, "check-ref-format", ref, hint=f"{branch} is not a name that a branch can have")
         if _try(root, "rev-parse", "--verify", "--quiet", ref).returncode == 0:
-            raise UsageError(f"branch {printable(branch)} exists", hint="choose another with --branch NAME, or delete it")
+            raise UsageError(
+                f"branch {printable(branch)} exists", hint="choose another with --branch NAME, or delete it"
+            )
     tree = _write_tree(root, head, files)
     made = _git(root, "commit-tree", tree, "-p", head, "-m", message)
     _git(root, "update-ref", "-m", f"nodespec: {message}", ref, made, old)
@@ -185,7 +189,9 @@ def pull_request_address(remote: str, branch: str) -> str:
     if host == "github.com":
         return f"https://{host}/{project}/compare/{name}?expand=1"
     if "gitlab" in host:
-        return f"https://{host}/{project}/-/merge_requests/new?merge_request%5Bsource_branch%5D={quote(branch, safe='')}"
+        return (
+            f"https://{host}/{project}/-/merge_requests/new?merge_request%5Bsource_branch%5D={quote(branch, safe='')}"
+        )
     if host in ("codeberg.org",) or "gitea" in host or "forgejo" in host:
         return f"https://{host}/{project}/compare/main...{name}"
     return ""

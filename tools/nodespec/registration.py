@@ -105,7 +105,10 @@ def transfer(desk: Desk, data: bytes, node: NodeSpec, *, to: str, version: str |
     if to == node.owner:
         raise UsageError(f"{node.id} belongs to that owner already")
     path = node_path(node.id)
-    edits: dict[KeyPath, str] = {("identity", "owner_id"): to, ("metadata", "version"): version or next_patch(node.version)}
+    edits: dict[KeyPath, str] = {
+        ("identity", "owner_id"): to,
+        ("metadata", "version"): version or next_patch(node.version),
+    }
     final = _rewritten(data, edits)
     changed = replace(read_draft(final, path), path=path)
     subject = Subject.of_node(changed, final, path)
@@ -118,14 +121,18 @@ def deregister(
     """Plan to take a node out; refuse while others wait for signals that only it sends, unless ``force`` says why."""
     before = desk.before(node.id)
     if before is None:
-        raise UsageError(f"{node.id} is not registered in the base", hint="a file that was never committed can be deleted")
+        raise UsageError(
+            f"{node.id} is not registered in the base", hint="a file that was never committed can be deleted"
+        )
     waiting = dangling(node, others)
     if waiting and force is None:
         names = "; ".join(f"{subscriber} waits for {signal}" for signal, subscriber in waiting[:5])
         more = f" (and {len(waiting) - 5} more)" if len(waiting) > 5 else ""
         hint = "change the subscribers first, or say why it must go now: --force-dangling REASON"
         raise UsageError(f"others subscribe to signals that only {node.id} sends: {names}{more}", hint=hint)
-    left = tombstone.Dangling(reason=force, signals=tuple(sorted({s for s, _ in waiting}))) if waiting and force else None
+    left = (
+        tombstone.Dangling(reason=force, signals=tuple(sorted({s for s, _ in waiting}))) if waiting and force else None
+    )
     stone = tombstone.of_node(node, reason=reason, successor=successor, dangling=left)
     data = tombstone.dump(stone)
     files = {stone.path: data, node_path(node.id): None, attestation_path(node_path(node.id)): None}

@@ -143,7 +143,9 @@ class _External:
 def external(text: str) -> ExternalWallet:
     """Return the wallet that ``exec:CMD`` names."""
     if not text.startswith(PREFIX) or not text.removeprefix(PREFIX).strip():
-        raise UsageError(f"{quoted(text)} names no signer", hint="expected exec: and a command, as in: exec:my-hsm --slot 3")
+        raise UsageError(
+            f"{quoted(text)} names no signer", hint="expected exec: and a command, as in: exec:my-hsm --slot 3"
+        )
     return ExternalWallet(text.removeprefix(PREFIX))
 
 

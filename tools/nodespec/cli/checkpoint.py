@@ -10,13 +10,16 @@ from pathlib import Path
 import click
 
 from nodespec import checkpoint as checkpoints
-from nodespec import envelope, keyring, manifest
-from nodespec.checkpoint import Trust, Verification
+from nodespec import envelope, keyring, manifest, pin
+from nodespec.checkpoint import Trust
 from nodespec.cli.common import color_option, echo, note, painter, passphrase, repo_option, tell_example
+from nodespec.cli.sign import check_root
 from nodespec.encoding import printable, quoted
 from nodespec.errors import UsageError
 from nodespec.keys import HMAC_SCHEME, HmacKey, PrivateKey
+from nodespec.provenance import Provenance
 from nodespec.registry import Registry, Snapshot
+from nodespec.verification import Verification
 from nodespec.worktree import write_file
 
 _AGE = re.compile(r"([1-9][0-9]{0,5})([smhd])\Z")
@@ -59,16 +62,16 @@ def create_command(
     before = None
     if previous is not None:
         before = checkpoints.verify_previous(_read(previous), registry, trust, snapshot, now=now)
-    statement = checkpoints.describe(snapshot, issued_at=now, previous=before)
-    sealed = checkpoints.sign(statement, [trust.shared] if trust.shared else _unlock(files, trust))
+    about = checkpoints.describe(snapshot, issued_at=now, previous=before)
+    sealed = checkpoints.sign(about, [trust.shared] if trust.shared else _unlock(files, trust))
     if output == "-":
         echo(sealed.dump().decode())
         return
-    path = output or _default_path(registry, statement.commit, scheme)
-    _check_free(path, kept=output is None, sequence=statement.sequence)
+    path = output or _default_path(registry, about.commit, scheme)
+    _check_free(path, kept=output is None, sequence=about.sequence)
     write_file(path, sealed.dump())
-    echo(f"checkpoint {statement.sequence} of {statement.registry_id} at {statement.commit[:10]}\n")
-    echo(f"  root   {statement.root} over {statement.files} files\n")
+    echo(f"checkpoint {about.sequence} of {about.registry_id} at {about.commit[:10]}\n")
+    echo(f"  root   {about.root} over {about.files} files\n")
     signed = HMAC_SCHEME if trust.shared else ", ".join(file.public.scheme for file in files)
     echo(f"  signed {signed}{' (compatibility scheme)' if trust.shared else ''}\n")
     echo(f"  file   {printable(os.path.relpath(path))}\n")
@@ -86,8 +89,8 @@ def verify_command(
 ) -> int:
     """Verify a checkpoint: a file, or the one that create kept for a revision.
 
-    Trusted are the keys given with --key, or else all your own. For each scheme among them, and for each
-    that the registry requires, a trusted key must have signed.
+    Trusted are the keys given with --key; else, when you have pinned the registry (nodespec trust pin), the checkpoint keys
+    of its trust root; else all your own. A trusted key of each required scheme must have signed.
     """
     registry = Registry.open(repo)
     snapshot = registry.at(None)
@@ -97,7 +100,7 @@ def verify_command(
     if key_paths and scheme != HMAC_SCHEME:
         trust = Trust.of_keys([keyring.read_public(Path(path)) for path in key_paths], snapshot.settings)
     else:
-        trust, _ = _own_trust(snapshot, scheme, None)
+        trust = _pinned_trust(snapshot, scheme) or _own_trust(snapshot, scheme, None)[0]
     result = checkpoints.verify(data, registry, trust, now=datetime.now(UTC), commit=commit, max_age=age)
     _print(result, color)
     return 0 if result.held else 1
@@ -113,11 +116,31 @@ def manifest_command(revision: str, repo: str) -> None:
     click.echo(manifest.of_tree(snapshot.tree).dump(), nl=False)
 
 
+def _pinned_trust(snapshot: Snapshot, scheme: str) -> Trust | None:
+    """Return the trust root's checkpoint role, when the user has pinned this registry."""
+    if scheme == HMAC_SCHEME or pin.load(keyring.home(os.environ), snapshot.settings.registry_id) is None:
+        return None
+    now = datetime.now(UTC)
+    provenance = Provenance(snapshot.tree, snapshot.settings, now)
+    check_root(provenance)
+    return Trust.of_root(provenance.root, snapshot.settings, now)
+
+
 def _own_trust(snapshot: Snapshot, scheme: str, name: str | None) -> tuple[Trust, list[keyring.KeyFile]]:
     if scheme == HMAC_SCHEME:
         return Trust.of_shared(HmacKey.from_text(os.environ.get("REGISTRY_HMAC_KEY")), snapshot.settings), []
     files = keyring.listing(keyring.home(os.environ), name)
-    return Trust.of_keys([file.public for file in files], snapshot.settings), files
+    trust = Trust.of_keys([file.public for file in files], snapshot.settings)
+    roots = Provenance(snapshot.tree, snapshot.settings, datetime.now(UTC)).roots
+    if roots and name is not None:
+        role = {key.key_id for key in roots[-1].roles["checkpoint"].keys}
+        stranger = next((file for file in files if file.public.key_id not in role), None)
+        if stranger is not None:
+            hint = "nodespec trust show lists them; nodespec trust rotate --checkpoint KEY appoints one"
+            raise UsageError(
+                f"your key {stranger.name} ({stranger.public.scheme}) is no checkpoint key here", hint=hint
+            )
+    return trust, files
 
 
 def _unlock(files: list[keyring.KeyFile], trust: Trust) -> list[PrivateKey]:

@@ -20,7 +20,6 @@ from nodespec.provenance import Provenance
 from nodespec.registration import Desk
 from nodespec.registry import Registry
 from nodespec.tree import OWNERS, Overlay, read_path
-from nodespec.worktree import WorkTree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,7 +36,11 @@ def signing_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "--signer", metavar="exec:CMD", help="A program that signs, instead of your key files (see SECURITY.md)."
     )(command)
     command = click.option(
-        "--key", "key_names", multiple=True, metavar="NAME", help="Sign with the key of this name.  [default: any of yours]"
+        "--key",
+        "key_names",
+        multiple=True,
+        metavar="NAME",
+        help="Sign with the key of this name.  [default: any of yours]",
     )(command)
     return repo_option(command)
 
@@ -123,7 +126,9 @@ class Place:
             found = [handle for handle in self.provenance.handles() if handle.removeprefix(PREFIX).startswith(digits)]
         else:
             found = []
-        found = found or [handle for handle, chain in chains.items() if chain.current.name.casefold() == text.casefold()]
+        found = found or [
+            handle for handle, chain in chains.items() if chain.current.name.casefold() == text.casefold()
+        ]
         if len(found) == 1:
             return found[0]
         hint = "nodespec owner list shows every owner"

@@ -8,11 +8,16 @@ import subprocess
 
 import click
 
-from nodespec.cli.common import echo
+from nodespec import keyring
+from nodespec.chain import record_path
+from nodespec.cli.common import echo, note, passphrase
+from nodespec.cli.desk import now
+from nodespec.cli.trust import DEFAULT_LIFE, first_root, life, sealed_root
 from nodespec.edit import new_registry
 from nodespec.encoding import printable, quoted
 from nodespec.errors import UsageError
-from nodespec.tree import SEGMENT_PATTERN
+from nodespec.signing import FileWallet
+from nodespec.tree import SEGMENT_PATTERN, TRUST
 from nodespec.worktree import write_file
 
 _ID = re.compile(rf"{SEGMENT_PATTERN}(?:\.{SEGMENT_PATTERN}){{0,7}}\Z")
@@ -21,11 +26,15 @@ _ID = re.compile(rf"{SEGMENT_PATTERN}(?:\.{SEGMENT_PATTERN}){{0,7}}\Z")
 @click.command("init")
 @click.argument("folder", metavar="DIR")
 @click.option("--id", "registry_id", metavar="ID", help="The registry's id.  [default: the folder's name]")
-def init_command(folder: str, registry_id: str | None) -> None:
+@click.option(
+    "--key", "key_name", default="main", show_default=True, help="Your key; made when you have none of this name."
+)
+@click.option("--no-trust", is_flag=True, help="Write no trust root; nodespec trust init makes one later.")
+def init_command(folder: str, registry_id: str | None, key_name: str, no_trust: bool) -> None:
     """Make a new, empty registry that passes its own gate.
 
-    Writes registry/registry.yaml and schemas/ into DIR, and makes DIR a Git repository of its own when it is
-    not the top of one. Existing files are never overwritten, and nothing is committed.
+    Writes registry/registry.yaml, schemas/ and a trust root that believes your key into DIR, and makes DIR a Git
+    repository of its own when it is not the top of one. Existing files are never overwritten, and nothing is committed.
     """
     name = registry_id or re.sub(r"[^a-z0-9_.-]+", "-", os.path.basename(os.path.abspath(folder)).lower()).strip("-._")
     if not _ID.match(name):
@@ -39,6 +48,8 @@ def init_command(folder: str, registry_id: str | None) -> None:
     if taken is not None:
         hint = "choose an empty folder; nothing was written"
         raise UsageError(f"{printable(os.path.join(folder, taken))} exists and is never overwritten", hint=hint)
+    if not no_trust:
+        files |= _trust_root(name, key_name)
     try:
         for path, data in files.items():
             write_file(os.path.join(folder, path), data)
@@ -47,14 +58,31 @@ def init_command(folder: str, registry_id: str | None) -> None:
         raise UsageError(f"{printable(folder)} cannot be written: {error.strerror}") from None
     _git_init(folder)
     shown = printable(folder)
-    echo(
-        f"made registry {name} in {shown}\n"
-        f"next: cd {shown}\n"
-        "      nodespec validate                 it passes its own gate\n"
-        "      git add . && git commit           its first commit\n"
-        "      nodespec keys new main            a key to sign checkpoints with\n"
-        "      nodespec checkpoint create HEAD   what this commit holds, signed\n"
-    )
+    echo(f"made registry {name} in {shown}\n")
+    steps = [
+        (f"cd {shown}", ""),
+        ("nodespec validate", "it passes its own gate"),
+        ("git add . && git commit", "its first commit"),
+        ('nodespec owner create "Your Name"', "who you are here; then nodespec register FILE"),
+        ("nodespec checkpoint create HEAD", "what this commit holds, signed"),
+    ]
+    if no_trust:
+        steps.insert(1, ("nodespec trust init", "whom it believes; it does not pass its gate before"))
+    for number, (command, why) in enumerate(steps):
+        echo(f"{'next:' if number == 0 else '     '} {f'{command:34}{why}'.rstrip()}\n")
+
+
+def _trust_root(registry_id: str, key_name: str) -> dict[str, bytes]:
+    """Return version 1 of a trust root that believes the user's key, making the key when there is none."""
+    home, moment = keyring.home(os.environ), now()
+    secret = passphrase(confirm=not keyring.listing(home))
+    if not any(file.name == key_name for file in keyring.listing(home)):
+        keyring.create(home, key_name, ("ml-dsa-44", "ed25519"), secret)
+        note(f"made key {key_name} in {home}")
+    given: dict[str, tuple[str, ...]] = {"root": (key_name,), "checkpoint": (), "maintainer": ()}
+    root = first_root(registry_id, given, dict.fromkeys(given), moment, life(DEFAULT_LIFE))
+    keys = FileWallet(keyring.listing(home, key_name), lambda: secret)
+    return {record_path(TRUST, 1): sealed_root(root, (), keys).dump()}
 
 
 def _git_init(folder: str) -> None:

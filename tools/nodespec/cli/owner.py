@@ -37,7 +37,9 @@ def owner_command() -> None:
 
 @owner_command.command("create")
 @click.argument("name")
-@click.option("--with", "more", multiple=True, metavar="KEY", help="A further key: a public key file, or a name of yours.")
+@click.option(
+    "--with", "more", multiple=True, metavar="KEY", help="A further key: a public key file, or a name of yours."
+)
 @click.option("--threshold", type=int, default=1, show_default=True, help="How many of the keys must sign.")
 @signing_options
 def create_command(
@@ -89,10 +91,18 @@ def rotate_command(
 @owner_command.command("revoke")
 @click.argument("who", metavar="OWNER")
 @click.argument("key_ids", nargs=-1, required=True, metavar="KEYID…")
-@click.option("--reason", type=click.Choice(owner.REASONS), required=True, help="compromised voids what the key signed.")
-@click.option("--from-record", type=int, default=0, show_default=True, help="compromised: from which record of the chain on.")
-@click.option("--standing-at", metavar="REV", help="compromised: what stood at this commit, and is unchanged, stays good.")
-@click.option("--add", multiple=True, metavar="KEY", help="A key that takes over: a public key file, or a name of yours.")
+@click.option(
+    "--reason", type=click.Choice(owner.REASONS), required=True, help="compromised voids what the key signed."
+)
+@click.option(
+    "--from-record", type=int, default=0, show_default=True, help="compromised: from which record of the chain on."
+)
+@click.option(
+    "--standing-at", metavar="REV", help="compromised: what stood at this commit, and is unchanged, stays good."
+)
+@click.option(
+    "--add", multiple=True, metavar="KEY", help="A key that takes over: a public key file, or a name of yours."
+)
 @click.option("--threshold", type=int, help="How many of the keys must sign from now on.")
 @signing_options
 def revoke_command(
@@ -121,10 +131,23 @@ def revoke_command(
 
 @owner_command.command("recover")
 @click.argument("who", metavar="OWNER")
-@click.option("--with", "new", multiple=True, required=True, metavar="KEY", help="A new key: a public key file, or a name of yours.")
-@click.option("--reason", type=click.Choice(["lost", "compromised"]), required=True, help="What became of the old keys.")
-@click.option("--from-record", type=int, default=0, show_default=True, help="compromised: from which record of the chain on.")
-@click.option("--standing-at", metavar="REV", help="compromised: what stood at this commit, and is unchanged, stays good.")
+@click.option(
+    "--with",
+    "new",
+    multiple=True,
+    required=True,
+    metavar="KEY",
+    help="A new key: a public key file, or a name of yours.",
+)
+@click.option(
+    "--reason", type=click.Choice(["lost", "compromised"]), required=True, help="What became of the old keys."
+)
+@click.option(
+    "--from-record", type=int, default=0, show_default=True, help="compromised: from which record of the chain on."
+)
+@click.option(
+    "--standing-at", metavar="REV", help="compromised: what stood at this commit, and is unchanged, stays good."
+)
 @click.option("--threshold", type=int, default=1, show_default=True, help="How many of the new keys must sign.")
 @signing_options
 def recover_command(
@@ -240,9 +263,13 @@ def _digest(record: Record) -> str:
     return sha256(record.payload()).hexdigest()
 
 
-def _revocations(key_ids: Iterable[str], reason: str, from_record: int, standing: tuple[str, ...]) -> tuple[Revocation, ...]:
+def _revocations(
+    key_ids: Iterable[str], reason: str, from_record: int, standing: tuple[str, ...]
+) -> tuple[Revocation, ...]:
     return tuple(
-        Revocation(key_id=key, reason=reason, from_record=from_record, standing=standing if reason == "compromised" else ())
+        Revocation(
+            key_id=key, reason=reason, from_record=from_record, standing=standing if reason == "compromised" else ()
+        )
         for key in key_ids
     )
 
@@ -250,7 +277,9 @@ def _revocations(key_ids: Iterable[str], reason: str, from_record: int, standing
 def _key_ids(chain: Chain, beginnings: tuple[str, ...]) -> list[str]:
     found = set()
     for beginning in beginnings:
-        keys = {key.key_id for record in chain.records for key in record.quorum.keys if key.key_id.startswith(beginning)}
+        keys = {
+            key.key_id for record in chain.records for key in record.quorum.keys if key.key_id.startswith(beginning)
+        }
         if len(beginning) < 8 or len(keys) != 1:
             hint = "nodespec owner show OWNER lists the keys; at least 8 digits are needed"
             raise UsageError(f"{quoted(beginning)} does not name one key of {chain.current.name}", hint=hint)
@@ -268,7 +297,9 @@ def _standing(place: Place, handle: str, revision: str | None) -> tuple[str, ...
     then = Provenance(snapshot.tree, snapshot.settings, place.provenance.now)
     paths = [entry.path for entry in snapshot.tree.entries if is_node_path(entry.path) or is_tombstone_path(entry.path)]
     claims = (then.attestation(path) for path in paths)
-    return tuple(sorted(claim.digest for claim in claims if claim and handle in {party.handle for party in claim.parties}))
+    return tuple(
+        sorted(claim.digest for claim in claims if claim and handle in {party.handle for party in claim.parties})
+    )
 
 
 def _held(place: Place) -> dict[str, int]:

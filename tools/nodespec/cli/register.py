@@ -9,7 +9,16 @@ import click
 
 from nodespec import registration
 from nodespec.cli.common import color_option, complete_id, note
-from nodespec.cli.desk import Place, now, publish_options, show_difference, show_findings, signing_options, wallet, write
+from nodespec.cli.desk import (
+    Place,
+    now,
+    publish_options,
+    show_difference,
+    show_findings,
+    signing_options,
+    wallet,
+    write,
+)
 from nodespec.encoding import printable
 from nodespec.errors import UsageError
 from nodespec.judge import judge_text
@@ -152,9 +161,7 @@ def deregister_command(
 Where = tuple[bool, str | None, str | None, bool]
 
 
-def _put(
-    place: Place, file: str, action: str, keys: Wallet, moment: datetime, where: Where, color: str
-) -> int:
+def _put(place: Place, file: str, action: str, keys: Wallet, moment: datetime, where: Where, color: str) -> int:
     data = _read(file)
     shown = "-" if file == "-" else file
     draft = judge_text(data, tree=place.snapshot.tree, path=shown)
@@ -203,5 +210,3 @@ def _read(file: str) -> bytes:
             return source.read(MAX_BYTES + 1)
     except OSError as error:
         raise UsageError(f"{printable(file)} cannot be read: {error.strerror}") from None
-
-

@@ -67,7 +67,9 @@ def add_signatures(place: Place, path: str, keys: Wallet, *, verifier: bool = Fa
     wanted = {key.key_id: key for _, quorum in waiting.quorums for key in quorum.keys}
     mine = signing.holding(keys, wanted.values())
     if not mine:
-        names = "; ".join(f"{name}: {', '.join(key.key_id[:16] + '…' for key in q.keys)}" for name, q in waiting.quorums)
+        names = "; ".join(
+            f"{name}: {', '.join(key.key_id[:16] + '…' for key in q.keys)}" for name, q in waiting.quorums
+        )
         if not waiting.quorums:
             raise UsageError(f"{path} names nobody who could sign it so")
         raise UsageError(f"none of your keys counts for {path}", hint=f"it can be signed by {names}")
@@ -176,7 +178,9 @@ def check_root(provenance: Provenance) -> tuple[str, ...]:
     if not provenance.roots:
         raise RegistryError(next(provenance.problems()).problem.message, hint="run: nodespec trust verify")
     if provenance.now >= provenance.root.expires:
-        raise RegistryError(f"the trust root expired at {provenance.root.expires:%Y-%m-%d %H:%M} UTC", hint="nodespec trust rotate")
+        raise RegistryError(
+            f"the trust root expired at {provenance.root.expires:%Y-%m-%d %H:%M} UTC", hint="nodespec trust rotate"
+        )
     published = next((key for key in provenance.root.keys if key.published), None)
     if published is not None and not provenance.settings.example:
         raise RegistryError("the trust root lists a published example key; anyone can sign with it")
@@ -187,7 +191,9 @@ def check_root(provenance: Provenance) -> tuple[str, ...]:
         return (f"whether the first trust root is the right one, {first[:16]}… (nodespec trust pin remembers it)",)
     wrong = kept.contradicts(provenance.roots)
     if wrong is not None:
-        raise RegistryError(wrong, hint="ask the registry's maintainers over a way you trust before you believe anything here")
+        raise RegistryError(
+            wrong, hint="ask the registry's maintainers over a way you trust before you believe anything here"
+        )
     return ()
 
 
@@ -226,5 +232,3 @@ def _to_json(results: list[tuple[str, Verification]], owed: tuple[str, ...]) -> 
         for path, result in results
     ]
     return json_text({"version": 1, "results": rows, "owed": _duties(results, owed)}, indent=2) + "\n"
-
-

@@ -36,7 +36,11 @@ DEFAULT_LIFE = "365d"
 _LIFE = re.compile(r"([1-9][0-9]{0,4})d\Z")
 
 expires_option = click.option(
-    "--expires", default=DEFAULT_LIFE, show_default=True, metavar="DAYS", help="For how long the version is good, as in 90d."
+    "--expires",
+    default=DEFAULT_LIFE,
+    show_default=True,
+    metavar="DAYS",
+    help="For how long the version is good, as in 90d.",
 )
 
 
@@ -51,10 +55,12 @@ def trust_command() -> None:
 def role_options(command: Callable[..., object]) -> Callable[..., object]:
     """Add --root, --maintainer, --checkpoint and their thresholds."""
     for role in reversed(trust.ROLES):
-        command = click.option(f"--{role}", f"{role}_keys", multiple=True, metavar="KEY", help=f"A {role} key: a file or a name.")(
+        command = click.option(
+            f"--{role}", f"{role}_keys", multiple=True, metavar="KEY", help=f"A {role} key: a file or a name."
+        )(command)
+        command = click.option(f"--{role}-threshold", type=int, metavar="N", help=f"How many {role} keys must sign.")(
             command
         )
-        command = click.option(f"--{role}-threshold", type=int, metavar="N", help=f"How many {role} keys must sign.")(command)
     return command
 
 
@@ -164,7 +170,9 @@ def sealed_root(root: Root, before: tuple[Root, ...], keys: Wallet) -> envelope.
     wanted = {key.key_id: key for version in (*before[-1:], root) for key in version.roles["root"].keys}
     mine = signing.holding(keys, wanted.values())
     if not mine:
-        raise UsageError("none of your keys is a root key", hint="nodespec trust show lists them; nodespec keys show lists yours")
+        raise UsageError(
+            "none of your keys is a root key", hint="nodespec trust show lists them; nodespec keys show lists yours"
+        )
     return unsigned.signed_with(keys.signers(mine))
 
 
@@ -199,7 +207,9 @@ def next_root(place: Place, lasts: timedelta | None = None) -> tuple[Root, tuple
 
 @trust_command.command("rotate")
 @role_options
-@click.option("--drop", multiple=True, metavar="KEYID", help="Take this key out of every role (its id, or the beginning).")
+@click.option(
+    "--drop", multiple=True, metavar="KEYID", help="Take this key out of every role (its id, or the beginning)."
+)
 @click.option("--verifier", multiple=True, metavar="OWNER", help="Appoint an owner as a verifier.")
 @click.option("--no-verifier", multiple=True, metavar="OWNER", help="Dismiss a verifier.")
 @click.option("--expires", metavar="DAYS", help="For how long it is good, as in 90d.  [default: as long as the last]")
@@ -232,8 +242,12 @@ def rotate_command(
     unknown = next((item for item in drop if not any(key.startswith(item) for key in known)), None)
     if unknown is not None:
         raise UsageError(f"no key of the trust root begins with {quoted(unknown)}", hint="nodespec trust show")
-    verifiers = (set(root.verifiers) | {place.owner(name) for name in verifier}) - {place.owner(name) for name in no_verifier}
-    return draft(place, replace(root, roles=roles, verifiers=tuple(sorted(verifiers))), before, wallet(key_names, signer))
+    verifiers = (set(root.verifiers) | {place.owner(name) for name in verifier}) - {
+        place.owner(name) for name in no_verifier
+    }
+    return draft(
+        place, replace(root, roles=roles, verifiers=tuple(sorted(verifiers))), before, wallet(key_names, signer)
+    )
 
 
 def _changed(role: str, old: Quorum, added: tuple[str, ...], threshold: int | None, drop: tuple[str, ...]) -> Quorum:
@@ -244,7 +258,9 @@ def _changed(role: str, old: Quorum, added: tuple[str, ...], threshold: int | No
 
 @trust_command.command("grant")
 @click.argument("owner")
-@click.option("--type", "node_types", multiple=True, required=True, metavar="PREFIX", help="A node type, and all below it.")
+@click.option(
+    "--type", "node_types", multiple=True, required=True, metavar="PREFIX", help="A node type, and all below it."
+)
 @click.option("--lane", "lanes", multiple=True, type=click.Choice(LANES), required=True, help="A lane.")
 @click.option("--max-tier", type=click.IntRange(0, MAX_TIER), required=True, help="The highest tier.")
 @signing_options
@@ -310,7 +326,9 @@ def verify_command(repo: str, color: str) -> int:
         return 1
     for root in place.provenance.roots:
         needed = root.roles["root"].threshold
-        echo(f"{paint('ok', 'ok')} version {root.version}, {needed} of {len(root.roles['root'].keys)} root keys, until {root.expires:%Y-%m-%d}\n")
+        echo(
+            f"{paint('ok', 'ok')} version {root.version}, {needed} of {len(root.roles['root'].keys)} root keys, until {root.expires:%Y-%m-%d}\n"
+        )
     for duty in check_root(place.provenance):
         note(f"not checked: {duty}")
     return 0
@@ -332,14 +350,20 @@ def pin_command(repo: str, expect: str | None, again: bool) -> int:
     roots = place.provenance.roots
     found = pin.fingerprint(roots[0])
     if expect is not None and expect != found:
-        raise UsageError(f"the fingerprint of version 1 is {found}", hint="it is not the one you were told; do not use this registry")
+        raise UsageError(
+            f"the fingerprint of version 1 is {found}", hint="it is not the one you were told; do not use this registry"
+        )
     kept = None if again else pin.load(home, roots[0].registry_id)
     if kept is not None:
         wrong = kept.contradicts(roots)
         if wrong is not None:
-            raise UsageError(wrong, hint="if you know that this one is right: nodespec trust pin --again --expect DIGEST")
+            raise UsageError(
+                wrong, hint="if you know that this one is right: nodespec trust pin --again --expect DIGEST"
+            )
     path = pin.save(home, pin.Pin.of(roots))
-    echo(f"pinned {roots[0].registry_id}: {found}\n  newest version {roots[-1].version}, kept in {printable(str(path))}\n")
+    echo(
+        f"pinned {roots[0].registry_id}: {found}\n  newest version {roots[-1].version}, kept in {printable(str(path))}\n"
+    )
     if expect is None and kept is None:
         note("compare this fingerprint with what the registry's maintainers publish elsewhere")
     return 0

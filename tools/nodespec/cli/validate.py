@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -41,6 +42,7 @@ _ALL_CORES_FROM = 2000
 @click.argument("paths", nargs=-1, metavar="[PATH…]")
 @repo_option
 @at_option
+@click.option("--base", metavar="REV", help="The commit that this one follows: judges what may change (family C).")
 @click.option("--format", "form", type=click.Choice(_FORMATS), default="text", show_default=True)
 @click.option("--select", multiple=True, metavar="CODES", help="Report only these codes or families, as in N,G.")
 @click.option("--ignore", multiple=True, metavar="CODES", help="Do not report these codes or families.")
@@ -52,6 +54,7 @@ def validate_command(
     paths: tuple[str, ...],
     repo: str,
     at: str | None,
+    base: str | None,
     form: str,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
@@ -64,7 +67,8 @@ def validate_command(
 
     Without PATH the whole registry is judged: the work tree, or the commit named by --at. With paths
     (files or folders of the registry) only what concerns them is reported. A file outside the
-    registry, or - for standard input, is judged as a spec by itself.
+    registry, or - for standard input, is judged as a spec by itself. With --base, what may change from
+    that commit to this one is judged, too.
 
     \b
     Exit codes: 0 clean, 1 errors found, 2 usage, 3 could not judge,
@@ -74,6 +78,8 @@ def validate_command(
     workers = None if jobs is None else check_jobs(jobs)
     alone = "-" if paths == ("-",) else _loose_file(paths, repo, at)
     if alone is not None:
+        if base is not None:
+            raise UsageError("a spec by itself follows nothing", hint="leave out --base, or judge the registry")
         data = sys.stdin.buffer.read(MAX_BYTES + 1) if alone == "-" else _read(alone)
         report = judge_text(data, tree=_tree_around(repo, at), path=alone, selection=selection)
         return _finish(report, form, strict, color, {alone: data})
@@ -84,7 +90,15 @@ def validate_command(
     if workers is None:
         workers = check_jobs(0) if len(snapshot.tree.entries) >= _ALL_CORES_FROM else 1
     with Progress("judging") as progress:
-        report = judge(snapshot.tree, selection=selection, only=only, jobs=workers, progress=progress)
+        report = judge(
+            snapshot.tree,
+            selection=selection,
+            only=only,
+            base=registry.at(base).tree if base is not None else None,
+            now=datetime.now(UTC),
+            jobs=workers,
+            progress=progress,
+        )
     return _finish(report, form, strict, color, snapshot.tree)
 
 
