@@ -342,15 +342,7 @@ class _Verifier:
         self.owner_keys = set(keys)
         self._check_signatures(sealed, keys.values())
         if not self.valid:
-            given = [item.key_id for item in sealed.signatures]
-            if any(key_id in keys for key_id in given):
-                message = "the signature does not verify: the attestation was altered, or signed for something else"
-                problem = Problem(slug="signature-invalid", message=message, at=_OWNER)
-            else:
-                names = ", ".join(map(short, given))
-                message = f"it is signed by {names}, and no record of the owner {chain.current.name} lists that key"
-                problem = Problem(slug="unlisted-key", message=message, at=_OWNER)
-            self._step("signature", [problem], "")
+            self._step("signature", [self._why_unsigned(sealed, chain, keys)], "")
             return None
         try:
             claim = Attestation.parse(sealed.payload)
@@ -360,6 +352,31 @@ class _Verifier:
             return None
         self._step("signature", [], ", ".join(f"{key.scheme} {short(key.key_id)}" for key in self.valid.values()))
         return claim
+
+    def _why_unsigned(self, sealed: Envelope, chain: Chain, keys: dict[str, PublicKey]) -> Problem:
+        """Say why the owner did not sign; the payload is looked at only to say it better."""
+        given = [item.key_id for item in sealed.signatures]
+        if any(key_id in keys for key_id in given):
+            message = "the signature does not verify: the attestation was altered, or signed for something else"
+            return Problem(slug="signature-invalid", message=message, at=_OWNER)
+        if self._given_away(sealed):
+            message = f"the former owner gave it away, and {chain.current.name} has yet to sign"
+            return Problem(slug="threshold-not-met", message=message, at=_OWNER)
+        names = ", ".join(map(short, given))
+        message = f"it is signed by {names}, and no record of the owner {chain.current.name} lists that key"
+        return Problem(slug="unlisted-key", message=message, at=_OWNER)
+
+    def _given_away(self, sealed: Envelope) -> bool:
+        try:
+            claim = Attestation.parse(sealed.payload)
+        except ValueError:
+            return False
+        if claim.from_owner is None or claim.owner.handle != self.subject.owner:
+            return False
+        giver = self.believed.chain(claim.from_owner.handle)
+        if isinstance(giver, Problem) or claim.from_owner.record >= len(giver.records):
+            return False
+        return giver.records[claim.from_owner.record].quorum.counted(sealed).reached
 
     def _check_signatures(self, sealed: Envelope, keys: Any) -> None:
         by_id = {key.key_id: key for key in keys}

@@ -8,11 +8,12 @@ file can take; whether they suffice is for the verification.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from nodespec import attestation, chain, owner, trust
 from nodespec.errors import UsageError
-from nodespec.tree import ATTESTATION_SUFFIX, NODES, OWNERS, TOMBSTONES, TRUST
+from nodespec.tree import ATTESTATION_SUFFIX, NODES, OWNERS, TOMBSTONES, TRUST, attestation_path
 from nodespec.verification import Problem
 
 if TYPE_CHECKING:
@@ -95,6 +96,9 @@ def _owner(provenance: Provenance, path: str) -> Waiting:
 
 def _attestation(provenance: Provenance, path: str, data: bytes, *, verifier: bool) -> Waiting:
     sealed, claim = attestation.read(data)
+    about = provenance.read(claim.path) or b""
+    if attestation_path(claim.path) != path or sha256(about).hexdigest() != claim.sha256:
+        raise ValueError(f"it is not about the bytes that stand in {claim.path}")
     parties = [("the owner", claim.owner), ("the former owner", claim.from_owner)]
     if verifier:
         parties = [("the verifier", claim.verifier)]

@@ -69,7 +69,7 @@ def init_command(folder: str, registry_id: str | None, key_name: str, no_trust: 
     if no_trust:
         steps.insert(1, ("nodespec trust init", "whom it believes; it does not pass its gate before"))
     for number, (command, why) in enumerate(steps):
-        echo(f"{'next:' if number == 0 else '     '} {f'{command:34}{why}'.rstrip()}\n")
+        echo(f"{'next:' if number == 0 else '     '} {f'{command:37}{why}'.rstrip()}\n")
 
 
 def _trust_root(registry_id: str, key_name: str) -> dict[str, bytes]:

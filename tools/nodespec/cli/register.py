@@ -197,8 +197,7 @@ def _carry_out(place: Place, plan: Plan, moment: datetime, where: Where, color: 
         verb = f"nodespec cosign {plan.node_id}" if "verifier" in missing else f"nodespec sign {plan.node_id}"
         note(f"still to sign: {missing}, with: {verb}")
     if not commit and branch is None and push is None:
-        paths = "registry/owners registry/nodes registry/tombstones" if plan.action == "deregister" else "registry"
-        note(f"next: git switch -c {default}; git add {paths}; git commit; git push; and open a pull request")
+        note(f"next: git switch -c {default}; git add registry; git commit; git push; and open a pull request")
     return 0
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nodespec import countersign, keyring, pin, publish, signing
+from nodespec import countersign, keyring, pin, publish, quorum, signing
 from nodespec.attestation import Subject
 from nodespec.cli.common import at_option, color_option, complete_id, echo, note, painter, repo_option, tell_example
 from nodespec.cli.desk import Place, now, signing_options, wallet
@@ -73,6 +73,12 @@ def add_signatures(place: Place, path: str, keys: Wallet, *, verifier: bool = Fa
         if not waiting.quorums:
             raise UsageError(f"{path} names nobody who could sign it so")
         raise UsageError(f"none of your keys counts for {path}", hint=f"it can be signed by {names}")
+    done = quorum.valid_signers(waiting.envelope, mine)
+    mine = [key for key in mine if key.key_id not in done]
+    if not mine:
+        echo(f"your keys have signed {printable(waiting.says)} already\n")
+        say_missing(waiting)
+        return 0
     echo(f"signing {printable(waiting.says)}\n")
     sealed = waiting.envelope.signed_with(keys.signers(mine))
     publish.apply(place.root, {path: sealed.dump()})
