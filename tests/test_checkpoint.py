@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from nodespec.encoding import canonical_json
-from tests.conftest import ADAPTER_FILE, Checkout
+from tests.conftest import ADAPTER_FILE, ROOT, Checkout
 
 HMAC = {"REGISTRY_HMAC_KEY": "Q3v8ZkT1xW7nB5rY2mD9pL4sH6jF0aGc"}
 
@@ -162,6 +162,7 @@ def test_a_key_that_cannot_satisfy_the_registry_does_not_sign(signed: Checkout) 
     assert done.returncode == 2
     assert "your key half (ed25519) is no checkpoint key here" in done.stderr
     signed.git("rm", "-q", "registry/trust/0001.dsse.json")
+    signed.commit("no trust root")
     done = signed.run("checkpoint", "create", "--key", "half", "-o", "half.json")
     assert done.returncode == 2
     assert "requires a signature of ml-dsa-44" in done.stderr
@@ -318,10 +319,18 @@ class TestPublishedKeys:
             assert "example registry; its keys are published" in said.stderr
 
     def test_they_are_refused_anywhere_else(self, signed: Checkout, published: dict[str, str]) -> None:
-        for command in (["create"], ["verify", "head.json"]):
+        key = ROOT / "tests/keys/keys/main.ml-dsa-44.pub.pem"
+        for command in (["create"], ["verify", "head.json", "--key", str(key)]):
             done = signed.run("checkpoint", *command, **published)
             assert done.returncode == 2
             assert "published example key" in done.stderr
+
+    def test_whoever_pinned_the_example_does_not_take_another_registry_for_it(
+        self, signed: Checkout, published: dict[str, str]
+    ) -> None:
+        done = signed.run("checkpoint", "verify", "head.json", **published)
+        assert done.returncode == 3
+        assert "is pinned" in done.stderr
 
 
 class TestTheTrustRoot:

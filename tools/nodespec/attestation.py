@@ -306,8 +306,10 @@ class _Verifier:
         return Verification(steps=tuple(self.steps), owed=_OWED, problems=tuple(self.problems))
 
     def _step(self, name: str, problems: Sequence[Problem], seen: str) -> bool:
-        self.problems += problems
-        self.steps.append(Step(name=name, held=not problems, seen="; ".join(item.message for item in problems) or seen))
+        if problems:
+            self.problems += problems
+            seen = "; ".join(item.message for item in problems)
+        self.steps.append(Step(name, not problems, seen))
         return not problems
 
     def _open(self, data: bytes | None) -> Envelope | None:

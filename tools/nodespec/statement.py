@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nodespec import claims
-from nodespec.encoding import canonical_json, quoted, strict_json
+from nodespec.encoding import plain_json, quoted, strict_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,8 +32,8 @@ def subject(name: str, **digest: str) -> dict[str, Any]:
 
 
 def payload(subjects: Sequence[dict[str, Any]], predicate_type: str, predicate: dict[str, Any]) -> bytes:
-    """Return the canonical JSON that is signed."""
-    return canonical_json(
+    """Return the canonical JSON that is signed; the predicate holds text, whole numbers, and keys in ASCII."""
+    return plain_json(
         {
             "_type": STATEMENT,
             "subject": list(subjects),
