@@ -4,6 +4,9 @@ Fixtures stand in ``fixtures/rules`` and are named after the rule: ``N003.bad.ya
 further cases as ``N003-gap.bad.yaml``. ``good`` is ``bad`` with the one mistake corrected, often to the last value that
 is still allowed. ``# <-- here`` stands on the line where the finding is expected; without it, line 1 is.
 
+The small registry is unsigned on purpose: what is judged here needs no key, and families P and C are about nothing
+else. Their rules are broken and mended in ``test_provenance.py`` and ``test_change.py``.
+
 - ``.yaml`` is one spec, and replaces the specimen of the small registry in ``fixtures/base``.
 - A folder holds several specs for family G; each stands in the registry at the path of its own id.
 - ``.tree`` is a listing on top of that registry, one entry a line, for family T::
@@ -22,31 +25,49 @@ from __future__ import annotations
 import ast
 import errno
 import re
+from dataclasses import replace
 from itertools import combinations, product
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from nodespec import document, scalar, text, violation
+from nodespec import document, scalar, spec, text, tombstone, violation
 from nodespec.document import strict
 from nodespec.judge import judge
 from nodespec.rules import RULES, families_of
 from nodespec.rules.format import CODES
 from nodespec.rules.graph import look_alikes
-from nodespec.tree import SUBMODULE, SYMLINK, UNREADABLE, Defect, Entry, MemoryTree, node_id, node_path
+from nodespec.tree import (
+    SUBMODULE,
+    SYMLINK,
+    UNREADABLE,
+    Defect,
+    Entry,
+    MemoryTree,
+    is_node_path,
+    is_tombstone_path,
+    node_id,
+    node_path,
+)
+from nodespec.verdict import Selection
 
 if TYPE_CHECKING:
     from types import ModuleType
 
     from nodespec.finding import Finding
     from nodespec.rules import Rule
+    from nodespec.verdict import Report
 
 ROOT = Path(__file__).parents[1]
 BASE = ROOT / "tests" / "fixtures" / "base"
 FIXTURES = ROOT / "tests" / "fixtures" / "rules"
 SPECIMEN = "registry/nodes/lab/probe/specimen.yaml"
 MARK = b"<-- here"
+SIGNED = "PC"
+"""The families about signatures: their cases are built with keys, in test_provenance.py and test_change.py."""
+UNSIGNED = Selection.parse(ignore=["P"])
+"""Every family but the one that asks who signed."""
 
 
 class Expected(NamedTuple):
@@ -73,6 +94,10 @@ class Locked(MemoryTree):
         if self.modes.get(entry.path) == UNREADABLE:
             raise PermissionError(errno.EACCES, "Permission denied")
         return self.files[entry.path]
+
+
+def judge_unsigned(tree: MemoryTree) -> Report:
+    return judge(tree, selection=UNSIGNED)
 
 
 def base_files() -> dict[str, bytes]:
@@ -108,10 +133,14 @@ def folder_case(path: Path) -> Case:
 
 def valid_content(path: str) -> bytes:
     """Whatever a path may hold without a finding."""
-    if not (path.startswith("registry/nodes/") and path.endswith(".yaml")):
+    if not (is_node_path(path) or is_tombstone_path(path)):
         return b"{}\n" if path.endswith(".json") else b"note: nothing to see\n"
     node_type, _, name = node_id(path).rpartition("/")
     data = (BASE / SPECIMEN).read_bytes()
+    if is_tombstone_path(path):
+        specimen = spec.from_value(document.parse(data).value or {})
+        stone = tombstone.of_node(specimen, reason="It is not needed.", successor=None, dangling=None)
+        return tombstone.dump(replace(stone, node_type=node_type, name=name))
     data = data.replace(b"node_type: lab.probe\n", f"node_type: {node_type}\n".encode())
     return data.replace(b"name: specimen\n", f"name: {name}\n".encode())
 
@@ -165,7 +194,7 @@ def where(findings: tuple[Finding, ...]) -> list[tuple[str, str, int]]:
 def test_a_bad_file_has_one_finding_at_its_line(path: Path) -> None:
     case = case_at(path)
     assert len(case.marks) == 1, "a bad fixture marks one line"
-    report = judge(case.tree)
+    report = judge_unsigned(case.tree)
     explained = "\n".join(f"{finding.code}: {finding.message}" for finding in report.findings)
     assert where(report.findings) == [(code_of(path), *case.marks[0])], explained
 
@@ -174,14 +203,14 @@ def test_a_bad_file_has_one_finding_at_its_line(path: Path) -> None:
 def test_the_corrected_file_has_none(path: Path) -> None:
     case = case_at(path)
     assert MARK not in b"".join(case.tree.files.values())
-    report = judge(case.tree)
+    report = judge_unsigned(case.tree)
     assert [f"{finding.path}:{finding.line}: {finding.code}: {finding.message}" for finding in report.findings] == []
     assert {report.families[letter] for letter in "TFSNG"} == {"run"}
 
 
 @pytest.mark.parametrize("path", fixtures("bad"), ids=name_of)
 def test_a_finding_says_what_where_and_what_to_do(path: Path) -> None:
-    for finding in judge(case_at(path).tree).findings:
+    for finding in judge_unsigned(case_at(path).tree).findings:
         rule = RULES[finding.code]
         assert (finding.slug, finding.severity) == (rule.slug, rule.severity)
         assert finding.doc == f"docs/rules.md#{finding.code.lower()}-{finding.slug}"
@@ -215,7 +244,7 @@ def pair_of_nodes() -> dict[str, bytes]:
     ids=["a symbolic link", "a submodule", "a locked file", "a syntax error", "a file too large"],
 )
 def test_when_a_spec_is_illegible_nobody_else_is_blamed(tree: MemoryTree, expected: tuple[str, str]) -> None:
-    report = judge(tree)
+    report = judge_unsigned(tree)
     assert [(finding.code, finding.path) for finding in report.findings] == [expected]
     assert report.families["G"] == "not run", "nobody knows what the illegible node emits"
 
@@ -223,7 +252,7 @@ def test_when_a_spec_is_illegible_nobody_else_is_blamed(tree: MemoryTree, expect
 def test_when_a_folder_is_closed_nobody_else_is_blamed() -> None:
     files = pair_of_nodes()
     files = {path: data for path, data in files.items() if path != SPEAKER} | {"registry/nodes/lab/tower": b""}
-    report = judge(MemoryTree(files, modes={"registry/nodes/lab/tower": UNREADABLE}))
+    report = judge_unsigned(MemoryTree(files, modes={"registry/nodes/lab/tower": UNREADABLE}))
     assert [(finding.code, finding.path) for finding in report.findings] == [("T009", "registry/nodes/lab/tower")]
     assert report.families["G"] == "not run"
 
@@ -231,7 +260,21 @@ def test_when_a_folder_is_closed_nobody_else_is_blamed() -> None:
 def test_the_subscribers_of_a_misshapen_node_are_not_to_blame() -> None:
     files = pair_of_nodes()
     files[SPEAKER] = files[SPEAKER].replace(b"tier: 1", b"tier: 9")
-    assert [(finding.code, finding.path) for finding in judge(MemoryTree(files)).findings] == [("S006", SPEAKER)]
+    report = judge_unsigned(MemoryTree(files))
+    assert [(finding.code, finding.path) for finding in report.findings] == [("S006", SPEAKER)]
+
+
+def test_the_subscribers_of_a_buried_node_are_blamed_unless_its_tombstone_owns_up() -> None:
+    files = pair_of_nodes()
+    speaker = spec.from_value(document.parse(files.pop(SPEAKER)).value or {})
+    unsent = {emit.name for emit in speaker.emits}
+    report = judge_unsigned(MemoryTree(files))
+    assert [(finding.code, finding.path) for finding in report.findings] == [("G001", LISTENER)]
+    left = tombstone.Dangling(reason="Its listeners go next week.", signals=tuple(sorted(unsent)))
+    for dangling, codes in ((None, ["G001"]), (left, [])):
+        stone = tombstone.of_node(speaker, reason="It shouted.", successor=None, dangling=dangling)
+        report = judge_unsigned(MemoryTree(files | {stone.path: tombstone.dump(stone)}))
+        assert [finding.code for finding in report.findings] == codes
 
 
 @pytest.mark.parametrize("letters", ["ab", "abc"])
@@ -253,13 +296,14 @@ def test_a_decoy_does_not_hide_two_names_that_look_alike() -> None:
 
 
 def test_the_small_registry_by_itself_is_clean() -> None:
-    report = judge(MemoryTree(base_files()))
+    report = judge_unsigned(MemoryTree(base_files()))
     assert (report.findings, report.specs) == ((), 1)
 
 
-def test_every_rule_has_a_bad_and_a_good_file() -> None:
+def test_every_rule_that_needs_no_signature_has_a_bad_and_a_good_file() -> None:
+    expected = {code for code in RULES if code[0] not in SIGNED}
     for kind in ("bad", "good"):
-        assert {code_of(path) for path in fixtures(kind)} == set(RULES)
+        assert {code_of(path) for path in fixtures(kind)} == expected
     pairs = {path.name.replace(".bad", ".good") for path in fixtures("bad")}
     assert pairs == {path.name for path in fixtures("good")}
 
