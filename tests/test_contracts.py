@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
 
-from nodespec import document
+from nodespec import document, tombstone
 from nodespec.schema import builtin
-from nodespec.tree import NODE_SCHEMA_PATH, SETTINGS_PATH, SETTINGS_SCHEMA_PATH
+from nodespec.tree import NODE_SCHEMA_PATH, SETTINGS_PATH, SETTINGS_SCHEMA_PATH, TOMBSTONE_SCHEMA_PATH, tombstone_path
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CONTRACTS = [NODE_SCHEMA_PATH, SETTINGS_SCHEMA_PATH]
+CONTRACTS = [NODE_SCHEMA_PATH, SETTINGS_SCHEMA_PATH, TOMBSTONE_SCHEMA_PATH]
 SPECS = {path: document.parse(path.read_bytes()).value for path in sorted((ROOT / "registry/nodes").rglob("*.yaml"))}
 
 
@@ -83,6 +84,29 @@ def test_the_settings_show_every_field_of_theirs() -> None:
     whole = builtin(SETTINGS_SCHEMA_PATH).schema
     value = document.parse((ROOT / SETTINGS_PATH).read_bytes()).value
     assert {path for path, _ in fields(whole, whole)} - set(used(value)) == set()
+
+
+def test_the_tool_writes_tombstones_that_show_every_field_and_fulfil_their_contract() -> None:
+    contract = builtin(TOMBSTONE_SCHEMA_PATH)
+    left = tombstone.Dangling(reason='It is "unsafe".', signals=("gaze_tracked", "gaze_tracked.left_eye"))
+    stone = tombstone.Tombstone(
+        node_type="matriz.sense",
+        name="gaze_v1",
+        version="1.0.0-rc.1",
+        owner="GLYMPH:" + "0" * 64,
+        reason="Überholt; see #12: no longer needed",
+        successor="matriz.sense/gaze_v2",
+        dangling=left,
+        path=tombstone_path("matriz.sense/gaze_v1"),
+    )
+    for written in (stone, replace(stone, successor=None, dangling=None)):
+        parsed = document.parse(tombstone.dump(written))
+        assert parsed.problems == ()
+        assert contract.accepts(parsed.value)
+        assert parsed.value is not None
+        assert tombstone.from_value(parsed.value, written.path) == written
+    shown = set(used(document.parse(tombstone.dump(stone)).value))
+    assert {path for path, _ in fields(contract.schema, contract.schema)} == shown
 
 
 def test_the_report_s_fields_are_described() -> None:

@@ -15,7 +15,14 @@ from hypothesis import strategies as st
 from nodespec import document
 from nodespec.judge import judge
 from nodespec.schema import DRAFT, MAX_CONTRACT_BYTES, Contract, builtin
-from nodespec.tree import NODE_SCHEMA_PATH, SETTINGS_SCHEMA_PATH, MemoryTree
+from nodespec.tree import (
+    NODE_SCHEMA_PATH,
+    SETTINGS_SCHEMA_PATH,
+    TOMBSTONE_SCHEMA_PATH,
+    MemoryTree,
+    tombstone_path,
+)
+from nodespec.verdict import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +33,9 @@ ROOT = Path(__file__).parents[1]
 BASE = ROOT / "tests" / "fixtures" / "base"
 SPECIMEN = "registry/nodes/lab/probe/specimen.yaml"
 NODE = builtin(NODE_SCHEMA_PATH)
+TOMBSTONE = builtin(TOMBSTONE_SCHEMA_PATH)
+UNSIGNED = Selection.parse(ignore=["P"])
+"""What is judged here is unsigned on purpose, so nobody is asked who signed it."""
 
 
 def contract(**schema: Any) -> Contract:
@@ -436,6 +446,11 @@ def example_values() -> list[dict[str, Any]]:
 
 
 EXAMPLES = example_values()
+TOMBSTONES = [
+    {**example, "dangling": dangling, "x-ticket": "4711"}
+    for example in TOMBSTONE.schema["examples"]
+    for dangling in TOMBSTONE.schema["properties"]["dangling"]["examples"]
+]
 
 NAMES = ["", "a", "x-note", "x-note\n", "X-note", "name", "tier", "core", "core\n", "a/*", "*", "DTN", "yes", "é"]
 FORMS = ["1.0.0", "1.0", "2026-02-30", "GLYMPH:" + "0" * 64, "urn:a:b", "https://example.org/a", "nodespec.v1"]
@@ -480,9 +495,9 @@ def mutate(draw: st.DrawFn, value: dict[str, Any]) -> None:
 
 
 @st.composite
-def mutants(draw: st.DrawFn) -> Any:
-    """A spec of the example registry after one to three changes, or rarely something else altogether."""
-    value = deepcopy(draw(st.sampled_from(EXAMPLES)))
+def mutants(draw: st.DrawFn, values: list[dict[str, Any]] = EXAMPLES) -> Any:
+    """One of these values, by default a spec of the example registry, after one to three changes."""
+    value = deepcopy(draw(st.sampled_from(values)))
     for _ in range(draw(st.integers(1, 3))):
         mutate(draw, value)
     return value
@@ -493,6 +508,13 @@ def mutants(draw: st.DrawFn) -> Any:
 def test_the_two_validators_agree_about_every_mutant(value: Any) -> None:
     assert NODE.accepts(value) == explained(NODE, value)
     assert bool(NODE.violations(value)) != NODE.accepts(value)
+
+
+@settings(max_examples=100, deadline=None)
+@given(value=mutants(TOMBSTONES))
+def test_the_two_validators_agree_about_every_mutant_of_a_tombstone(value: Any) -> None:
+    assert TOMBSTONE.accepts(value) == explained(TOMBSTONE, value)
+    assert bool(TOMBSTONE.violations(value)) != TOMBSTONE.accepts(value)
 
 
 @settings(max_examples=100, deadline=None)
@@ -511,6 +533,9 @@ def test_every_example_is_accepted_by_both() -> None:
     for value in EXAMPLES:
         assert NODE.accepts(value)
         assert explained(NODE, value)
+    for value in (*TOMBSTONES, *TOMBSTONE.schema["examples"]):
+        assert TOMBSTONE.accepts(value)
+        assert explained(TOMBSTONE, value)
 
 
 def examples_in(schema: Any, root: Any) -> list[tuple[Any, Any]]:
@@ -518,14 +543,14 @@ def examples_in(schema: Any, root: Any) -> list[tuple[Any, Any]]:
     found = []
     if isinstance(schema, dict):
         if isinstance(schema.get("examples"), list):
-            part = {**schema, "$defs": root["$defs"], "$schema": DRAFT}
+            part = {**schema, "$defs": root.get("$defs", {}), "$schema": DRAFT}
             found += [(part, example) for example in schema["examples"]]
         for part in schema.values():
             found += examples_in(part, root)
     return found
 
 
-@pytest.mark.parametrize("path", [NODE_SCHEMA_PATH, SETTINGS_SCHEMA_PATH])
+@pytest.mark.parametrize("path", [NODE_SCHEMA_PATH, SETTINGS_SCHEMA_PATH, TOMBSTONE_SCHEMA_PATH])
 def test_the_examples_that_messages_show_are_right(path: str) -> None:
     shown = examples_in(builtin(path).schema, builtin(path).schema)
     assert shown
@@ -592,21 +617,25 @@ def test_a_contract_of_the_largest_size_is_still_read() -> None:
 # A registry's own contract, beside the tool's.
 
 
-def registry_with(schema: dict[str, Any], spec: bytes) -> MemoryTree:
+def small_registry() -> dict[str, bytes]:
     files = {str(path.relative_to(BASE)): path.read_bytes() for path in BASE.rglob("*") if path.is_file()}
     for path in (ROOT / "schemas").glob("*.json"):
         files[f"schemas/{path.name}"] = path.read_bytes()
-    return MemoryTree(files | {NODE_SCHEMA_PATH: json.dumps(schema).encode(), SPECIMEN: spec})
+    return files
 
 
-def own_schema() -> dict[str, Any]:
-    schema = json.loads((ROOT / NODE_SCHEMA_PATH).read_bytes())
+def registry_with(schema: dict[str, Any], spec: bytes) -> MemoryTree:
+    return MemoryTree(small_registry() | {NODE_SCHEMA_PATH: json.dumps(schema).encode(), SPECIMEN: spec})
+
+
+def own_schema(path: str = NODE_SCHEMA_PATH) -> dict[str, Any]:
+    schema = json.loads((ROOT / path).read_bytes())
     assert isinstance(schema, dict)
     return schema
 
 
 def codes(tree: MemoryTree) -> list[str]:
-    return [finding.code for finding in judge(tree).findings]
+    return [finding.code for finding in judge(tree, selection=UNSIGNED).findings]
 
 
 def test_a_registry_that_widens_its_contract_gets_no_misshapen_spec_past() -> None:
@@ -630,3 +659,23 @@ def test_a_violation_of_both_contracts_is_reported_once() -> None:
     narrow["x-note"] = "the same contract in other bytes"
     misshapen = (BASE / SPECIMEN).read_bytes().replace(b"tier: 1", b"tier: 9")
     assert codes(registry_with(narrow, misshapen)) == ["S006"]
+
+
+def test_a_registry_need_not_carry_the_contract_of_tombstones() -> None:
+    files = small_registry()
+    del files[TOMBSTONE_SCHEMA_PATH]
+    assert codes(MemoryTree(files)) == []
+    files[tombstone_path("lab.probe/gone")] = json.dumps({**TOMBSTONES[0], "tier": 1}).encode()
+    assert codes(MemoryTree(files)) == ["S001"], "then the tool's own is the contract"
+
+
+def test_a_registry_may_narrow_the_contract_of_tombstones_and_cannot_widen_it() -> None:
+    stone = {**TOMBSTONE.schema["examples"][0], "node_type": "lab.probe", "name": "gone"}
+    files = small_registry() | {tombstone_path("lab.probe/gone"): json.dumps(stone).encode()}
+    assert codes(MemoryTree(files)) == []
+    narrow = own_schema(TOMBSTONE_SCHEMA_PATH)
+    narrow["properties"]["reason"]["minLength"] = 1000
+    assert codes(MemoryTree(files | {TOMBSTONE_SCHEMA_PATH: json.dumps(narrow).encode()})) == ["S007"]
+    files[tombstone_path("lab.probe/gone")] = json.dumps(stone | {"reason": ""}).encode()
+    wide = json.dumps({"$schema": DRAFT}).encode()
+    assert codes(MemoryTree(files | {TOMBSTONE_SCHEMA_PATH: wide})) == ["S007"]
