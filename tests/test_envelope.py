@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nodespec import envelope
-from nodespec.envelope import MAX_BYTES, MAX_SIGNATURES, STATEMENT_TYPE, Envelope, Signature
+from nodespec.envelope import MAX_BYTES, MAX_SIGNATURES, Envelope, Signature
 from nodespec.keys import HmacKey, generate
+from nodespec.statement import PAYLOAD_TYPE
 
 EXAMPLES = settings(max_examples=200, deadline=None, derandomize=True)
 
@@ -72,8 +74,10 @@ def test_two_pairs_never_share_an_encoding(kind: str, body: bytes, other_kind: s
 def test_an_envelope_comes_back_from_its_file(kind: str, payload: bytes, pairs: list[tuple[str, bytes]]) -> None:
     signatures = tuple(Signature(key_id=key_id, value=value) for key_id, value in pairs)
     written = Envelope(payload_type=kind, payload=payload, signatures=signatures)
-    assert envelope.parse(written.dump()) == written
-    assert envelope.parse(written.dump()).dump() == written.dump()
+    read = envelope.parse(written.dump())
+    assert read == replace(written, signatures=read.signatures)
+    assert [(item.key_id, item.value) for item in read.signatures] == sorted(pairs, key=first)
+    assert read.dump() == written.dump()
     assert written.dump().endswith(b"}\n")
     assert written.dump().count(b"\n") == 1
 
@@ -83,6 +87,29 @@ def test_a_file_is_canonical_json() -> None:
     assert written.dump() == b'{"payload":"QQ==","payloadType":"t","signatures":[{"keyid":"k","sig":"QQ=="}]}\n'
 
 
+def test_a_file_does_not_tell_who_signed_first() -> None:
+    one, two = generate("ed25519"), generate("ml-dsa-44")
+    pairs = [(key.public.key_id, key) for key in (one, two)]
+    unsigned = Envelope(payload_type="t", payload=b"A", signatures=())
+    in_turn = [unsigned.signed_with(pairs[:1]).signed_with(pairs[1:]), unsigned.signed_with(pairs[::-1])]
+    listed = [[item.key_id for item in envelope.parse(sealed.dump()).signatures] for sealed in in_turn]
+    assert listed == [sorted((one.public.key_id, two.public.key_id))] * 2
+
+
+def test_a_registry_keeps_one_spelling_of_an_envelope() -> None:
+    written = parse(changed(signatures=[{"keyid": "b", "sig": "QQ=="}, {"keyid": "a", "sig": "QUI="}]))
+    data, kind = written.dump(), written.payload_type
+    assert envelope.parse_exact(data, kind).dump() == data
+    one, two = b'{"keyid":"a","sig":"QUI="}', b'{"keyid":"b","sig":"QQ=="}'
+    swapped = data.replace(one + b"," + two, two + b"," + one)
+    assert envelope.parse(swapped) == written
+    for other in (swapped, data[:-1], data + b"\n", data.replace(b",", b", "), json.dumps(json.loads(data)).encode()):
+        with pytest.raises(ValueError, match="not written canonically"):
+            envelope.parse_exact(other, kind)
+    with pytest.raises(ValueError, match=r'payload type is "http://example.com/HelloWorld", not text/plain'):
+        envelope.parse_exact(data, "text/plain")
+
+
 def test_reading_does_not_ask_for_the_canonical_order() -> None:
     spread = json.dumps(GOOD, indent=2).encode()
     assert envelope.parse(spread) == parse(dict(reversed(GOOD.items())))
@@ -90,14 +117,15 @@ def test_reading_does_not_ask_for_the_canonical_order() -> None:
 
 def test_what_is_sealed_verifies_and_covers_type_and_payload() -> None:
     key, secret = generate("ed25519"), HmacKey(b"0123456789abcdefghijklmnopqrstuv")
-    sealed = envelope.seal(STATEMENT_TYPE, b"{}", [(key.public.key_id, key), ("hmac-sha256", secret)])
+    sealed = envelope.seal(PAYLOAD_TYPE, b"{}", [(key.public.key_id, key), ("hmac-sha256", secret)])
     read = envelope.parse(sealed.dump())
-    first, second = read.signatures
-    assert key.public.verify(first.value, read.message)
-    assert secret.verify(second.value, read.message)
-    for other in (envelope.pae(STATEMENT_TYPE, b"{ }"), envelope.pae("text/plain", b"{}"), b"{}"):
-        assert not key.public.verify(first.value, other)
-        assert not secret.verify(second.value, other)
+    values = {item.key_id: item.value for item in read.signatures}
+    by_key, by_secret = values[key.public.key_id], values["hmac-sha256"]
+    assert key.public.verify(by_key, read.message)
+    assert secret.verify(by_secret, read.message)
+    for other in (envelope.pae(PAYLOAD_TYPE, b"{ }"), envelope.pae("text/plain", b"{}"), b"{}"):
+        assert not key.public.verify(by_key, other)
+        assert not secret.verify(by_secret, other)
 
 
 REFUSED: dict[str, Any] = {

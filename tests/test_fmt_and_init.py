@@ -113,14 +113,38 @@ def test_fmt_of_one_path_touches_no_other(example: Checkout) -> None:
 def test_a_new_registry_passes_its_own_gate(empty: Checkout) -> None:
     made = empty.run("init", "acme")
     assert made.returncode == 0
+    assert "made key main" in made.stderr
     inside = Checkout(empty.path / "acme", empty.environment)
-    assert inside.run("validate").returncode == 0
+    done = inside.run("validate")
+    assert done.returncode == 0
+    assert "P provenance" in next(line for line in done.stdout.splitlines() if line.startswith("judged:"))
     assert inside.run("fmt", "--check").returncode == 0
     inside.commit("first")
     assert inside.run("validate", "--at", "HEAD").returncode == 0
-    assert inside.run("keys", "new").returncode == 0
     assert inside.run("checkpoint", "create").returncode == 0
     assert inside.run("checkpoint", "verify", "HEAD").returncode == 0
+
+
+def test_a_registry_without_a_trust_root_passes_once_it_has_one(empty: Checkout) -> None:
+    made = empty.run("init", "acme", "--no-trust")
+    assert made.returncode == 0
+    assert "nodespec trust init" in made.stdout
+    inside = Checkout(empty.path / "acme", empty.environment)
+    done = inside.run("validate")
+    assert done.returncode == 1
+    assert "error[P001] trust-root-missing" in done.stdout
+    assert inside.run("keys", "new").returncode == 0
+    assert inside.run("trust", "init").returncode == 0
+    assert inside.run("validate").returncode == 0
+
+
+def test_init_signs_with_the_key_that_is_there(empty: Checkout) -> None:
+    assert empty.run("keys", "new").returncode == 0
+    keys = sorted(path.name for path in (empty.path.parent / "home" / "keys").iterdir())
+    made = empty.run("init", "acme")
+    assert made.returncode == 0
+    assert "made key" not in made.stderr
+    assert sorted(path.name for path in (empty.path.parent / "home" / "keys").iterdir()) == keys
 
 
 def test_init_never_overwrites(example: Checkout) -> None:

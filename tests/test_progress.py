@@ -17,6 +17,9 @@ from tests.conftest import NODESPEC
 if TYPE_CHECKING:
     from pathlib import Path
 
+UNSIGNED = ["--ignore", "P"]
+"""The generator signs nothing."""
+
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -28,8 +31,8 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("command", "word", "answer"),
     [
-        (["validate", "--jobs", "1", "--color", "never"], b"judging", b"no findings in"),
-        (["validate", "--jobs", "2", "--color", "never"], b"judging", b"no findings in"),
+        (["validate", *UNSIGNED, "--jobs", "1", "--color", "never"], b"judging", b"no findings in"),
+        (["validate", *UNSIGNED, "--jobs", "2", "--color", "never"], b"judging", b"no findings in"),
         (["query", "--format", "ids"], b"reading", b""),
     ],
     ids=["validate, one process", "validate, two", "query"],
@@ -66,6 +69,6 @@ def test_a_bar_is_drawn_on_a_terminal_and_leaves_no_trace_in_the_answer(
 
 
 def test_nothing_is_drawn_in_a_pipe(large: Path) -> None:
-    done = subprocess.run([NODESPEC, "validate", "--jobs", "1"], cwd=large, capture_output=True)
+    done = subprocess.run([NODESPEC, "validate", *UNSIGNED, "--jobs", "1"], cwd=large, capture_output=True)
     assert done.returncode == 0
     assert done.stderr == b""
