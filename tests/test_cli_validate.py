@@ -8,6 +8,7 @@ import pty
 import select
 import signal
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import jsonschema
@@ -22,7 +23,8 @@ def test_the_example_registry_is_clean_and_says_what_was_not_judged(example: Che
     done = example.run("validate")
     assert done.returncode == 0
     assert "no findings in" in done.stdout
-    assert "not run: P provenance, C change, L policy, W waivers" in done.stdout
+    assert "judged: T tree, F format, S schema, N node, P provenance, G graph" in done.stdout
+    assert "not run: C change, L policy, W waivers" in done.stdout
     assert "matriz.example is an example registry" in done.stderr
 
 
@@ -49,7 +51,8 @@ def test_json_follows_its_schema(example: Checkout) -> None:
     assert finding["pointer"] == "/identity/lane"
     assert finding["path"] == ADAPTER_FILE
     assert finding["line"] == 1 + example.read(ADAPTER_FILE).split("\n").index("  lane: product")
-    assert report["summary"]["families"]["P"] == {"name": "provenance", "status": "not run"}
+    assert report["summary"]["families"]["P"] == {"name": "provenance", "status": "run"}
+    assert report["summary"]["families"]["C"] == {"name": "change", "status": "not run"}
     assert report["summary"]["exit_code"] == done.returncode == 1
 
 
@@ -73,7 +76,7 @@ def test_a_bare_repository_is_judged_at_head(example: Checkout, tmp_path: Path) 
 
 def test_one_file_is_judged_in_the_light_of_the_whole(example: Checkout) -> None:
     example.replace(ADAPTER_FILE, "signal: percept_formed", "signal: percept_formd")
-    done = example.run("validate", ADAPTER_FILE, "--format", "json")
+    done = example.run("validate", ADAPTER_FILE, "--ignore", "P", "--format", "json")
     assert [item["code"] for item in json.loads(done.stdout)["findings"]] == ["G001"]
     other = "registry/nodes/matriz/kernel/pulse_v1.yaml"
     assert example.run("validate", other).returncode == 0
@@ -118,9 +121,10 @@ def test_families_and_codes_are_selected_and_ignored(example: Checkout) -> None:
     for ignored in ("S", "s004,T", "value-not-allowed", "F,S"):
         done = example.run("validate", "--ignore", ignored)
         assert done.returncode == 3, "a spec that N never saw has not passed N"
-        assert "N, G could not run on everything" in done.stderr
+        assert "N, P, G could not run on everything" in done.stderr
     assert example.run("validate", "--select", "N").returncode == 3
-    assert example.run("validate", "--ignore", "S,N,G").returncode == 0
+    assert example.run("validate", "--select", "P").returncode == 3
+    assert example.run("validate", "--ignore", "S,N,P,G").returncode == 0
     assert example.run("validate", "--select", "T,F").returncode == 0
     done = example.run("validate", "--select", "S004")
     assert done.returncode == 1
@@ -129,17 +133,20 @@ def test_families_and_codes_are_selected_and_ignored(example: Checkout) -> None:
 
 
 def test_families_that_cannot_run_alone_are_never_green(example: Checkout) -> None:
-    done = example.run("validate", "--select", "P,C")
+    done = example.run("validate", "--select", "C,L")
     assert done.returncode == 3
     assert "not judged" in done.stdout
+    done = example.run("validate", "--select", "C,L", "--base", "HEAD")
+    assert done.returncode == 0, "with a base, C can run"
+    assert "not run: L policy" in done.stdout
 
 
 def test_warnings_fail_only_when_strict(example: Checkout) -> None:
     example.replace(ADAPTER_FILE, "timeout_ms: ", "timeout_ms: 1 # was ")
-    done = example.run("validate")
+    done = example.run("validate", "--ignore", "P")
     assert "warning[N004]" in done.stdout
     assert done.returncode == 0
-    assert example.run("validate", "--strict").returncode == 1
+    assert example.run("validate", "--ignore", "P", "--strict").returncode == 1
 
 
 def test_github_annotations_stop_at_ten_of_a_level_and_point_to_the_rest(example: Checkout) -> None:
@@ -169,24 +176,30 @@ def test_sarif_has_the_shape_that_code_scanning_reads(example: Checkout) -> None
     result = next(item for item in run["results"] if item["ruleId"] == "S004")
     assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == "S004"
     assert run["invocations"][0]["executionSuccessful"]
-    assert "provenance" in run["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"]
+    assert "change" in run["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"]
     place = result["locations"][0]["physicalLocation"]
     assert place["artifactLocation"]["uri"] == ADAPTER_FILE
     assert place["region"]["endColumn"] - place["region"]["startColumn"] == len("product")
 
 
-def test_several_processes_find_the_same_as_one(example: Checkout) -> None:
+@pytest.mark.parametrize(
+    ("options", "counted"),
+    [(["--ignore", "P"], {"S006": 5}), ([], {"S006": 5, "P008": 245})],
+    ids=["unsigned", "attestations, too"],
+)
+def test_several_processes_find_the_same_as_one(example: Checkout, options: list[str], counted: dict[str, int]) -> None:
     template = example.read("registry/nodes/matriz/gateway/console/operator_console_v0.yaml")
     for number in range(250):
         text = template.replace("name: operator_console_v0", f"name: copy_v{number}")
         if number % 50 == 0:
             text = text.replace("tier: 0", "tier: 8")
         example.write(f"registry/nodes/matriz/gateway/console/copy_v{number}.yaml", text)
-    one, two = (example.run("validate", "--format", "json", "--jobs", jobs) for jobs in ("1", "2"))
-    assert json.loads(one.stdout)["summary"]["errors"] == 5
+    command = ["validate", *options, "--format", "json", "--jobs"]
+    one, two = (example.run(*command, jobs) for jobs in ("1", "2"))
+    assert Counter(item["code"] for item in json.loads(one.stdout)["findings"]) == counted
     assert one.stdout == two.stdout
     example.commit("many")
-    at = example.run("validate", "--format", "json", "--jobs", "2", "--at", "HEAD")
+    at = example.run(*command, "2", "--at", "HEAD")
     assert json.loads(at.stdout)["findings"] == json.loads(one.stdout)["findings"]
 
 
@@ -332,7 +345,7 @@ def test_ignoring_the_cause_never_turns_what_could_not_run_green(example: Checko
     (example.path / "schemas" / "nodespec.v1.schema.json").unlink()
     done = example.run("validate", "--ignore", "T")
     assert done.returncode == 3
-    assert "S, N, G could not run on everything" in done.stderr
+    assert "S, N, P, G could not run on everything" in done.stderr
 
 
 def test_ignoring_the_format_does_not_hide_what_the_schema_says(example: Checkout) -> None:
@@ -374,6 +387,8 @@ def test_what_no_family_opened_has_not_passed_it(example: Checkout, hiding: str)
         (example.path / "registry/nodes/sub/.git").mkdir()
     for selected in ("F", "S", "N", "G", "S,N,G"):
         assert example.run("validate", "--select", selected).returncode == 3, selected
+    orphaned = hiding == "a link"  # its attestation stands beside no file any more, which is a finding
+    assert example.run("validate", "--select", "P").returncode == (1 if orphaned else 3)
 
 
 def test_a_misshapen_neighbour_does_not_turn_the_whole_green(example: Checkout) -> None:
