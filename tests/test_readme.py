@@ -67,6 +67,28 @@ def test_the_tour_shows_what_really_happens(checkout: Path) -> None:
             assert done.stdout.strip() == expected.strip(), command
 
 
+def test_every_step_of_the_operations_guide_works(tmp_path: Path) -> None:
+    guide = (ROOT / "SECURITY.md").read_text(encoding="utf-8").partition("## Operations")[2]
+    commands = re.findall(r"^\$ (.*)$", guide, re.MULTILINE)
+    assert len(commands) > 50
+    shutil.copy(ROOT / "tests/fixtures/draft.yaml", tmp_path)
+    (tmp_path / "passphrase").write_text("correct horse battery staple\n")
+    who = {f"GIT_{role}_{part}": "guide@example.org" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, **who, "PATH": path, "NODESPEC_PASSPHRASE_FILE": str(tmp_path / "passphrase")}
+    environment.pop("NODESPEC_HOME", None)
+    folder = tmp_path
+    for command in commands:
+        if command.startswith("cd "):
+            folder /= command.removeprefix("cd ")
+            continue
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, timeout=120
+        )
+        intended = int(match[1]) if (match := re.search(r"# ends with (\d)", command)) else 0
+        assert done.returncode == intended, f"{command}\n{done.stdout}{done.stderr}"
+
+
 def test_the_python_example_runs(checkout: Path) -> None:
     (example,) = blocks("python")
     done = subprocess.run([sys.executable, "-c", example], cwd=checkout, capture_output=True, text=True)

@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from nodespec import chain, claims, quorum
+from nodespec import chain, claims, envelope, quorum
 from nodespec.chain import BrokenChainError, Link
 from nodespec.encoding import canonical_json, quoted
 from nodespec.quorum import Quorum
@@ -177,12 +177,19 @@ def verify(handle: str, files: Sequence[tuple[str, bytes]], roots: Sequence[Root
 
 def handle_matches(handle: str, genesis: bytes) -> bool:
     """Say whether a genesis file, if it can be read at all, is this owner's; what cannot be read is another matter."""
-    from nodespec import envelope
-
     try:
         return handle_of(envelope.parse(genesis).payload) == handle
     except ValueError:
         return True
+
+
+def genesis_name(genesis: bytes) -> str:
+    """Return the name in a genesis file, for people to find an owner whose chain is under way; empty when there is none."""
+    try:
+        sealed = envelope.parse_exact(genesis, PAYLOAD_TYPE)
+        return read(Link(path="", number=0, envelope=sealed), None).name
+    except ValueError:
+        return ""
 
 
 def _check_signed(link: Link, who: Quorum, whose: str) -> None:

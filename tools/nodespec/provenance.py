@@ -127,6 +127,17 @@ class Provenance:
         found = {handle: self._chain(handle) for handle in self.handles()}
         return {handle: chain for handle, chain in found.items() if not isinstance(chain, Placed)}
 
+    def names(self) -> dict[str, str]:
+        """Return what people call each owner, by handle; of a chain that does not verify, what its genesis says."""
+        found = {}
+        for handle in self.handles():
+            chain = self._chain(handle)
+            if not isinstance(chain, Placed):
+                found[handle] = chain.current.name
+            elif (genesis := self.read(record_path(owner.folder_of(handle), 0))) is not None:
+                found[handle] = owner.genesis_name(genesis)
+        return found
+
     # Attestations.
 
     def verify(self, subject: Subject) -> Verification:

@@ -121,14 +121,12 @@ class Place:
     def owner(self, text: str) -> str:
         """Return the handle that ``text`` names: a handle, its digits, the beginning of one, or an owner's name."""
         digits = text.removeprefix(PREFIX)
-        chains = self.provenance.chains()
+        names = self.provenance.names()
         if digits and len(digits) >= 8:
             found = [handle for handle in self.provenance.handles() if handle.removeprefix(PREFIX).startswith(digits)]
         else:
             found = []
-        found = found or [
-            handle for handle, chain in chains.items() if chain.current.name.casefold() == text.casefold()
-        ]
+        found = found or [handle for handle, name in names.items() if name.casefold() == text.casefold()]
         if len(found) == 1:
             return found[0]
         hint = "nodespec owner list shows every owner"

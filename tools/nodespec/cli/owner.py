@@ -14,7 +14,7 @@ from nodespec.cli.common import color_option, colored, echo, note, repo_option
 from nodespec.cli.desk import Place, now, signing_options, wallet
 from nodespec.cli.sign import say_missing
 from nodespec.cli.terminal import table
-from nodespec.cli.trust import public_keys
+from nodespec.cli.trust import key_ids, public_keys
 from nodespec.encoding import printable, quoted
 from nodespec.errors import RegistryError, UsageError
 from nodespec.owner import Chain, Record, Recovery, Revocation
@@ -63,7 +63,7 @@ def create_command(
 @owner_command.command("rotate")
 @click.argument("who", metavar="OWNER")
 @click.option("--add", multiple=True, metavar="KEY", help="A key to add: a public key file, or a name of yours.")
-@click.option("--drop", multiple=True, metavar="KEYID", help="A key to retire (its id, or the beginning of it).")
+@click.option("--drop", multiple=True, metavar="KEY", help="A key to retire: a file, a name of yours, or its id.")
 @click.option("--threshold", type=int, help="How many of the keys must sign from now on.")
 @click.option("--name", metavar="NAME", help="A new name for people.")
 @signing_options
@@ -90,7 +90,7 @@ def rotate_command(
 
 @owner_command.command("revoke")
 @click.argument("who", metavar="OWNER")
-@click.argument("key_ids", nargs=-1, required=True, metavar="KEYID…")
+@click.argument("gone", nargs=-1, required=True, metavar="KEY…")
 @click.option(
     "--reason", type=click.Choice(owner.REASONS), required=True, help="compromised voids what the key signed."
 )
@@ -107,7 +107,7 @@ def rotate_command(
 @signing_options
 def revoke_command(
     who: str,
-    key_ids: tuple[str, ...],
+    gone: tuple[str, ...],
     reason: str,
     from_record: int,
     standing_at: str | None,
@@ -119,12 +119,12 @@ def revoke_command(
 ) -> int:
     """Take keys out of use. With reason compromised, what they signed becomes a finding until it is signed again.
 
-    Choose for --standing-at a commit from before the loss, whose checkpoint you verified.
+    KEY is a public key file, the name of a key of yours, or a key id. Choose for --standing-at a commit from before the loss, whose checkpoint you verified.
     """
     place = Place.open(repo, now())
     chain = _chain(place, who)
     standing = _standing(place, chain.handle, standing_at)
-    revoked = _revocations(_key_ids(chain, key_ids), reason, from_record, standing)
+    revoked = _revocations(_key_ids(chain, gone), reason, from_record, standing)
     record = _next(chain, add=public_keys(add), revoked=revoked, threshold=threshold)
     return _append(place, chain, record, [chain.current.quorum, record.quorum], wallet(key_names, signer))
 
@@ -274,17 +274,9 @@ def _revocations(
     )
 
 
-def _key_ids(chain: Chain, beginnings: tuple[str, ...]) -> list[str]:
-    found = set()
-    for beginning in beginnings:
-        keys = {
-            key.key_id for record in chain.records for key in record.quorum.keys if key.key_id.startswith(beginning)
-        }
-        if len(beginning) < 8 or len(keys) != 1:
-            hint = "nodespec owner show OWNER lists the keys; at least 8 digits are needed"
-            raise UsageError(f"{quoted(beginning)} does not name one key of {chain.current.name}", hint=hint)
-        found |= keys
-    return sorted(found)
+def _key_ids(chain: Chain, texts: tuple[str, ...]) -> list[str]:
+    known = {key.key_id for record in chain.records for key in record.quorum.keys}
+    return sorted(key_ids(texts, known, chain.current.name))
 
 
 def _standing(place: Place, handle: str, revision: str | None) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from nodespec.cli.common import at_option, color_option, complete_id, echo, note
 from nodespec.cli.desk import Place, now, signing_options, wallet
 from nodespec.encoding import printable, quoted
 from nodespec.errors import RegistryError, UsageError
+from nodespec.owner import folder_of
 from nodespec.provenance import Provenance
 from nodespec.registry import Registry
 from nodespec.tree import attestation_path, is_node_path, is_tombstone_path, node_id, node_path, tombstone_path
@@ -27,11 +28,12 @@ if TYPE_CHECKING:
 
 
 @click.command("sign")
-@click.argument("target", metavar="FILE|ID", shell_complete=complete_id)
+@click.argument("target", metavar="FILE|ID|OWNER", shell_complete=complete_id)
 @signing_options
 def sign_command(target: str, repo: str, key_names: tuple[str, ...], signer: str | None) -> int:
     """Add your signature to what others began: a trust root, an owner's record, a transfer.
 
+    FILE is a file that ends in .dsse.json; ID stands for a node's attestation, OWNER for the owner's newest record.
     Says what you are about to sign, and whose signatures are missing afterwards.
     """
     place = Place.open(repo, now())
@@ -103,6 +105,9 @@ def _signed_file(place: Place, target: str) -> str:
         return attestation_path(inside) if inside.endswith(".yaml") else inside
     if target.startswith("registry/") and target.endswith(".dsse.json"):
         return target
+    if "/" not in target:
+        records = place.provenance.records(folder_of(place.owner(target)))
+        return records[-1]
     return attestation_path(_subject_path(place, target))
 
 

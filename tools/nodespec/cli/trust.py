@@ -7,6 +7,7 @@ import os
 import re
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -128,13 +129,26 @@ def public_keys(names: Iterable[str], *, both: bool = False) -> list[PublicKey]:
     found: list[PublicKey] = []
     for name in names:
         if os.path.isfile(name):
-            from pathlib import Path
-
             found.append(keyring.read_public(Path(name)))
             continue
         own = [file.public for file in keyring.listing(keyring.home(os.environ), name)]
         strong = [key for key in own if key.scheme != "ed25519"]
         found += own if both or not strong else strong
+    return found
+
+
+def key_ids(texts: Iterable[str], known: Iterable[str], whose: str) -> set[str]:
+    """Return the known key ids that the texts name: public key files, your own keys' names, ids or beginnings of ids."""
+    ids, found = set(known), set()
+    own = keyring.listing(keyring.home(os.environ))
+    for text in texts:
+        named = {keyring.read_public(Path(text)).key_id} if os.path.isfile(text) else set()
+        named |= {file.public.key_id for file in own if file.name == text}
+        named |= {item for item in ids if len(text) >= 8 and item.startswith(text)}
+        if not named & ids:
+            hint = "give a public key file, the name of a key of yours, or at least 8 digits of a key id"
+            raise UsageError(f"{quoted(text)} names no key of {whose}", hint=hint)
+        found |= named & ids
     return found
 
 
@@ -208,7 +222,7 @@ def next_root(place: Place, lasts: timedelta | None = None) -> tuple[Root, tuple
 @trust_command.command("rotate")
 @role_options
 @click.option(
-    "--drop", multiple=True, metavar="KEYID", help="Take this key out of every role (its id, or the beginning)."
+    "--drop", multiple=True, metavar="KEY", help="Take a key out of every role."
 )
 @click.option("--verifier", multiple=True, metavar="OWNER", help="Appoint an owner as a verifier.")
 @click.option("--no-verifier", multiple=True, metavar="OWNER", help="Dismiss a verifier.")
@@ -237,11 +251,8 @@ def rotate_command(
     root, before = next_root(place, life(expires) if expires else None)
     added = {"root": root_keys, "checkpoint": checkpoint_keys, "maintainer": maintainer_keys}
     thresholds = {"root": root_threshold, "checkpoint": checkpoint_threshold, "maintainer": maintainer_threshold}
-    roles = {role: _changed(role, root.roles[role], added[role], thresholds[role], drop) for role in trust.ROLES}
-    known = {key.key_id for key in root.keys}
-    unknown = next((item for item in drop if not any(key.startswith(item) for key in known)), None)
-    if unknown is not None:
-        raise UsageError(f"no key of the trust root begins with {quoted(unknown)}", hint="nodespec trust show")
+    gone = key_ids(drop, [key.key_id for key in root.keys], "the trust root")
+    roles = {role: _changed(role, root.roles[role], added[role], thresholds[role], gone) for role in trust.ROLES}
     verifiers = (set(root.verifiers) | {place.owner(name) for name in verifier}) - {
         place.owner(name) for name in no_verifier
     }
@@ -250,8 +261,8 @@ def rotate_command(
     )
 
 
-def _changed(role: str, old: Quorum, added: tuple[str, ...], threshold: int | None, drop: tuple[str, ...]) -> Quorum:
-    kept = [key for key in old.keys if not any(len(item) >= 8 and key.key_id.startswith(item) for item in drop)]
+def _changed(role: str, old: Quorum, added: tuple[str, ...], threshold: int | None, gone: set[str]) -> Quorum:
+    kept = [key for key in old.keys if key.key_id not in gone]
     keys = [*kept, *public_keys(added, both=role == "checkpoint")]
     return _quorum(role, keys, old.threshold if threshold is None else threshold)
 
