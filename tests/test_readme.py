@@ -16,7 +16,7 @@ from nodespec.cli import cli
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COPIED = ("registry", "schemas", "tests/keys", "README.md", "Makefile", "docs")
+COPIED = ("registry", "schemas", "tests/keys", "tests/fixtures/draft.yaml", "README.md", "Makefile", "docs")
 
 
 def blocks(kind: str) -> list[str]:
@@ -51,7 +51,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_tour_shows_what_really_happens(checkout: Path) -> None:
     commands = steps()
     assert len(commands) >= 15
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    who = {f"GIT_{role}_{part}": "tour@example.org" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
+    environment = {**os.environ, **who, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     environment.pop("NODESPEC_HOME", None)
     for command, expected in commands:
         if command.startswith("export "):
@@ -62,7 +63,7 @@ def test_the_tour_shows_what_really_happens(checkout: Path) -> None:
         )
         intended = 1 if "error[" in expected else 4 if command == "nodespec diff HEAD" else 0
         assert done.returncode == intended, f"{command}\n{done.stdout}{done.stderr}"
-        assert done.stdout or command.startswith(("cp ", "echo ")), f"{command} printed nothing"
+        assert done.stdout or command.startswith(("git ", "echo ", "sed ")), f"{command} printed nothing"
         if expected.strip():
             assert done.stdout.strip() == expected.strip(), command
 
