@@ -669,6 +669,16 @@ def test_a_registry_need_not_carry_the_contract_of_tombstones() -> None:
     assert codes(MemoryTree(files)) == ["S001"], "then the tool's own is the contract"
 
 
+@pytest.mark.parametrize("broken", [b"{", b"{}"], ids=["half an object", "no draft"])
+def test_a_tombstone_is_not_passed_by_a_contract_that_cannot_be_used(broken: bytes) -> None:
+    stone = {**TOMBSTONE.schema["examples"][0], "node_type": "lab.probe", "name": "gone"}
+    files = small_registry() | {tombstone_path("lab.probe/gone"): json.dumps(stone).encode()}
+    report = judge(MemoryTree(files | {TOMBSTONE_SCHEMA_PATH: broken}), selection=UNSIGNED)
+    assert [finding.code for finding in report.findings] == ["T010"]
+    assert "S" in report.blocked
+    assert report.families["G"] == "not run", "nobody knows which signals it leaves dangling"
+
+
 def test_a_registry_may_narrow_the_contract_of_tombstones_and_cannot_widen_it() -> None:
     stone = {**TOMBSTONE.schema["examples"][0], "node_type": "lab.probe", "name": "gone"}
     files = small_registry() | {tombstone_path("lab.probe/gone"): json.dumps(stone).encode()}

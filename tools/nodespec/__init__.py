@@ -40,6 +40,7 @@ in this order tells the whole story, and ``tests/test_architecture.py`` holds th
     history       the versions of a node
     checkpoint    the signed statement about a commit
     rules         one function a rule
+    examiner      one document after another, each by itself
     verdict       which rules were asked for, which ran, what came of it
     judge         all rules over one tree
     signing       who signs: key files, or a program that holds the keys

@@ -1,39 +1,40 @@
 """All rules over one tree.
 
 The order of work: the listing (family T), the settings and the contracts, then each document by itself
-(F, S, N), in parallel when asked, then the registry as a whole (G). What cannot be judged, because
-this version has no rules for it or because the settings or a contract are unusable, is reported as "not
-run" and never counts as passed.
+(F, S, N, P; :mod:`nodespec.examiner`), in parallel when asked, then the registry as a whole: the trust root and
+the owners (P), what changed since a base (C), the graph (G). What cannot be judged, because this version has no
+rules for it or because the settings or a contract are unusable, is reported as "not run" and never counts as passed.
 
-Family N sees only specs that fulfil the schema, and G only specs that fulfil it: the meaning of a
-misshapen document is not defined. Its file has findings already. When a spec cannot be read at all, nobody
-knows what it emits, and G is not run.
+Families N and P see only specs that fulfil the schema, and so does G: the meaning of a misshapen document is not
+defined. Its file has findings already. When a spec cannot be read at all, nobody knows what it emits, and G is not run.
 """
 
 from __future__ import annotations
 
 import os
-import pickle
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING
 
-from nodespec import document, rules, schema, settings, spec, tombstone
-from nodespec.attestation import Subject
+from nodespec import document, rules, schema, settings
 from nodespec.encoding import quoted
-from nodespec.errors import RegistryError, UsageError
-from nodespec.finding import START, Finding, Hit, pointer
+from nodespec.errors import UsageError
+from nodespec.examiner import (
+    Examiner,
+    examine_all,
+    finding,
+    shape_findings,
+    text_findings,
+    unreadable,
+    unvouched,
+)
+from nodespec.finding import Finding, Hit
 from nodespec.provenance import Provenance
 from nodespec.registry import may_hold_nodes, read_checked, read_document
 from nodespec.rules.change import Change
-from nodespec.rules.format import CODES as FORMAT_CODES
-from nodespec.rules.graph import NodeFacts, Whole, claimed_signals
+from nodespec.rules.graph import Whole
 from nodespec.rules.node import Surroundings
-from nodespec.rules.provenance import CODES as PROVENANCE_CODES
 from nodespec.rules.tree import BROKEN_CONTRACT, UNREADABLE_FILE
 from nodespec.schema import Contract
-from nodespec.text import MAX_BYTES
 from nodespec.tree import (
     EXECUTABLE,
     NODE_SCHEMA_PATH,
@@ -47,34 +48,18 @@ from nodespec.tree import (
     UNREADABLE,
     Entry,
     is_node_path,
-    is_tombstone_path,
-    tombstone_path,
 )
 from nodespec.verdict import ALL, Report, Selection, blocked, family_states
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from nodespec.examiner import Examined
     from nodespec.settings import Settings
     from nodespec.tree import Progress, Tree
-    from nodespec.verification import Problem
-
-_ILLEGIBLE = "SNP"
-"""The families that cannot say anything about a spec that cannot be read."""
 
 _UNSEEN = "FSNP"
 """The families that never open what is no regular file, or has another suffix."""
-
-_CHUNK = 200
-"""Files handed to a worker at once: a tenth of a second of work."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Verdict:
-    findings: tuple[Finding, ...]
-    facts: NodeFacts | None = None
-    claimed: frozenset[str] = frozenset()
-    missed: str = ""
 
 
 def judge(
@@ -89,40 +74,29 @@ def judge(
 ) -> Report:
     """Judge a tree.
 
-    With ``only``, findings of these paths alone are reported (the whole is still looked at for G). With ``base``, the tree
-    that this one follows, family C runs. ``now`` is the moment at which an expiry is judged; by default this one.
+    With ``only``, findings of these paths alone are reported (the whole is still looked at for G). With ``base``, the
+    tree that this one follows, family C runs. ``now`` is the moment at which an expiry is judged; by default this one.
     """
-    now = now or datetime.now(UTC)
-    readable = [entry for entry in tree.entries if entry.mode in (REGULAR, EXECUTABLE)]
-    findings = list(_listing_findings(tree))
+    readable = _readable(tree)
     contracts, broken = _contracts(tree, readable)
-    findings += broken
-    knobs, settings_findings = _settings(tree, readable, contracts)
-    findings += settings_findings
-    provenance = Provenance(tree, knobs, now) if knobs is not None else None
-    desk = _Desk(tree, contracts, _surroundings(knobs, readable), provenance if "P" in selection.families else None)
-    whole_needed = "G" in selection.families
-    judged = [
-        entry
-        for entry in readable
-        if _is_document(entry.path)
-        and (only is None or entry.path in only or (whole_needed and is_node_path(entry.path)))
-    ]
-    verdicts = _each(desk, judged, jobs, progress)
-    findings += (finding for verdict in verdicts for finding in verdict.findings)
-    missed = {entry.path: verdict.missed for entry, verdict in zip(judged, verdicts, strict=True) if verdict.missed}
-    missed |= {entry.path: _UNSEEN for entry in tree.entries if may_hold_nodes(entry) and not _is_seen(entry)}
+    knobs, unsettled = _settings(tree, readable, contracts)
+    findings = [*_listing_findings(tree), *broken, *unsettled]
+    provenance = Provenance(tree, knobs, now or datetime.now(UTC)) if knobs is not None else None
+    vouching = provenance if "P" in selection.families else None
+    examiner = Examiner(tree, contracts, _surroundings(knobs, readable), vouching)
+    entries = [entry for entry in readable if _is_to_examine(entry.path, selection, only)]
+    examined = examine_all(examiner, entries, jobs, progress)
+    findings += (found for one in examined for found in one.findings)
+    missed = _missed(tree, entries, examined)
     legible = not any("S" in letters for letters in missed.values())
     if knobs is None:
         missed[SETTINGS_PATH] = "S"
-    if provenance is not None:
-        findings += _provenance_findings(
-            desk, provenance, base, [verdict.facts for verdict in verdicts if verdict.facts]
-        )
-    if knobs is not None and whole_needed and legible:
-        facts = [verdict.facts for verdict in verdicts if verdict.facts is not None]
-        claimed = frozenset[str]().union(*(verdict.claimed for verdict in verdicts))
-        findings += _graph_findings(tree, Whole.of(facts, claimed, knobs))
+    if vouching is not None:
+        findings += _whole_provenance_findings(examiner, vouching, examined)
+    if provenance is not None and base is not None:
+        findings += _change_findings(examiner, provenance, base)
+    if knobs is not None and legible and "G" in selection.families:
+        findings += _graph_findings(tree, examined, knobs)
     families = family_states(
         selection,
         nodes=NODE_SCHEMA_PATH in contracts,
@@ -142,12 +116,6 @@ def judge(
     )
 
 
-def _wanting(missed: dict[str, str], only: frozenset[str] | None) -> set[str]:
-    """Return the families that did not see all they were asked about; G sees every spec or not the whole."""
-    letters = {letter for path, missing in missed.items() if only is None or path in only for letter in missing}
-    return letters | ({"G"} if any("N" in missing for missing in missed.values()) else set())
-
-
 def judge_text(data: bytes, *, tree: Tree | None, path: str, selection: Selection = ALL) -> Report:
     """Judge one spec that stands nowhere in a registry (standard input, a draft): families F, S and N.
 
@@ -157,43 +125,69 @@ def judge_text(data: bytes, *, tree: Tree | None, path: str, selection: Selectio
     contracts: dict[str, tuple[Contract, ...]] = {}
     around = None
     if tree is not None:
-        readable = [entry for entry in tree.entries if entry.mode in (REGULAR, EXECUTABLE)]
+        readable = _readable(tree)
         contracts, _ = _contracts(tree, readable)
         around = _surroundings(_settings(tree, readable, contracts)[0], readable)
     own = contracts.get(NODE_SCHEMA_PATH, ()) if tree is not None else (schema.builtin(NODE_SCHEMA_PATH),)
-    verdict = _Desk(tree, {NODE_SCHEMA_PATH: own} if own else {}, around).judge_document(
-        path, document.parse(data), placed=False
-    )
+    examiner = Examiner(tree, {NODE_SCHEMA_PATH: own} if own else {}, around)
+    examined = examiner.examine_node(path, document.parse(data), placed=False)
     families = family_states(selection, nodes=bool(own), knobs=around is not None, whole=False, tree=False)
     return Report(
         label=path,
-        findings=_kept(verdict.findings, selection, None),
+        findings=_kept(examined.findings, selection, None),
         files=1,
         specs=1,
         families=families,
-        blocked=blocked(families, set(verdict.missed) - {"P"}, "FSN" if tree is not None else "FS"),
+        blocked=blocked(families, set(examined.missed) - {"P"}, "FSN" if tree is not None else "FS"),
     )
 
 
-def _kept(findings: Iterable[Finding], selection: Selection, only: frozenset[str] | None) -> tuple[Finding, ...]:
-    """Return what is to be reported, in order, without what the schema says again about a refused scalar."""
-    chosen = [
-        finding for finding in findings if finding.code in selection.codes and (only is None or finding.path in only)
-    ]
-    refused = {(item.path, item.line, item.column) for item in chosen if item.code[0] == "F"}
-    kept = [item for item in chosen if item.code[0] != "S" or (item.path, item.line, item.column) not in refused]
-    return tuple(sorted(kept, key=lambda finding: finding.order))
+def check_jobs(jobs: int) -> int:
+    """Return the number of worker processes; 0 means one for each core that may be used."""
+    if jobs < 0:
+        raise UsageError(f"{quoted(jobs)} is not a number of jobs", hint="1 is one process, 0 one for each core")
+    return jobs or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
+
+
+# What is looked at, what was missed, and what is reported of it.
+
+
+def _readable(tree: Tree) -> list[Entry]:
+    return [entry for entry in tree.entries if entry.mode in (REGULAR, EXECUTABLE)]
+
+
+def _is_to_examine(path: str, selection: Selection, only: frozenset[str] | None) -> bool:
+    """Say whether a document is examined: when it is asked for, and a node also for what G must know of it."""
+    if not path.startswith(f"{REGISTRY}/") or not path.endswith(".yaml") or path == SETTINGS_PATH:
+        return False
+    return only is None or path in only or ("G" in selection.families and is_node_path(path))
+
+
+def _missed(tree: Tree, entries: Sequence[Entry], examined: Sequence[Examined]) -> dict[str, str]:
+    """Return, by path, the letters of the families that did not get to see what they should have."""
+    missed = {entry.path: one.missed for entry, one in zip(entries, examined, strict=True) if one.missed}
+    return missed | {entry.path: _UNSEEN for entry in tree.entries if may_hold_nodes(entry) and not _is_seen(entry)}
 
 
 def _is_seen(entry: Entry) -> bool:
     return entry.mode in (REGULAR, EXECUTABLE) and is_node_path(entry.path)
 
 
-def _is_document(path: str) -> bool:
-    return path.startswith(f"{REGISTRY}/") and path.endswith(".yaml") and path != SETTINGS_PATH
+def _wanting(missed: dict[str, str], only: frozenset[str] | None) -> set[str]:
+    """Return the families that did not see all they were asked about; G sees every spec or not the whole."""
+    letters = {letter for path, missing in missed.items() if only is None or path in only for letter in missing}
+    return letters | ({"G"} if any("N" in missing for missing in missed.values()) else set())
 
 
-# The listing, the contracts and the settings.
+def _kept(findings: Iterable[Finding], selection: Selection, only: frozenset[str] | None) -> tuple[Finding, ...]:
+    """Return what is to be reported, in order, without what the schema says again about a refused scalar."""
+    chosen = [item for item in findings if item.code in selection.codes and (only is None or item.path in only)]
+    refused = {(item.path, item.line, item.column) for item in chosen if item.code[0] == "F"}
+    kept = [item for item in chosen if item.code[0] != "S" or (item.path, item.line, item.column) not in refused]
+    return tuple(sorted(kept, key=lambda item: item.order))
+
+
+# Before any document: the listing, the contracts and the settings.
 
 
 def _listing_findings(tree: Tree) -> Iterator[Finding]:
@@ -202,10 +196,10 @@ def _listing_findings(tree: Tree) -> Iterator[Finding]:
     for entry in rules.families_of("T"):
         assert entry.check is not None
         for hit in entry.check(tree):
-            yield _finding(entry.code, hit, hit.path)
+            yield finding(entry.code, hit, hit.path)
     for item in tree.entries:
         if item.mode == UNREADABLE:
-            yield _finding(UNREADABLE_FILE.code, Hit(message="the folder cannot be opened"), item.path)
+            yield finding(UNREADABLE_FILE.code, Hit(message="the folder cannot be opened"), item.path)
 
 
 def _contracts(tree: Tree, readable: Sequence[Entry]) -> tuple[dict[str, tuple[Contract, ...]], list[Finding]]:
@@ -226,9 +220,9 @@ def _contracts(tree: Tree, readable: Sequence[Entry]) -> tuple[dict[str, tuple[C
             data = tree.read(entries[path])
             contracts[path] = own if data == schema.builtin_bytes(path) else (Contract(data), *own)
         except OSError as error:
-            findings.append(_unreadable(path, error))
+            findings.append(unreadable(path, error))
         except ValueError as error:
-            findings.append(_finding(BROKEN_CONTRACT.code, Hit(message=f"the schema cannot be used: {error}"), path))
+            findings.append(finding(BROKEN_CONTRACT.code, Hit(message=f"the schema cannot be used: {error}"), path))
     return contracts, findings
 
 
@@ -241,10 +235,10 @@ def _settings(
     try:
         text = read_document(tree, entry)
     except OSError as error:
-        return None, [_unreadable(entry.path, error)]
-    findings = _document_findings(entry.path, text)
+        return None, [unreadable(entry.path, error)]
+    findings = text_findings(entry.path, text)
     if text.value is not None:
-        findings += _schema_findings(entry.path, text, contracts[SETTINGS_SCHEMA_PATH])
+        findings += shape_findings(entry.path, text, contracts[SETTINGS_SCHEMA_PATH])
     return (None, findings) if findings or text.value is None else (settings.from_value(text.value), [])
 
 
@@ -258,221 +252,34 @@ def _surroundings(knobs: Settings | None, readable: Sequence[Entry]) -> Surround
     return Surroundings(settings=knobs, policies=policies)
 
 
-# One document.
+# After every document: the registry as a whole.
 
 
-class _Desk:
-    """Where one document after another is judged; everything that stays the same is laid out once."""
-
-    def __init__(
-        self,
-        tree: Tree | None,
-        contracts: dict[str, tuple[Contract, ...]],
-        around: Surroundings | None,
-        provenance: Provenance | None = None,
-    ) -> None:
-        self.tree = tree
-        self.contracts = contracts
-        self.around = around
-        self.provenance = provenance
-        self.checks = [(entry.code, entry.check) for entry in rules.families_of("N") if entry.check]
-
-    def text(self, path: str) -> document.Document | None:
-        """Return a document of the tree to point into; None for what is none."""
-        entry = next((entry for entry in self.tree.entries if entry.path == path), None) if self.tree else None
-        return read_document(self.tree, entry) if self.tree and entry and path.endswith(".yaml") else None
-
-    def judge_entry(self, entry: Entry) -> _Verdict:
-        assert self.tree is not None
-        try:
-            size = self.tree.size(entry)
-            data = self.tree.read(entry) if size <= MAX_BYTES else b""
-            text = document.parse(data) if size <= MAX_BYTES else read_document(self.tree, entry)
-            if is_node_path(entry.path):
-                return self.judge_document(entry.path, text, data)
-            if is_tombstone_path(entry.path):
-                return self._judge_tombstone(entry.path, text, data)
-        except OSError as error:
-            return _Verdict((_unreadable(entry.path, error),), missed=_ILLEGIBLE)
-        return _Verdict(tuple(_document_findings(entry.path, text)))
-
-    def judge_document(self, path: str, text: document.Document, data: bytes = b"", *, placed: bool = True) -> _Verdict:
-        findings = _document_findings(path, text) if text.problems else []
-        contracts = self.contracts.get(NODE_SCHEMA_PATH)
-        if text.value is None or not contracts:
-            return _Verdict(tuple(findings), missed=_ILLEGIBLE)
-        if not all(contract.accepts(text.value) for contract in contracts):
-            findings += _schema_findings(path, text, contracts)
-            return _Verdict(tuple(findings), claimed=claimed_signals(text.value), missed="NP")
-        node = spec.from_value(text.value, path if placed else "")
-        if self.around is not None:
-            findings += [
-                _finding(code, hit, path, text) for code, check in self.checks for hit in check(node, self.around)
-            ]
-        if self.provenance is not None and self.provenance.roots and placed:
-            findings += self._vouched(Subject.of_node(node, data), text)
-        return _Verdict(tuple(findings), NodeFacts.of(node))
-
-    def _judge_tombstone(self, path: str, text: document.Document, data: bytes) -> _Verdict:
-        findings = _document_findings(path, text)
-        contracts = self.contracts[TOMBSTONE_SCHEMA_PATH]
-        if text.value is None:
-            return _Verdict(tuple(findings), missed="SP")
-        if not all(contract.accepts(text.value) for contract in contracts):
-            return _Verdict((*findings, *_schema_findings(path, text, contracts)), missed="P")
-        stone = tombstone.from_value(text.value, path)
-        if tombstone_path(stone.id) != path:
-            message = f"the id is {stone.id}, whose tombstone is {tombstone_path(stone.id)}"
-            findings.append(_finding("N001", Hit(message=message, at=("name",)), path, text))
-        elif self.provenance is not None and self.provenance.roots:
-            findings += self._vouched(Subject.of_tombstone(stone, data), text)
-        return _Verdict(tuple(findings), claimed=frozenset(stone.dangling.signals if stone.dangling else ()))
-
-    def _vouched(self, subject: Subject, text: document.Document) -> list[Finding]:
-        assert self.provenance is not None
-        return [_problem(subject.path, problem, text) for problem in self.provenance.verify(subject).problems]
-
-
-def _document_findings(path: str, text: document.Document) -> list[Finding]:
-    return [
-        _finding(
-            FORMAT_CODES[problem.slug], Hit(message=problem.message, span=problem.span, fix=problem.fix), path, text
-        )
-        for problem in text.problems
-    ]
-
-
-def _schema_findings(path: str, text: document.Document, contracts: Sequence[Contract]) -> list[Finding]:
-    hits = {(hit.code, hit.at, hit.message): hit for contract in contracts for hit in contract.violations(text.value)}
-    return [_finding(hit.code, hit, path, text) for hit in hits.values()]
-
-
-def _problem(path: str, problem: Problem, text: document.Document | None = None) -> Finding:
-    hit = Hit(message=problem.message, at=problem.at, fix=problem.fix)
-    return _finding(PROVENANCE_CODES[problem.slug], hit, path, text)
-
-
-def _provenance_findings(
-    desk: _Desk, provenance: Provenance, base: Tree | None, facts: Sequence[NodeFacts]
+def _whole_provenance_findings(
+    examiner: Examiner, provenance: Provenance, examined: Sequence[Examined]
 ) -> Iterator[Finding]:
-    """Run what families P and C say about the tree as a whole."""
-    if desk.provenance is not None:
-        owners = [(fact.path, fact.owner) for fact in facts]
-        for path, problem in (*provenance.problems(), *provenance.newcomer_quota(owners)):
-            yield _problem(path, problem, desk.text(path))
-    if base is not None:
-        before = Provenance(base, _base_settings(base), provenance.now)
-        change = Change(before, provenance)
-        for entry in rules.families_of("C"):
-            assert entry.check is not None
-            for hit in entry.check(change):
-                yield _finding(entry.code, hit, hit.path, desk.text(hit.path))
+    """Run what family P says about no single attestation: the trust root, the owners, the newcomers' share."""
+    owners = [(one.facts.path, one.facts.owner) for one in examined if one.facts]
+    for path, problem in (*provenance.problems(), *provenance.newcomer_quota(owners)):
+        yield unvouched(path, problem, examiner.text_at(path))
 
 
-def _base_settings(base: Tree) -> Settings:
-    """Return the settings of the base, which is believed; raises ``RegistryError`` when they cannot be used."""
-    return settings.from_value(read_checked(base, SETTINGS_PATH, SETTINGS_SCHEMA_PATH))
+def _change_findings(examiner: Examiner, provenance: Provenance, base: Tree) -> Iterator[Finding]:
+    """Run family C. The base is believed, so it is read by its own settings; ``RegistryError`` when it has none."""
+    believed = settings.from_value(read_checked(base, SETTINGS_PATH, SETTINGS_SCHEMA_PATH))
+    change = Change(Provenance(base, believed, provenance.now), provenance)
+    for entry in rules.families_of("C"):
+        assert entry.check is not None
+        for hit in entry.check(change):
+            yield finding(entry.code, hit, hit.path, examiner.text_at(hit.path))
 
 
-def _graph_findings(tree: Tree, whole: Whole) -> list[Finding]:
+def _graph_findings(tree: Tree, examined: Sequence[Examined], knobs: Settings) -> Iterator[Finding]:
     """Run family G; a file is parsed again only where there is something to point at."""
+    claimed = frozenset[str]().union(*(one.claimed for one in examined))
+    whole = Whole.of([one.facts for one in examined if one.facts is not None], claimed, knobs)
     entries = {entry.path: entry for entry in tree.entries}
-    findings = []
     for entry in rules.families_of("G"):
         assert entry.check is not None
-        findings += [
-            _finding(entry.code, hit, hit.path, read_document(tree, entries[hit.path])) for hit in entry.check(whole)
-        ]
-    return findings
-
-
-def _finding(code: str, hit: Hit, path: str, text: document.Document | None = None) -> Finding:
-    entry = rules.RULES[code]
-    span = hit.span or START
-    if hit.at is not None and text is not None:
-        span = text.locate(hit.at, on_key=hit.on_key)
-    return Finding(
-        code=entry.code,
-        slug=entry.slug,
-        severity=entry.severity,
-        path=path,
-        line=span.line,
-        column=span.column,
-        pointer=pointer(hit.at or ()),
-        message=hit.message,
-        fix=hit.fix or entry.fix,
-        doc=entry.doc,
-        width=span.width,
-    )
-
-
-def _unreadable(path: str, error: OSError) -> Finding:
-    return _finding(UNREADABLE_FILE.code, Hit(message=f"the file cannot be read: {error.strerror or error}"), path)
-
-
-# Many documents.
-
-
-def _each(desk: _Desk, entries: Sequence[Entry], jobs: int, progress: Progress | None) -> list[_Verdict]:
-    if jobs > 1 and len(entries) > _CHUNK:
-        return _in_parallel(desk, entries, jobs, progress)
-    verdicts = []
-    for done, entry in enumerate(entries):
-        verdicts.append(desk.judge_entry(entry))
-        if progress is not None and done % _CHUNK == 0:
-            progress(done, len(entries))
-    return verdicts
-
-
-_desk: _Desk | None = None
-"""A worker's own desk, laid out when the worker starts."""
-
-
-def _start_worker(
-    tree: bytes, contracts: dict[str, list[bytes]], around: Surroundings | None, now: datetime | None
-) -> None:
-    import signal
-
-    global _desk  # noqa: PLW0603  # a worker process has no other place to keep what it starts with
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # These bytes were pickled by the parent a moment ago and never left this machine's memory.
-    own = pickle.loads(tree)
-    provenance = Provenance(own, around.settings, now) if now is not None and around is not None else None
-    _desk = _Desk(own, {path: tuple(map(Contract, data)) for path, data in contracts.items()}, around, provenance)
-
-
-def _judge_chunk(entries: Sequence[Entry]) -> list[_Verdict]:
-    assert _desk is not None
-    return [_desk.judge_entry(entry) for entry in entries]
-
-
-def _in_parallel(desk: _Desk, entries: Sequence[Entry], jobs: int, progress: Progress | None) -> list[_Verdict]:
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-    from concurrent.futures.process import BrokenProcessPool
-
-    # fork, where it is safe (no threads of ours), saves each worker the imports.
-    method = "fork" if os.uname().sysname == "Linux" else "spawn"
-    contracts = {path: [contract.data for contract in found] for path, found in desk.contracts.items()}
-    now = desk.provenance.now if desk.provenance else None
-    start = partial(_start_worker, pickle.dumps(desk.tree), contracts, desk.around, now)
-    chunks = [entries[start : start + _CHUNK] for start in range(0, len(entries), _CHUNK)]
-    verdicts: list[_Verdict] = []
-    try:
-        with ProcessPoolExecutor(
-            min(jobs, len(chunks)), multiprocessing.get_context(method), initializer=start
-        ) as pool:
-            for part in pool.map(_judge_chunk, chunks):
-                verdicts += part
-                if progress is not None:
-                    progress(len(verdicts), len(entries))
-    except BrokenProcessPool:
-        raise RegistryError("a worker process died", hint="try again with --jobs 1; is memory short?") from None
-    return verdicts
-
-
-def check_jobs(jobs: int) -> int:
-    """Return the number of worker processes; 0 means one for each core that may be used."""
-    if jobs < 0:
-        raise UsageError(f"{quoted(jobs)} is not a number of jobs", hint="1 is one process, 0 one for each core")
-    return jobs or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
+        for hit in entry.check(whole):
+            yield finding(entry.code, hit, hit.path, read_document(tree, entries[hit.path]))

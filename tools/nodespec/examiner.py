@@ -1,0 +1,248 @@
+"""One document after another, each by itself: its text (F), its shape (S), its meaning (N), who stands behind it (P).
+
+What stays the same from document to document is laid out once, in an :class:`Examiner`: the contracts, the settings,
+the checks, the verified chains. No document has a say in what is found about another, so they can be shared out among
+processes, and the findings are the same with one as with many.
+
+Each step needs the one before: what cannot be read has no shape, and what is misshapen has no meaning that could be
+judged. The families that a document never reached are noted as having missed it.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from nodespec import document, rules, spec, tombstone
+from nodespec.attestation import Subject
+from nodespec.errors import RegistryError
+from nodespec.finding import START, Finding, Hit, pointer
+from nodespec.provenance import Provenance
+from nodespec.registry import read_document
+from nodespec.rules.format import CODES as FORMAT_CODES
+from nodespec.rules.graph import NodeFacts, claimed_signals
+from nodespec.rules.provenance import CODES as PROVENANCE_CODES
+from nodespec.rules.tree import UNREADABLE_FILE
+from nodespec.schema import Contract
+from nodespec.text import MAX_BYTES
+from nodespec.tree import NODE_SCHEMA_PATH, TOMBSTONE_SCHEMA_PATH, is_node_path, is_tombstone_path, tombstone_path
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from nodespec.rules.node import Surroundings
+    from nodespec.tree import Entry, Progress, Tree
+    from nodespec.verification import Problem
+
+_ILLEGIBLE = "SNP"
+"""The families that cannot say anything about a spec that cannot be read."""
+
+_MISSHAPEN = "NP"
+"""The families that cannot say anything about a spec that does not fulfil its contract."""
+
+_CHUNK = 200
+"""Files handed to a worker at once: a tenth of a second of work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What came of one document: findings, what G must know of it, and the letters of the families that missed it."""
+
+    findings: tuple[Finding, ...]
+    facts: NodeFacts | None = None
+    claimed: frozenset[str] = frozenset()
+    missed: str = ""
+
+
+class Examiner:
+    """Examines documents of one tree; without a tree, documents that stand nowhere.
+
+    Without ``around``, family N is left out. Without ``provenance``, or when that has no trust root, nobody is asked
+    who signed.
+    """
+
+    def __init__(
+        self,
+        tree: Tree | None,
+        contracts: Mapping[str, tuple[Contract, ...]],
+        around: Surroundings | None,
+        provenance: Provenance | None = None,
+    ) -> None:
+        self.tree = tree
+        self.contracts = contracts
+        self.around = around
+        self.provenance = provenance
+        self._checks = [(entry.code, entry.check) for entry in rules.families_of("N") if entry.check]
+
+    def examine(self, entry: Entry) -> Examined:
+        """Examine a file of the tree."""
+        assert self.tree is not None
+        try:
+            size = self.tree.size(entry)
+            data = self.tree.read(entry) if size <= MAX_BYTES else b""
+            text = document.parse(data) if size <= MAX_BYTES else read_document(self.tree, entry)
+            if is_node_path(entry.path):
+                return self.examine_node(entry.path, text, data)
+            if is_tombstone_path(entry.path):
+                return self._examine_tombstone(entry.path, text, data)
+        except OSError as error:
+            return Examined((unreadable(entry.path, error),), missed=_ILLEGIBLE)
+        return Examined(tuple(text_findings(entry.path, text)))
+
+    def examine_node(self, path: str, text: document.Document, data: bytes = b"", *, placed: bool = True) -> Examined:
+        """Examine a NodeSpec. A draft is not ``placed``: it has no path yet that must be its id, and no signature."""
+        findings = text_findings(path, text) if text.problems else []
+        contracts = self.contracts.get(NODE_SCHEMA_PATH)
+        if text.value is None or not contracts:
+            return Examined(tuple(findings), missed=_ILLEGIBLE)
+        if not all(contract.accepts(text.value) for contract in contracts):
+            findings += shape_findings(path, text, contracts)
+            return Examined(tuple(findings), claimed=claimed_signals(text.value), missed=_MISSHAPEN)
+        node = spec.from_value(text.value, path if placed else "")
+        if self.around is not None:
+            findings += [
+                finding(code, hit, path, text) for code, check in self._checks for hit in check(node, self.around)
+            ]
+        if self.provenance is not None and self.provenance.roots and placed:
+            findings += self._vouched(Subject.of_node(node, data), text)
+        return Examined(tuple(findings), NodeFacts.of(node))
+
+    def _examine_tombstone(self, path: str, text: document.Document, data: bytes) -> Examined:
+        findings = text_findings(path, text)
+        contracts = self.contracts.get(TOMBSTONE_SCHEMA_PATH)
+        if text.value is None or not contracts:
+            return Examined(tuple(findings), missed="SP")
+        if not all(contract.accepts(text.value) for contract in contracts):
+            return Examined((*findings, *shape_findings(path, text, contracts)), missed="P")
+        stone = tombstone.from_value(text.value, path)
+        if tombstone_path(stone.id) != path:
+            message = f"the id is {stone.id}, whose tombstone is {tombstone_path(stone.id)}"
+            findings.append(finding("N001", Hit(message=message, at=("name",)), path, text))
+        elif self.provenance is not None and self.provenance.roots:
+            findings += self._vouched(Subject.of_tombstone(stone, data), text)
+        return Examined(tuple(findings), claimed=frozenset(stone.dangling.signals if stone.dangling else ()))
+
+    def _vouched(self, subject: Subject, text: document.Document) -> list[Finding]:
+        assert self.provenance is not None
+        return [unvouched(subject.path, problem, text) for problem in self.provenance.verify(subject).problems]
+
+    def text_at(self, path: str) -> document.Document | None:
+        """Return the document at a path of the tree, to point into; None for a file that is no document."""
+        entry = next((entry for entry in self.tree.entries if entry.path == path), None) if self.tree else None
+        return read_document(self.tree, entry) if self.tree and entry and path.endswith(".yaml") else None
+
+
+# Findings: what a rule, the loader, a contract or a verification says, at its line.
+
+
+def finding(code: str, hit: Hit, path: str, text: document.Document | None = None) -> Finding:
+    """Return what a rule has hit as a finding; with ``text``, at the line and column of the hit's key path."""
+    entry = rules.RULES[code]
+    span = hit.span or START
+    if hit.at is not None and text is not None:
+        span = text.locate(hit.at, on_key=hit.on_key)
+    return Finding(
+        code=entry.code,
+        slug=entry.slug,
+        severity=entry.severity,
+        path=path,
+        line=span.line,
+        column=span.column,
+        pointer=pointer(hit.at or ()),
+        message=hit.message,
+        fix=hit.fix or entry.fix,
+        doc=entry.doc,
+        width=span.width,
+    )
+
+
+def text_findings(path: str, text: document.Document) -> list[Finding]:
+    """Return what the loader found wrong with a text (family F)."""
+    hits = (
+        (FORMAT_CODES[problem.slug], Hit(message=problem.message, span=problem.span, fix=problem.fix))
+        for problem in text.problems
+    )
+    return [finding(code, hit, path, text) for code, hit in hits]
+
+
+def shape_findings(path: str, text: document.Document, contracts: Sequence[Contract]) -> list[Finding]:
+    """Return what contracts have against a value (family S); what several say is said once."""
+    hits = {(hit.code, hit.at, hit.message): hit for contract in contracts for hit in contract.violations(text.value)}
+    return [finding(hit.code, hit, path, text) for hit in hits.values()]
+
+
+def unvouched(path: str, problem: Problem, text: document.Document | None = None) -> Finding:
+    """Return why a step of a verification did not hold (family P)."""
+    hit = Hit(message=problem.message, at=problem.at, fix=problem.fix)
+    return finding(PROVENANCE_CODES[problem.slug], hit, path, text)
+
+
+def unreadable(path: str, error: OSError) -> Finding:
+    """Return that a file cannot be read (T009)."""
+    return finding(UNREADABLE_FILE.code, Hit(message=f"the file cannot be read: {error.strerror or error}"), path)
+
+
+# Many documents.
+
+
+def examine_all(examiner: Examiner, entries: Sequence[Entry], jobs: int, progress: Progress | None) -> list[Examined]:
+    """Examine files in their order, in up to ``jobs`` processes; raise ``RegistryError`` when one of them dies."""
+    if jobs > 1 and len(entries) > _CHUNK:
+        return _in_parallel(examiner, entries, jobs, progress)
+    examined = []
+    for done, entry in enumerate(entries):
+        examined.append(examiner.examine(entry))
+        if progress is not None and done % _CHUNK == 0:
+            progress(done, len(entries))
+    return examined
+
+
+def _in_parallel(examiner: Examiner, entries: Sequence[Entry], jobs: int, progress: Progress | None) -> list[Examined]:
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+
+    # fork, where it is safe (no threads of ours), saves each worker the imports.
+    method = "fork" if os.uname().sysname == "Linux" else "spawn"
+    contracts = {path: [contract.data for contract in found] for path, found in examiner.contracts.items()}
+    now = examiner.provenance.now if examiner.provenance else None
+    start = partial(_start_worker, pickle.dumps(examiner.tree), contracts, examiner.around, now)
+    chunks = [entries[start : start + _CHUNK] for start in range(0, len(entries), _CHUNK)]
+    examined: list[Examined] = []
+    try:
+        with ProcessPoolExecutor(
+            min(jobs, len(chunks)), multiprocessing.get_context(method), initializer=start
+        ) as pool:
+            for part in pool.map(_examine_chunk, chunks):
+                examined += part
+                if progress is not None:
+                    progress(len(examined), len(entries))
+    except BrokenProcessPool:
+        raise RegistryError("a worker process died", hint="try again with --jobs 1; is memory short?") from None
+    return examined
+
+
+_own: Examiner | None = None
+"""A worker's own examiner, made when the worker starts."""
+
+
+def _start_worker(
+    tree: bytes, contracts: dict[str, list[bytes]], around: Surroundings | None, now: datetime | None
+) -> None:
+    import signal
+
+    global _own  # noqa: PLW0603  # a worker process has no other place to keep what it starts with
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # These bytes were pickled by the parent a moment ago and never left this machine's memory.
+    own = pickle.loads(tree)
+    provenance = Provenance(own, around.settings, now) if now is not None and around is not None else None
+    _own = Examiner(own, {path: tuple(map(Contract, data)) for path, data in contracts.items()}, around, provenance)
+
+
+def _examine_chunk(entries: Sequence[Entry]) -> list[Examined]:
+    assert _own is not None
+    return [_own.examine(entry) for entry in entries]
