@@ -70,10 +70,8 @@ class Envelope:
 
     def dump(self) -> bytes:
         """Return the file's bytes, with the signatures in order of key id."""
-        ordered = sorted(self.signatures, key=lambda item: item.key_id)
-        signatures = [f'{{"keyid":{_quote(item.key_id)},"sig":"{b64encode(item.value)}"}}' for item in ordered]
-        text = f'{{"payload":"{b64encode(self.payload)}","payloadType":{_quote(self.payload_type)}'
-        return f'{text},"signatures":[{",".join(signatures)}]}}\n'.encode()
+        signatures = [(item.key_id, b64encode(item.value)) for item in self.signatures]
+        return _written(b64encode(self.payload), self.payload_type, signatures)
 
     def signed_with(self, signers: Sequence[tuple[str, Signer]]) -> Envelope:
         """Return the envelope with these signatures, new or in place of those of the same key."""
@@ -85,6 +83,13 @@ class Envelope:
 
 _quote = json.encoder.encode_basestring
 """Text as RFC 8785 writes it; base64 needs no escapes. The form is fixed, so it is written out: no encoder is as fast."""
+
+
+def _written(payload: str, payload_type: str, signatures: Sequence[tuple[str, str]]) -> bytes:
+    """Return the file's bytes; ``payload`` and the signatures are base64 already, as (key id, signature)."""
+    items = [f'{{"keyid":{_quote(key_id)},"sig":"{value}"}}' for key_id, value in sorted(signatures)]
+    start = f'{{"payload":"{payload}","payloadType":{_quote(payload_type)}'
+    return f'{start},"signatures":[{",".join(items)}]}}\n'.encode()
 
 
 def pae(payload_type: str, body: bytes) -> bytes:
@@ -100,19 +105,7 @@ def seal(payload_type: str, payload: bytes, signers: Sequence[tuple[str, Signer]
 
 def parse(data: bytes) -> Envelope:
     """Read an envelope; raise ``ValueError`` with the reason when it is not exactly one."""
-    if len(data) > MAX_BYTES:
-        raise ValueError(f"it has {len(data):,} bytes; the limit is {MAX_BYTES:,}")
-    fields = claims.members(strict_json(data), ("payload", "payloadType", "signatures"), "the envelope")
-    items = fields["signatures"]
-    if not isinstance(items, list) or not 1 <= len(items) <= MAX_SIGNATURES:
-        raise ValueError(f"it must have 1 to {MAX_SIGNATURES} signatures")
-    signatures = tuple(_signature(item) for item in items)
-    if len({signature.key_id for signature in signatures}) != len(signatures):
-        raise ValueError("a key id appears twice")
-    payload = b64decode(claims.text(fields["payload"], "payload"))
-    return Envelope(
-        payload_type=claims.text(fields["payloadType"], "payloadType"), payload=payload, signatures=signatures
-    )
+    return _read(data)[0]
 
 
 def parse_exact(data: bytes, payload_type: str) -> Envelope:
@@ -120,12 +113,26 @@ def parse_exact(data: bytes, payload_type: str) -> Envelope:
 
     Whoever may not sign may not change a byte of such a file either: not its spacing, not the order of the signatures.
     """
-    envelope = parse(data)
+    envelope, fields = _read(data)
     if envelope.payload_type != payload_type:
         raise ValueError(f"its payload type is {quoted(envelope.payload_type)}, not {payload_type}")
-    if envelope.dump() != data:
+    signatures = [(item["keyid"], item["sig"]) for item in fields["signatures"]]
+    if _written(fields["payload"], payload_type, signatures) != data:
         raise ValueError("it is not written canonically (RFC 8785, signatures in order of key id, a final newline)")
     return envelope
+
+
+def _read(data: bytes) -> tuple[Envelope, dict[str, Any]]:
+    if len(data) > MAX_BYTES:
+        raise ValueError(f"it has {len(data):,} bytes; the limit is {MAX_BYTES:,}")
+    fields = claims.members(strict_json(data), ("payload", "payloadType", "signatures"), "the envelope")
+    items = claims.items(fields["signatures"], "signatures", least=1, most=MAX_SIGNATURES)
+    signatures = tuple(_signature(item) for item in items)
+    if len({signature.key_id for signature in signatures}) != len(signatures):
+        raise ValueError("a key id appears twice")
+    payload = b64decode(claims.text(fields["payload"], "payload"))
+    payload_type = claims.text(fields["payloadType"], "payloadType")
+    return Envelope(payload_type=payload_type, payload=payload, signatures=signatures), fields
 
 
 def _signature(item: Any) -> Signature:

@@ -221,9 +221,7 @@ def next_root(place: Place, lasts: timedelta | None = None) -> tuple[Root, tuple
 
 @trust_command.command("rotate")
 @role_options
-@click.option(
-    "--drop", multiple=True, metavar="KEY", help="Take a key out of every role."
-)
+@click.option("--drop", multiple=True, metavar="KEY", help="Take a key out of every role.")
 @click.option("--verifier", multiple=True, metavar="OWNER", help="Appoint an owner as a verifier.")
 @click.option("--no-verifier", multiple=True, metavar="OWNER", help="Dismiss a verifier.")
 @click.option("--expires", metavar="DAYS", help="For how long it is good, as in 90d.  [default: as long as the last]")
