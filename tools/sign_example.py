@@ -1,7 +1,7 @@
 """``make sign-example``: sign what was edited in the example registry, with its published keys.
 
-For each node whose attestation does not verify: its owner signs (``register`` or ``update``), and its verifier cosigns. The
-published keys make this possible; in a registry of your own each owner does it for their own nodes.
+For each node whose attestation does not verify: its owner signs (``register`` or ``update``), and its verifier
+cosigns. The published keys make this possible; in a registry of your own each owner does it for their own nodes.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ ROOT = Path(__file__).parents[1]
 def main() -> int:
     """Sign every node that needs it; return the exit code of the first command that failed, or 0."""
     for identifier, path in _unsigned():
-        committed = subprocess.run(
-            ["git", "cat-file", "-e", f"HEAD:{path.removesuffix('.yaml')}.dsse.json"], cwd=ROOT, capture_output=True
-        )
-        action = "register" if committed.returncode else "update"
+        attestation = f"{path.removesuffix('.yaml')}.dsse.json"
+        asked = ["git", "cat-file", "-e", f"HEAD:{attestation}"]
+        committed = subprocess.run(asked, cwd=ROOT, capture_output=True, check=False).returncode == 0
+        action = "update" if committed else "register"
         done = _run([action, path])
         if "the verifier" in done.stderr:
             done = _run(["cosign", identifier])

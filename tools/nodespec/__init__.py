@@ -8,6 +8,7 @@ in this order tells the whole story, and ``tests/test_architecture.py`` holds th
     encoding      canonical JSON, strict JSON, base64, printable text
     tree          paths, modes and bytes: the registry as one frozen listing
     claims        what a signed payload may say, read strictly
+    crew          the same work for many things, in one process or several
     text          bytes to text: what is refused before any parser looks
     scalar        what a plain scalar means
     document      YAML text to values with marks (the only importer of yaml)
@@ -31,11 +32,13 @@ in this order tells the whole story, and ``tests/test_architecture.py`` holds th
     trust         the trust root: whom a registry believes, and for what
     owner         handles, and the chains of keys that speak for them
     tombstone     a node that was deregistered
+    seal          the maintainers' signature over the protected files
     attestation   who stands behind a file
     provenance    all of a tree's chains and attestations
     question      a query: filters, parsed and matched
     graph         who emits what to whom
     registry      the Python API: open, at, query, get
+    vouch         who stands behind the files of a tree
     difference    two snapshots, compared node by node and field by field
     history       the versions of a node
     checkpoint    the signed statement about a commit

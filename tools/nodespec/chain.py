@@ -76,7 +76,10 @@ def digest_of(link: Link | None) -> str | None:
 
 
 def fields(link: Link, keys: Sequence[str], number_key: str, previous: str | None) -> dict[str, Any]:
-    """Return a record's fields, when they are canonical, carry the file's number and name ``previous``, unless it is ANY."""
+    """Return a record's fields; raise ``ValueError`` unless they are canonical and stand in their place.
+
+    That is, they carry the file's number and name ``previous``, which may be ANY.
+    """
     value = claims.members(strict_json(link.envelope.payload), (number_key, "previous", *keys), "the record")
     if canonical_json(value) != link.envelope.payload:
         raise ValueError("its payload is not canonical JSON (RFC 8785)")

@@ -1,8 +1,8 @@
 """Completing what others began: which keys a partly signed file still waits for.
 
-Work of several parties is a file that goes from hand to hand, in a branch or by mail: a version of the trust root, an owner's
-record, an attestation. Each signer adds a signature; nobody sends a private key. What is asked here is only *whose* signatures a
-file can take; whether they suffice is for the verification.
+Work of several parties is a file that goes from hand to hand, in a branch or by mail: a version of the trust root, an
+owner's record, an attestation. Each signer adds a signature; nobody sends a private key. What is asked here is only
+*whose* signatures a file can take; whether they suffice is for the verification.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from nodespec import attestation, chain, owner, trust
+from nodespec import attestation, chain, owner, seal, trust
 from nodespec.errors import UsageError
-from nodespec.tree import ATTESTATION_SUFFIX, NODES, OWNERS, TOMBSTONES, TRUST, attestation_path
+from nodespec.tree import ATTESTATION_SUFFIX, NODES, OWNERS, SEAL_PATH, TOMBSTONES, TRUST, attestation_path
 from nodespec.verification import Problem
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Waiting:
 
 
 def waiting(provenance: Provenance, path: str, *, verifier: bool = False) -> Waiting:
-    """Return what the file at ``path`` waits for; with ``verifier``, an attestation's second signature instead of the owners'.
+    """Return what the file at ``path`` waits for; with ``verifier``, an attestation's second signature, not the owners'.
 
     Raises ``UsageError`` when it is not a file that is signed, or says nothing that could be signed.
     """
@@ -53,6 +53,8 @@ def waiting(provenance: Provenance, path: str, *, verifier: bool = False) -> Wai
             return _trust(provenance, path)
         if path.startswith(OWNERS):
             return _owner(provenance, path)
+        if path == SEAL_PATH:
+            return _seal(provenance, data)
         if path.startswith((NODES, TOMBSTONES)) and path.endswith(ATTESTATION_SUFFIX):
             return _attestation(provenance, path, data, verifier=verifier)
     except ValueError as error:
@@ -113,6 +115,17 @@ def _attestation(provenance: Provenance, path: str, data: bytes, *, verifier: bo
             raise ValueError(f"it names record {party.record} of {found.current.name}, which does not exist")
         quorums.append((f"{name} {found.current.name}", found.records[party.record].quorum))
     return Waiting(path=path, envelope=sealed, says=describe(claim), quorums=tuple(quorums))
+
+
+def _seal(provenance: Provenance, data: bytes) -> Waiting:
+    sealed, claim = seal.read(data)
+    if not provenance.roots:
+        raise ValueError("there is no trust root that verifies, so there are no maintainers")
+    if seal.differences(claim.files, provenance.protected()):
+        raise ValueError("it is not about the files that stand here")
+    quorums = (("the maintainers", provenance.root.roles["maintainer"]),)
+    says = f"seal {claim.sequence} of {claim.registry_id} over {len(claim.files)} files"
+    return Waiting(path=SEAL_PATH, envelope=sealed, says=says, quorums=quorums)
 
 
 def describe(claim: Attestation) -> str:

@@ -10,15 +10,12 @@ judged. The families that a document never reached are noted as having missed it
 
 from __future__ import annotations
 
-import os
-import pickle
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from nodespec import document, rules, spec, tombstone
+from nodespec import crew, document, rules, spec, tombstone
 from nodespec.attestation import Subject
-from nodespec.errors import RegistryError
 from nodespec.finding import START, Finding, Hit, pointer
 from nodespec.provenance import Provenance
 from nodespec.registry import read_document
@@ -31,7 +28,7 @@ from nodespec.text import MAX_BYTES
 from nodespec.tree import NODE_SCHEMA_PATH, TOMBSTONE_SCHEMA_PATH, is_node_path, is_tombstone_path, tombstone_path
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from nodespec.rules.node import Surroundings
@@ -43,9 +40,6 @@ _ILLEGIBLE = "SNP"
 
 _MISSHAPEN = "NP"
 """The families that cannot say anything about a spec that does not fulfil its contract."""
-
-_CHUNK = 200
-"""Files handed to a worker at once: a tenth of a second of work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,58 +185,17 @@ def unreadable(path: str, error: OSError) -> Finding:
 
 def examine_all(examiner: Examiner, entries: Sequence[Entry], jobs: int, progress: Progress | None) -> list[Examined]:
     """Examine files in their order, in up to ``jobs`` processes; raise ``RegistryError`` when one of them dies."""
-    if jobs > 1 and len(entries) > _CHUNK:
-        return _in_parallel(examiner, entries, jobs, progress)
-    examined = []
-    for done, entry in enumerate(entries):
-        examined.append(examiner.examine(entry))
-        if progress is not None and done % _CHUNK == 0:
-            progress(done, len(entries))
-    return examined
-
-
-def _in_parallel(examiner: Examiner, entries: Sequence[Entry], jobs: int, progress: Progress | None) -> list[Examined]:
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-    from concurrent.futures.process import BrokenProcessPool
-
-    # fork, where it is safe (no threads of ours), saves each worker the imports.
-    method = "fork" if os.uname().sysname == "Linux" else "spawn"
     contracts = {path: [contract.data for contract in found] for path, found in examiner.contracts.items()}
     now = examiner.provenance.now if examiner.provenance else None
-    start = partial(_start_worker, pickle.dumps(examiner.tree), contracts, examiner.around, now)
-    chunks = [entries[start : start + _CHUNK] for start in range(0, len(entries), _CHUNK)]
-    examined: list[Examined] = []
-    try:
-        with ProcessPoolExecutor(
-            min(jobs, len(chunks)), multiprocessing.get_context(method), initializer=start
-        ) as pool:
-            for part in pool.map(_examine_chunk, chunks):
-                examined += part
-                if progress is not None:
-                    progress(len(examined), len(entries))
-    except BrokenProcessPool:
-        raise RegistryError("a worker process died", hint="try again with --jobs 1; is memory short?") from None
-    return examined
+    assert examiner.tree is not None
+    start = partial(_own_examiner, examiner.tree, contracts, examiner.around, now)
+    return crew.each(entries, examiner.examine, jobs=jobs, progress=progress, start=start)
 
 
-_own: Examiner | None = None
-"""A worker's own examiner, made when the worker starts."""
-
-
-def _start_worker(
-    tree: bytes, contracts: dict[str, list[bytes]], around: Surroundings | None, now: datetime | None
-) -> None:
-    import signal
-
-    global _own  # noqa: PLW0603  # a worker process has no other place to keep what it starts with
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # These bytes were pickled by the parent a moment ago and never left this machine's memory.
-    own = pickle.loads(tree)
-    provenance = Provenance(own, around.settings, now) if now is not None and around is not None else None
-    _own = Examiner(own, {path: tuple(map(Contract, data)) for path, data in contracts.items()}, around, provenance)
-
-
-def _examine_chunk(entries: Sequence[Entry]) -> list[Examined]:
-    assert _own is not None
-    return [_own.examine(entry) for entry in entries]
+def _own_examiner(
+    tree: Tree, contracts: dict[str, list[bytes]], around: Surroundings | None, now: datetime | None
+) -> Callable[[Entry], Examined]:
+    """Make a worker's own examiner; schemas are compiled anew, because compiled ones cannot travel."""
+    provenance = Provenance(tree, around.settings, now) if now is not None and around is not None else None
+    own = {path: tuple(map(Contract, data)) for path, data in contracts.items()}
+    return Examiner(tree, own, around, provenance).examine

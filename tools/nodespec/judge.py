@@ -11,13 +11,10 @@ defined. Its file has findings already. When a spec cannot be read at all, nobod
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from nodespec import document, rules, schema, settings
-from nodespec.encoding import quoted
-from nodespec.errors import UsageError
 from nodespec.examiner import (
     Examiner,
     examine_all,
@@ -140,13 +137,6 @@ def judge_text(data: bytes, *, tree: Tree | None, path: str, selection: Selectio
         families=families,
         blocked=blocked(families, set(examined.missed) - {"P"}, "FSN" if tree is not None else "FS"),
     )
-
-
-def check_jobs(jobs: int) -> int:
-    """Return the number of worker processes; 0 means one for each core that may be used."""
-    if jobs < 0:
-        raise UsageError(f"{quoted(jobs)} is not a number of jobs", hint="1 is one process, 0 one for each core")
-    return jobs or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
 
 
 # What is looked at, what was missed, and what is reported of it.

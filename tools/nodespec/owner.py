@@ -1,7 +1,8 @@
 r"""Owners: a handle that outlives every key, and the chain of records that says which keys speak for it.
 
-``registry/owners/<64 hex>/0000.dsse.json``, ``0001…`` are one owner's records, a chain (:mod:`nodespec.chain`) of DSSE
-envelopes with the payload type ``application/vnd.nodespec.owner-record.v1+json``. A payload is canonical JSON (RFC 8785)::
+``registry/owners/<64 hex>/0000.dsse.json``, ``0001…`` are one owner's records, a chain (:mod:`nodespec.chain`) of
+DSSE envelopes with the payload type ``application/vnd.nodespec.owner-record.v1+json``. A payload is canonical JSON
+(RFC 8785)::
 
     sequence   0 (genesis), 1, 2 …: the file's number
     previous   null, or the hex SHA-256 of the payload before
@@ -15,13 +16,14 @@ envelopes with the payload type ``application/vnd.nodespec.owner-record.v1+json`
 genesis shows another owner.
 
 **Succession.** A genesis is signed by its own threshold. Every later record is signed by the threshold of the record
-before it *and* by its own, so that nobody can name keys that they do not hold. A recovery, for an owner who cannot do the
-former, is signed by the threshold of the trust root's version that it names instead, and by its own.
+before it *and* by its own, so that nobody can name keys that they do not hold. A recovery, for an owner who cannot do
+the former, is signed by the threshold of the trust root's version that it names instead, and by its own.
 
-**Revocation.** A revoked key is in none of the records from that one on. *superseded* and *lost* change nothing about what it
-signed. *compromised* says from which record of this chain on its signatures mean nothing: an attestation that names record
-``from_record`` or a later one does not count this key, unless ``standing`` lists the attestation's digest (the hex SHA-256
-of its payload): those stood in a checkpoint from before the loss. Positions are numbers of this chain, and no date has a say.
+**Revocation.** A revoked key is in none of the records from that one on. *superseded* and *lost* change nothing about
+what it signed. *compromised* says from which record of this chain on its signatures mean nothing: an attestation that
+names record ``from_record`` or a later one does not count this key, unless ``standing`` lists the attestation's
+digest (the hex SHA-256 of its payload): those stood in a checkpoint from before the loss. Positions are numbers of
+this chain, and no date has a say.
 """
 
 from __future__ import annotations
@@ -121,7 +123,7 @@ class Chain:
         return self.records[-1]
 
     def void(self, key_id: str, record: int, attestation: str) -> Revocation | None:
-        """Return the revocation that takes its meaning from this key's signature on this attestation, if there is one."""
+        """Return the revocation, if any, by which this key's signature on this attestation means nothing."""
         for later in self.records:
             for item in later.revoked:
                 if item.key_id == key_id and item.voids(record, attestation):
@@ -144,7 +146,7 @@ def folder_of(handle: str) -> str:
 
 
 def verify(handle: str, files: Sequence[tuple[str, bytes]], roots: Sequence[Root]) -> Chain:
-    """Return the chain, when each record follows from the one before; raise :class:`BrokenChainError` at the first that does not.
+    """Return the chain; raise :class:`BrokenChainError` at the first record that does not follow from those before it.
 
     1. The files are numbered from 0000 without a gap; each is one canonical envelope of an owner record.
     2. Its payload is in its one form, carries the file's number and names the payload before it.

@@ -1,7 +1,8 @@
 """What a client remembers of a registry: its first trust root, and the newest it has seen.
 
-A trust root cannot vouch for itself. Whoever relies on a registry learns the digest of version 1 over a way they trust, and
-pins it: ``<configuration folder>/pins/<registry id>.json``, outside of every repository, canonical JSON with a final newline::
+A trust root cannot vouch for itself. Whoever relies on a registry learns the digest of version 1 over a way they
+trust, and pins it: ``<configuration folder>/pins/<registry id>.json``, outside of every repository, canonical JSON
+with a final newline::
 
     registry_id     which registry
     root            hex SHA-256 of the payload of version 1
@@ -14,7 +15,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nodespec import claims
@@ -24,6 +24,7 @@ from nodespec.worktree import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from nodespec.trust import Root
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from nodespec import attestation, owner, trust
+from nodespec import attestation, owner, seal, trust
 from nodespec.attestation import Attestation, Subject
 from nodespec.chain import BrokenChainError, record_path
 from nodespec.quorum import short
@@ -19,6 +19,7 @@ from nodespec.tree import (
     NODES,
     OWNERS,
     REGULAR,
+    SEAL_PATH,
     TOMBSTONES,
     TRUST,
     attestation_path,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from nodespec.keys import PublicKey
     from nodespec.owner import Chain
+    from nodespec.seal import Seal
     from nodespec.settings import Newcomers, Settings
     from nodespec.tree import Entry, Tree
     from nodespec.trust import Root
@@ -157,6 +159,7 @@ class Provenance:
     def problems(self) -> Iterator[Placed]:
         """Yield what is wrong with the trust root, the owners, and the attestations that belong to nothing."""
         yield from self._root_problems()
+        yield from self._seal_problems()
         for handle in self.handles():
             found = self._chain(handle)
             if isinstance(found, Placed):
@@ -187,6 +190,31 @@ class Provenance:
             yield Placed(path, Problem(slug="trust-root-expired", message=message))
         yield from self._published(root.keys, path, "the trust root")
 
+    @cached_property
+    def seal(self) -> Seal | None:
+        """The seal, its signatures not verified; None when there is none, or it says nothing."""
+        data = self.read(SEAL_PATH)
+        try:
+            return seal.read(data)[1] if data is not None else None
+        except ValueError:
+            return None
+
+    def _seal_problems(self) -> Iterator[Placed]:
+        data = self.read(SEAL_PATH)
+        if data is None or not self.roots:
+            return
+        try:
+            found = seal.verify(data, self.root, self.settings.registry_id)
+        except ValueError as error:
+            yield Placed(SEAL_PATH, Problem(slug="seal-broken", message=f"the seal does not verify: {error}"))
+            return
+        for path, message in seal.differences(found.files, self.protected()):
+            yield Placed(path, Problem(slug="unsealed-change", message=message))
+
+    def protected(self) -> tuple[tuple[str, str], ...]:
+        """Return (path, hex SHA-256) of every protected file, in order."""
+        return seal.digests(self._entries, self.read)
+
     def _published(self, keys: Iterable[PublicKey], path: str, who: str) -> Iterator[Placed]:
         if self.settings.example:
             return
@@ -210,6 +238,10 @@ class Provenance:
                 yield Placed(path, Problem(slug="newcomer-quota", message=message, at=("identity", "owner_id")))
 
     # Files.
+
+    def entry(self, path: str) -> Entry | None:
+        """Return a regular file of the tree, or None."""
+        return self._entries.get(path)
 
     def read(self, path: str) -> bytes | None:
         """Return the bytes of a file; None when there is none, empty when it is too large to be a signed record."""

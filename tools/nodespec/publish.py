@@ -1,12 +1,12 @@
 """Files to the work tree, to a commit, to a branch, to a remote; whole or not at all.
 
-**The work tree.** A change is several files, and no file system renames several at once. So the whole change is first written
-to a journal in the Git folder, then applied file by file, then the journal is taken away. Whoever is interrupted, at whatever
-moment, leaves either nothing or a journal; :func:`finish` completes it, and every command that looks at a work tree calls it
-first.
+**The work tree.** A change is several files, and no file system renames several at once. So the whole change is first
+written to a journal in the Git folder, then applied file by file, then the journal is taken away. Whoever is
+interrupted, at whatever moment, leaves either nothing or a journal; :func:`finish` completes it, and every command
+that looks at a work tree calls it first.
 
-**A commit** is made from Git's objects with an index of its own: neither the work tree nor the user's index is touched, and
-the branch moves once, from the value that was read to the new commit (``git update-ref``).
+**A commit** is made from Git's objects with an index of its own: neither the work tree nor the user's index is
+touched, and the branch moves once, from the value that was read to the new commit (``git update-ref``).
 """
 
 from __future__ import annotations
@@ -192,6 +192,6 @@ def pull_request_address(remote: str, branch: str) -> str:
         return (
             f"https://{host}/{project}/-/merge_requests/new?merge_request%5Bsource_branch%5D={quote(branch, safe='')}"
         )
-    if host in ("codeberg.org",) or "gitea" in host or "forgejo" in host:
+    if host == "codeberg.org" or "gitea" in host or "forgejo" in host:
         return f"https://{host}/{project}/compare/main...{name}"
     return ""

@@ -1,6 +1,7 @@
 """Register, update, transfer, deregister: a tree and an intention to a handful of files. Nothing is written here.
 
-A :class:`Plan` holds the files that a change consists of (None takes one out), the attestation, and who has yet to sign it.
+A :class:`Plan` holds the files that a change consists of (None takes one out), the attestation, and who has yet to
+sign it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from nodespec.attestation import Attestation, Party, Subject
 from nodespec.edit import with_modeline
 from nodespec.encoding import quoted
 from nodespec.errors import RegistryError, UsageError
-from nodespec.owner import Chain
 from nodespec.quorum import short
 from nodespec.signing import holding
 from nodespec.spec import SEMVER
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from nodespec.envelope import Envelope
     from nodespec.finding import KeyPath
+    from nodespec.owner import Chain
     from nodespec.provenance import Provenance
     from nodespec.signing import Wallet
     from nodespec.spec import NodeSpec

@@ -171,7 +171,7 @@ class Snapshot:
         path = tombstone_path(identifier)
         if not any(entry.path == path for entry in self.tree.entries):
             raise UsageError(f"no tombstone of {quoted(identifier)} stands in {self.tree.label}")
-        return tombstone.from_value(read_checked(self.tree, path, TOMBSTONE_SCHEMA_PATH), path)
+        return load_tombstone(self.tree, path)
 
     def _near(self, identifier: str) -> str:
         from difflib import get_close_matches
@@ -248,6 +248,16 @@ def load(tree: Tree, entry: Entry) -> NodeSpec | Unreadable:
     if node.id != node_id(entry.path):
         return Unreadable(path=entry.path, line=1, reason=f"its id is {node.id}, which belongs at another path")
     return node
+
+
+def load_tombstone(tree: Tree, path: str) -> Tombstone:
+    """Read one tombstone; raise ``RegistryError`` when it is none, or belongs at another path."""
+    stone = tombstone.from_value(read_checked(tree, path, TOMBSTONE_SCHEMA_PATH), path)
+    if tombstone_path(stone.id) != path:
+        raise RegistryError(
+            f"{path}: its id is {stone.id}, which belongs at another path", hint="run: nodespec validate"
+        )
+    return stone
 
 
 def _read_value(tree: Tree, entry: Entry, contract_path: str) -> dict[str, Any] | Unreadable:

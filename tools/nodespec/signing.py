@@ -2,9 +2,9 @@ r"""Who signs: the user's own key files, or a program that holds the keys.
 
 **Key files** are opened only when one of them is needed, and the passphrase is asked for once.
 
-**A program** (``--signer exec:CMD``; an HSM, a cloud KMS, an agent) is run without a shell, its words split as a POSIX
-shell would. It reads one JSON object from standard input, writes one to standard output and ends with 0; what it says on
-standard error is shown. It is asked twice::
+**A program** (``--signer exec:CMD``; an HSM, a cloud KMS, an agent) is run without a shell, its words split as a
+POSIX shell would. It reads one JSON object from standard input, writes one to standard output and ends with 0; what
+it says on standard error is shown. It is asked twice::
 
     {"version": 1, "ask": "keys"}
     {"keys": [{"keyid": hex, "scheme": text, "public": base64 of the DER SubjectPublicKeyInfo}, …]}
@@ -12,8 +12,8 @@ standard error is shown. It is asked twice::
     {"version": 1, "ask": "sign", "keyid": hex, "message": base64 of the bytes to sign}
     {"signature": base64}
 
-The signature is over exactly these bytes: pure ML-DSA with an empty context, or Ed25519; no prehash. It is verified before
-it is used, so a program that signs something else is found out at once.
+The signature is over exactly these bytes: pure ML-DSA with an empty context, or Ed25519; no prehash. It is verified
+before it is used, so a program that signs something else is found out at once.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Tombstones: a node that was deregistered, and whose name stays taken.
 
-``registry/tombstones/<node type as folders>/<name>.yaml`` is a document of the same strict profile as a NodeSpec, fulfils
-``schemas/tombstone.v1.schema.json``, and is attested by the node's owner with action ``deregister``.
+``registry/tombstones/<node type as folders>/<name>.yaml`` is a document of the same strict profile as a NodeSpec,
+fulfils ``schemas/tombstone.v1.schema.json``, and is attested by the node's owner with action ``deregister``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The trust root: whom a registry believes, and for what.
 
-``registry/trust/0001.dsse.json``, ``0002…`` are its versions, a chain (:mod:`nodespec.chain`) of DSSE envelopes with the
-payload type ``application/vnd.nodespec.trust-root.v1+json``. A payload is canonical JSON (RFC 8785)::
+``registry/trust/0001.dsse.json``, ``0002…`` are its versions, a chain (:mod:`nodespec.chain`) of DSSE envelopes with
+the payload type ``application/vnd.nodespec.trust-root.v1+json``. A payload is canonical JSON (RFC 8785)::
 
     version              1, 2, 3 …: the file's number
     previous             null, or the hex SHA-256 of the payload before
@@ -140,7 +140,7 @@ def in_order(delegations: Sequence[Delegation]) -> tuple[Delegation, ...]:
 
 
 def verify(files: Sequence[tuple[str, bytes]], registry_id: str) -> tuple[Root, ...]:
-    """Return every version, when each follows from the one before; raise :class:`BrokenChainError` at the first that does not.
+    """Return every version; raise :class:`BrokenChainError` at the first that does not follow from those before it.
 
     1. The files are numbered from 0001 without a gap; each is one canonical envelope of a trust root.
     2. Its payload is in its one form, carries the file's number and names the payload before it.
@@ -175,7 +175,7 @@ def _check_signed(link: Link, root: Root, whose: str) -> None:
 
 
 def read(link: Link, before: Link | None) -> Root:
-    """Return what a version says, whoever signed it; raise ``ValueError`` when it is not one that follows ``before``."""
+    """Return what a version says, whoever signed it; raise ``ValueError`` when it does not follow ``before``."""
     return _parse(link, chain.fields(link, _FIELDS, "version", chain.digest_of(before)))
 
 

@@ -30,6 +30,7 @@ _COMMANDS = {
     "verify": ("sign", "Verify who stands behind nodes, step by step."),
     "sign": ("sign", "Add your signature to what others began."),
     "cosign": ("sign", "Sign a node as its verifier."),
+    "seal": ("sign", "Sign the protected files as a maintainer."),
     "query": ("query", "Find nodes by signal, capability, owner, lane, tier …"),
     "show": ("query", "Show one node."),
     "log": ("query", "List the versions of a node through history."),

@@ -7,16 +7,28 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nodespec import countersign, keyring, pin, publish, quorum, signing
-from nodespec.attestation import Subject
+from nodespec import countersign, keyring, pin, publish, quorum, signing, statement
 from nodespec.cli.common import at_option, color_option, complete_id, echo, note, painter, repo_option, tell_example
 from nodespec.cli.desk import Place, now, signing_options, wallet
+from nodespec.cli.terminal import Progress
+from nodespec.crew import check_jobs
 from nodespec.encoding import printable, quoted
+from nodespec.envelope import Envelope
 from nodespec.errors import RegistryError, UsageError
 from nodespec.owner import folder_of
 from nodespec.provenance import Provenance
 from nodespec.registry import Registry
-from nodespec.tree import attestation_path, is_node_path, is_tombstone_path, node_id, node_path, tombstone_path
+from nodespec.seal import Seal
+from nodespec.tree import (
+    SEAL_PATH,
+    attestation_path,
+    is_node_path,
+    is_tombstone_path,
+    node_id,
+    node_path,
+    tombstone_path,
+)
+from nodespec.vouch import verify_all, verify_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,6 +37,10 @@ if TYPE_CHECKING:
     from nodespec.registry import Snapshot
     from nodespec.signing import Wallet
     from nodespec.verification import Verification
+
+
+_ALL_CORES_FROM = 1000
+"""Signatures from which a second process is worth its start."""
 
 
 @click.command("sign")
@@ -52,7 +68,7 @@ def cosign_command(target: str, repo: str, key_names: tuple[str, ...], signer: s
     place = Place.open(repo, now())
     place.require_trust()
     path = _subject_path(place, target)
-    result = verify_path(place.snapshot, place.provenance, path)
+    result = verify_file(place.provenance, path)
     open_steps = [item for item in result.problems if item.slug != "verifier-missing"]
     if open_steps:
         print_verification(node_id(path), result, color)
@@ -129,13 +145,34 @@ def find(snapshot: Snapshot, target: str) -> str:
     raise UsageError(f"nothing is called {quoted(target)}")
 
 
-def verify_path(snapshot: Snapshot, provenance: Provenance, path: str) -> Verification:
-    """Verify one node or tombstone."""
-    identifier = node_id(path)
-    if is_node_path(path):
-        node = snapshot.get(identifier)
-        return provenance.verify(Subject.of_node(node, provenance.read(path) or b""))
-    return provenance.verify(Subject.of_tombstone(snapshot.tombstone(identifier), provenance.read(path) or b""))
+@click.command("seal")
+@signing_options
+def seal_command(repo: str, key_names: tuple[str, ...], signer: str | None) -> int:
+    """Sign the protected files as a maintainer: registry.yaml, waivers, policies, schemas.
+
+    Writes registry/seal.dsse.json. When more maintainers must sign, each completes it: nodespec sign
+    registry/seal.dsse.json. A registry that has a seal accepts changes of these files with the next one only.
+    """
+    place = Place.open(repo, now())
+    place.require_trust()
+    before = Provenance(place.base, place.snapshot.settings, place.provenance.now).seal if place.base else None
+    made = Seal(
+        registry_id=place.snapshot.settings.registry_id,
+        files=place.provenance.protected(),
+        sequence=before.sequence + 1 if before else 0,
+        previous=before.digest if before else None,
+        issued_at=place.provenance.now,
+    )
+    keys, role = wallet(key_names, signer), place.provenance.root.roles["maintainer"]
+    mine = signing.holding(keys, role.keys)
+    if not mine:
+        raise UsageError("none of your keys is a maintainer's", hint="nodespec trust show lists them")
+    unsigned = Envelope(payload_type=statement.PAYLOAD_TYPE, payload=made.payload(), signatures=())
+    publish.apply(place.root, {SEAL_PATH: unsigned.signed_with(keys.signers(mine)).dump()})
+    echo(f"wrote seal {made.sequence} over {len(made.files)} files: {SEAL_PATH}\n")
+    again = Place.open(place.root, place.provenance.now)
+    say_missing(countersign.waiting(again.provenance, SEAL_PATH))
+    return 0
 
 
 @click.command("verify")
@@ -144,8 +181,11 @@ def verify_path(snapshot: Snapshot, provenance: Provenance, path: str) -> Verifi
 @at_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--quiet", "-q", is_flag=True, help="Only what does not verify, and the sum.")
+@click.option("--jobs", "-j", type=int, default=None, metavar="N", help="Processes; 0 is one for each core.")
 @color_option
-def verify_command(targets: tuple[str, ...], repo: str, at: str | None, form: str, quiet: bool, color: str) -> int:
+def verify_command(
+    targets: tuple[str, ...], repo: str, at: str | None, form: str, quiet: bool, jobs: int | None, color: str
+) -> int:
     """Verify who stands behind nodes, step by step: those named, or all.
 
     Shows what each step saw and what it leaves to you. Against your pin (nodespec trust pin), when there is one.
@@ -161,7 +201,10 @@ def verify_command(targets: tuple[str, ...], repo: str, at: str | None, form: st
     if not paths:
         note("nothing is registered here")
         return 4
-    results = [(path, verify_path(snapshot, provenance, path)) for path in paths]
+    workers = check_jobs(0 if len(paths) >= _ALL_CORES_FROM else 1) if jobs is None else check_jobs(jobs)
+    with Progress("verifying") as progress:
+        found = verify_all(provenance, paths, jobs=workers, progress=progress)
+    results = list(zip(paths, found, strict=True))
     held = sum(result.held for _, result in results)
     if form == "json":
         echo(_to_json(results, owed))
@@ -227,7 +270,9 @@ def _print_line(name: str, result: Verification, color: str) -> None:
     if result.held:
         echo(f"{paint('ok', 'ok')}      {printable(name)}\n")
     else:
-        echo(f"{paint('FAILED', 'error')}  {printable(name)}: {printable(result.problems[0].message)}\n")
+        echo(
+            f"{paint('FAILED', 'error')}  {printable(name)}: {printable(next(step.seen for step in result.steps if not step.held))}\n"
+        )
 
 
 def _to_json(results: list[tuple[str, Verification]], owed: tuple[str, ...]) -> str:

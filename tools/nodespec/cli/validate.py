@@ -21,12 +21,13 @@ from nodespec.cli.common import (
     tell_example,
 )
 from nodespec.cli.terminal import Progress
+from nodespec.crew import check_jobs
 from nodespec.encoding import printable
 from nodespec.errors import UsageError
-from nodespec.judge import check_jobs, judge, judge_text
+from nodespec.judge import judge, judge_text
 from nodespec.registry import Registry, Snapshot
 from nodespec.text import MAX_BYTES
-from nodespec.tree import REGISTRY, SCHEMAS, read_path
+from nodespec.tree import ATTESTATION_SUFFIX, REGISTRY, SCHEMAS, read_path
 from nodespec.verdict import Selection
 
 if TYPE_CHECKING:
@@ -191,7 +192,9 @@ def _finish(report: Report, form: str, strict: bool, color: str, origin: Tree | 
 
 
 def _lines(origin: Tree | dict[str, bytes], path: str) -> list[str]:
-    """Return a file's lines for an excerpt; none when it is too large or cannot be read."""
+    """Return a file's lines for an excerpt; none of a signed file, of one too large, or of one that cannot be read."""
+    if path.endswith(ATTESTATION_SUFFIX):
+        return []
     try:
         data = origin.get(path) if isinstance(origin, dict) else read_path(origin, path)
     except OSError:

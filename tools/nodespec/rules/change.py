@@ -16,6 +16,7 @@ from nodespec.quorum import short
 from nodespec.rules.declare import rule
 from nodespec.tree import (
     OWNERS,
+    SEAL_PATH,
     TRUST,
     Entry,
     attestation_path,
@@ -89,8 +90,8 @@ def _same(base: Tree, old: Entry | None, head: Tree, new: Entry | None) -> bool:
     "C001",
     "superseded-record",
     why=(
-        "A new signature is judged by the keys that speak for its owner now. Otherwise a key that was retired or stolen "
-        "could go on signing under the record that still listed it."
+        "A new signature is judged by the keys that speak for its owner now. Otherwise a key that was retired or "
+        "stolen could go on signing under the record that still listed it."
     ),
     fix="Sign again with the keys of the current record: nodespec update FILE",
 )
@@ -111,7 +112,10 @@ def superseded_record(change: Change) -> Iterator[Hit]:
 @rule(
     "C002",
     "replayed-attestation",
-    why="Each attestation of a node follows from the one before, so an older one, though validly signed, cannot come back.",
+    why=(
+        "Each attestation of a node follows from the one before, so an older one, though validly signed, cannot come "
+        "back."
+    ),
     fix="Fetch the newest main and sign on top of it: nodespec update FILE",
 )
 def replayed_attestation(change: Change) -> Iterator[Hit]:
@@ -153,7 +157,10 @@ def owner_changed(change: Change) -> Iterator[Hit]:
 @rule(
     "C004",
     "record-rewritten",
-    why="Trust roots and owners' records are only ever added to. Taking one back would undo a rotation or a revocation.",
+    why=(
+        "Trust roots and owners' records are only ever added to. Taking one back would undo a rotation or a "
+        "revocation."
+    ),
     fix="Restore the file; to change anything, add a new version or record.",
 )
 def record_rewritten(change: Change) -> Iterator[Hit]:
@@ -197,7 +204,9 @@ def tombstone_disturbed(change: Change) -> Iterator[Hit]:
 @rule(
     "C007",
     "stale-recovery",
-    why="A recovery is the trust root's word. An old version's word could come from a root key that was since replaced.",
+    why=(
+        "A recovery is the trust root's word. An old version's word could come from a root key that was since replaced."
+    ),
     fix="Let the current root's key holders sign the recovery: nodespec owner recover OWNER",
 )
 def stale_recovery(change: Change) -> Iterator[Hit]:
@@ -211,3 +220,21 @@ def stale_recovery(change: Change) -> Iterator[Hit]:
             if record.recovery and path in changed and record.recovery.root_version != newest:
                 version = record.recovery.root_version
                 yield Hit(message=f"version {version} of the trust root signed it; the newest is {newest}", path=path)
+
+
+@rule(
+    "C008",
+    "seal-rewound",
+    why="An older policy was sealed once, too. Only the seal that follows from the base's is new; all others are history.",
+    fix="Fetch the newest main, and seal on top of it: nodespec seal",
+)
+def seal_rewound(change: Change) -> Iterator[Hit]:
+    """A seal is base's, or the one that follows from it."""
+    before, now = change.base.seal, change.head.seal
+    if before is None or (now is not None and now.digest == before.digest):
+        return
+    if now is None:
+        yield Hit(message=f"the base has seal {before.sequence}, and here is none", path=SEAL_PATH)
+    elif (now.sequence, now.previous) != (before.sequence + 1, before.digest):
+        message = f"this is seal {now.sequence}, and it does not follow from seal {before.sequence} of the base"
+        yield Hit(message=message, path=SEAL_PATH)

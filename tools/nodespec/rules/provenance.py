@@ -25,10 +25,12 @@ _DECLARED = (
         "P002",
         "trust-root-broken",
         why=(
-            "Each version of the trust root is vouched for by the one before. A version that is altered, skipped, or signed "
-            "by too few is how somebody else would take over."
+            "Each version of the trust root is vouched for by the one before. A version that is altered, skipped, or "
+            "signed by too few is how somebody else would take over."
         ),
-        fix="Restore the file from history; a change is a new version: nodespec trust rotate, then nodespec trust sign.",
+        fix=(
+            "Restore the file from history; a change is a new version: nodespec trust rotate, then nodespec trust sign."
+        ),
     ),
     _found_by_verification(
         "P003",
@@ -39,8 +41,13 @@ _DECLARED = (
     _found_by_verification(
         "P004",
         "published-key",
-        why="The private half of this key is published with nodespec, for the example registry. Anyone can sign with it.",
-        fix="Make keys of your own: nodespec keys new. Only a registry that says example: true may list published ones.",
+        why=(
+            "The private half of this key is published with nodespec, for the example registry. Anyone can sign with "
+            "it."
+        ),
+        fix=(
+            "Make keys of your own: nodespec keys new. Only a registry that says example: true may list published ones."
+        ),
     ),
     _found_by_verification(
         "P005",
@@ -57,8 +64,10 @@ _DECLARED = (
     _found_by_verification(
         "P007",
         "owner-chain-broken",
-        why="Each record of an owner is vouched for by the one before, so a record that is altered, skipped or signed by "
-        "too few belongs to nobody.",
+        why=(
+            "Each record of an owner is vouched for by the one before, so a record that is altered, skipped or signed "
+            "by too few belongs to nobody."
+        ),
         fix="Restore the file from history; a change is a new record: nodespec owner rotate, revoke or recover.",
     ),
     _found_by_verification(
@@ -100,7 +109,10 @@ _DECLARED = (
     _found_by_verification(
         "P014",
         "other-owner",
-        why="The owner in the file and the owner who signed must be one; otherwise a node could be claimed by editing a line.",
+        why=(
+            "The owner in the file and the owner who signed must be one; otherwise a node could be claimed by editing "
+            "a line."
+        ),
         fix="Correct identity.owner_id, or hand the node over: nodespec transfer ID --to OWNER",
     ),
     _found_by_verification(
@@ -112,7 +124,10 @@ _DECLARED = (
     _found_by_verification(
         "P016",
         "unknown-record",
-        why="An attestation names the record of the owner's chain that was current. One that does not exist lists no keys.",
+        why=(
+            "An attestation names the record of the owner's chain that was current. One that does not exist lists no "
+            "keys."
+        ),
         fix="Bring the owner's newer records along, or sign again.",
     ),
     _found_by_verification(
@@ -172,7 +187,10 @@ _DECLARED = (
     _found_by_verification(
         "P026",
         "delegation-exceeded",
-        why="The trust root says which types, lanes and tiers each owner may publish. Everything else is somebody else's.",
+        why=(
+            "The trust root says which types, lanes and tiers each owner may publish. Everything else is somebody "
+            "else's."
+        ),
         fix="Stay within what is delegated (nodespec trust show), or ask for more: nodespec trust grant",
     ),
     _found_by_verification(
@@ -192,6 +210,18 @@ _DECLARED = (
         "orphan-attestation",
         why="An attestation about nothing is lost work, or waits for a file that somebody else will put beside it.",
         fix="Delete it, or restore the file that it is about.",
+    ),
+    _found_by_verification(
+        "P030",
+        "seal-broken",
+        why="The seal is the maintainers' word about the files that decide how everybody is judged. A broken one is nobody's.",
+        fix="Restore registry/seal.dsse.json, or let the maintainers seal again: nodespec seal",
+    ),
+    _found_by_verification(
+        "P031",
+        "unsealed-change",
+        why="Policies, schemas, settings and waivers judge everybody, so they change when the maintainers sign the change.",
+        fix="Restore the file, or let the maintainers seal what stands here: nodespec seal",
     ),
 )
 

@@ -1,0 +1,141 @@
+"""The seal: the maintainers' signature over the files that decide how everybody is judged.
+
+``registry/seal.dsse.json`` is one canonical DSSE envelope of an in-toto Statement with the predicate type
+``urn:nodespec:seal:v1``. Its subjects are the protected files (registry.yaml, the waivers, the policies and the
+schemas), in order of path, each with the SHA-256 of its bytes; its predicate::
+
+    registry_id    the registry it was made for
+    sequence       0, and one more with each seal
+    previous       null, or the hex SHA-256 of the payload of the seal before
+    issued_at      UTC, for people; nothing is decided by it
+
+It is signed by the threshold of the trust root's maintainer role. So approval is in the tree, not in a host's
+database, and an older policy, though once sealed, does not come back: its seal is not the one that follows.
+
+It is judged by the newest trust root: when the maintainers change, they seal again.
+
+A registry without a seal protects nothing by it. Once it has one, it can only be followed by the next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from nodespec import claims, envelope, statement
+from nodespec.encoding import quoted
+from nodespec.tree import POLICIES, SCHEMAS, SETTINGS_PATH
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
+
+    from nodespec.envelope import Envelope
+    from nodespec.trust import Root
+
+PREDICATE = "urn:nodespec:seal:v1"
+WAIVERS_PATH = "registry/waivers.yaml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seal:
+    """What a seal says; ``files`` are (path, hex SHA-256) in order of path."""
+
+    registry_id: str
+    files: tuple[tuple[str, str], ...]
+    sequence: int
+    previous: str | None
+    issued_at: datetime
+
+    def payload(self) -> bytes:
+        """Return the canonical JSON that is signed."""
+        subjects = [statement.subject(path, sha256=digest) for path, digest in self.files]
+        predicate = {
+            "registry_id": self.registry_id,
+            "sequence": self.sequence,
+            "previous": self.previous,
+            "issued_at": claims.moment(self.issued_at),
+        }
+        return statement.payload(subjects, PREDICATE, predicate)
+
+    @property
+    def digest(self) -> str:
+        """The hex SHA-256 of the payload: what the next seal calls ``previous``."""
+        return sha256(self.payload()).hexdigest()
+
+    @classmethod
+    def parse(cls, payload: bytes) -> Seal:
+        """Read a payload; raise ``ValueError`` unless it is exactly what :meth:`payload` writes."""
+        subjects, predicate = statement.parse(payload, PREDICATE)
+        keys = ("registry_id", "sequence", "previous", "issued_at")
+        fields = claims.members(predicate, keys, "the predicate")
+        previous = fields["previous"]
+        found = cls(
+            registry_id=claims.text(fields["registry_id"], "registry_id"),
+            files=tuple(map(_file, subjects)),
+            sequence=claims.count(fields["sequence"], "sequence"),
+            previous=None if previous is None else claims.digest(previous, "previous"),
+            issued_at=claims.parse_moment(fields["issued_at"], "issued_at"),
+        )
+        if (found.sequence == 0) != (found.previous is None):
+            raise ValueError("sequence 0 and previous null belong together")
+        paths = [path for path, _ in found.files]
+        if found.payload() != payload or paths != sorted(set(paths)):
+            raise ValueError("it is not in its one form: canonical JSON, subjects in order of path, each once")
+        return found
+
+
+def _file(value: Any) -> tuple[str, str]:
+    fields = claims.members(value, ("name", "digest"), "a subject")
+    digests = claims.members(fields["digest"], ("sha256",), "a subject's digest")
+    return claims.text(fields["name"], "a subject's name"), claims.digest(digests["sha256"], "a subject's sha256")
+
+
+def is_protected(path: str) -> bool:
+    """Say whether a file decides how everybody is judged."""
+    return path in (SETTINGS_PATH, WAIVERS_PATH) or path.startswith((POLICIES, f"{SCHEMAS}/"))
+
+
+def read(data: bytes) -> tuple[Envelope, Seal]:
+    """Return a seal as a registry keeps it, its signatures not verified; raise ``ValueError``."""
+    sealed = envelope.parse_exact(data, statement.PAYLOAD_TYPE)
+    return sealed, Seal.parse(sealed.payload)
+
+
+def verify(data: bytes, root: Root, registry_id: str) -> Seal:
+    """Return a seal that verifies; raise ``ValueError`` otherwise.
+
+    1. It is one canonical envelope, signed by the threshold of the maintainer role.
+    2. Its payload, now believed, is a seal in its one form, for this registry.
+
+    What the caller still owes: that the files are those (:func:`differences`), and that it follows from the base's.
+    """
+    sealed = envelope.parse_exact(data, statement.PAYLOAD_TYPE)
+    tally = root.roles["maintainer"].counted(sealed)
+    if not tally.reached:
+        raise ValueError(f"it has {tally} by the maintainers")
+    found = Seal.parse(sealed.payload)
+    if found.registry_id != registry_id:
+        raise ValueError(f"it was made for registry {quoted(found.registry_id)}, and this is {quoted(registry_id)}")
+    return found
+
+
+def digests(paths: Iterable[str], read_file: Callable[[str], bytes | None]) -> tuple[tuple[str, str], ...]:
+    """Return (path, hex SHA-256) of the protected files among ``paths``, in order."""
+    chosen = sorted(path for path in paths if is_protected(path))
+    return tuple((path, sha256(read_file(path) or b"").hexdigest()) for path in chosen)
+
+
+def differences(sealed: Sequence[tuple[str, str]], here: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return (path, what is wrong) for each file that is not as it was sealed."""
+    was, now = dict(sealed), dict(here)
+    found = []
+    for path in sorted(was.keys() | now.keys()):
+        if path not in now:
+            found.append((path, "this file is sealed, and gone"))
+        elif path not in was:
+            found.append((path, "the maintainers have not sealed this file"))
+        elif was[path] != now[path]:
+            found.append((path, "this file is not the one that the maintainers sealed"))
+    return found
