@@ -186,7 +186,7 @@ def handle_matches(handle: str, genesis: bytes) -> bool:
 
 
 def genesis_name(genesis: bytes) -> str:
-    """Return the name in a genesis file, for people to find an owner whose chain is under way; empty when there is none."""
+    """Return the name in a genesis file, by which people find an owner whose chain is under way; empty without one."""
     try:
         sealed = envelope.parse_exact(genesis, PAYLOAD_TYPE)
         return read(Link(path="", number=0, envelope=sealed), None).name

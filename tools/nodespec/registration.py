@@ -197,7 +197,7 @@ def _attested(
         nonce=desk.nonce,
     )
     unsigned = envelope.Envelope(payload_type=statement.PAYLOAD_TYPE, payload=claim.payload, signatures=())
-    sealed = sign(desk, unsigned, claim, [party for party in (claim.owner, claim.from_owner) if party])
+    sealed = sign(desk, unsigned, [party for party in (claim.owner, claim.from_owner) if party])
     if not sealed.signatures:
         owner = desk.chain(subject.owner)
         keys = ", ".join(short(key.key_id) for key in owner.current.quorum.keys)
@@ -212,8 +212,8 @@ def _attested(
     )
 
 
-def sign(desk: Desk, sealed: Envelope, claim: Attestation, parties: Iterable[Party]) -> Envelope:
-    """Add the signatures that the wallet can give for these parties, as the records that the claim names list them."""
+def sign(desk: Desk, sealed: Envelope, parties: Iterable[Party]) -> Envelope:
+    """Add the signatures that the wallet can give for these parties, by the keys of the records that they name."""
     wanted = [key for party in parties for key in desk.chain(party.handle).records[party.record].quorum.keys]
     mine = {key.key_id: key for key in holding(desk.wallet, wanted)}
     return sealed.signed_with(desk.wallet.signers(mine.values()))
