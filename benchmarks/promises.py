@@ -1,8 +1,8 @@
 """What nodespec promises about speed: each a ratio against a command that a user would run instead.
 
 Every pair does the same work on the same files. nodespec starts each run without its index, as on a
-fresh clone; what it does beyond the schema (the YAML profile, rules about the whole registry) is in
-its time.
+fresh clone; what it does beyond the schema (the YAML profile, the signatures, rules about the whole
+registry) is in its time.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from benchmarks.generate import CHECKOUT, default_types, generate
 from benchmarks.measure import Contender
 from benchmarks.population import Population
+from benchmarks.sign import sign
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,9 +65,8 @@ class Round:
 
 
 def validation(folder: Path, nodes: int, *, jobs: int, bar: float, naive_bar: float | None = None) -> Round:
-    """Make a registry of ``nodes`` files under ``folder`` to validate with ours, and with what others use."""
-    registry = folder / f"registry-{nodes}"
-    generate(registry, Population(seed=SEED, nodes=nodes, types=default_types(nodes)), 1)
+    """Make a signed registry of ``nodes`` files under ``folder`` to validate with ours, and with what others use."""
+    registry = _signed(folder, nodes)
     files = sorted(str(path.relative_to(registry)) for path in (registry / "registry/nodes").rglob("*.yaml"))
     work = f"validate {nodes:,} files"
     ours, check = f"nodespec validate --jobs {jobs}", "check-jsonschema"
@@ -85,6 +85,27 @@ def validation(folder: Path, nodes: int, *, jobs: int, bar: float, naive_bar: fl
         command = [sys.executable, str(CHECKOUT / "benchmarks/naive_loop.py"), SCHEMA, *files]
         contenders.append(Contender(name=naive, command=command, folder=registry))
         promises.append(Promise(work=work, ours=ours, other=naive, bar=naive_bar))
+    return Round(contenders=contenders, promises=promises, turns=5)
+
+
+def _signed(folder: Path, nodes: int) -> Path:
+    """Return a signed registry of ``nodes`` nodes, made when it is first asked for."""
+    registry = folder / f"registry-{nodes}"
+    if not registry.exists():
+        generate(registry, Population(seed=SEED, nodes=nodes, types=default_types(nodes)), 1)
+        sign(registry)
+    return registry
+
+
+def provenance(folder: Path, nodes: int) -> Round:
+    """Verify every attestation of a signed registry of ``nodes`` nodes, with one process and with two."""
+    registry = _signed(folder, nodes)
+    one, two = (f"nodespec verify --jobs {jobs}" for jobs in (1, 2))
+    contenders = [
+        Contender(name=name, command=[program("nodespec"), "verify", "--quiet", "--jobs", jobs], folder=registry)
+        for name, jobs in ((one, "1"), (two, "2"))
+    ]
+    promises = [Promise(work=f"verify {nodes:,} attestations", ours=two, other=one, bar=1.5)]
     return Round(contenders=contenders, promises=promises, turns=5)
 
 

@@ -113,5 +113,3 @@ def _write(folder: Path, path: str, payload_type: str, payload: bytes, signers: 
     target = folder / path
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(seal(payload_type, payload, signers))
-
-
