@@ -41,7 +41,7 @@ class Waiting:
 
 
 def waiting(provenance: Provenance, path: str, *, verifier: bool = False) -> Waiting:
-    """Return what the file at ``path`` waits for; with ``verifier``, an attestation's second signature, not the owners'.
+    """Return what the file at ``path`` waits for; of an attestation, with ``verifier``, the second signature only.
 
     Raises ``UsageError`` when it is not a file that is signed, or says nothing that could be signed.
     """

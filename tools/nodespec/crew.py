@@ -1,7 +1,7 @@
 """The same work for many things, in this process or in several.
 
-A worker process begins with nothing: it is told once how to make its own worker, from what can be pickled, and is then handed
-chunk after chunk. Results come back in the order of the items.
+A worker process begins with nothing: it is told once how to make its own worker, from what can be pickled, and is then
+handed chunk after chunk. Results come back in the order of the items.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ def each(
     progress: Progress | None,
     start: Callable[[], Callable[[Item], Result]],
 ) -> list[Result]:
-    """Return ``work(item)`` for each item; in up to ``jobs`` processes, each of which does what ``start()`` returns instead.
+    """Return ``work(item)`` for each item; with many items, in up to ``jobs`` processes.
 
-    ``start`` must be picklable. Raises ``RegistryError`` when a process dies.
+    Each process calls ``start``, which must be picklable, and does what that returns instead of ``work``. Raises ``RegistryError`` when a process dies.
     """
     if jobs > 1 and len(items) > CHUNK:
         return _in_parallel(items, start, jobs, progress)

@@ -82,7 +82,8 @@ class Envelope:
 
 
 _quote = json.encoder.encode_basestring
-"""Text as RFC 8785 writes it; base64 needs no escapes. The form is fixed, so it is written out: no encoder is as fast."""
+"""Text as RFC 8785 writes it. The form is fixed and base64 needs no escapes, so a file is written out by hand: no
+encoder is as fast."""
 
 
 def _written(payload: str, payload_type: str, signatures: Sequence[tuple[str, str]]) -> bytes:

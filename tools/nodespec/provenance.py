@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from nodespec import attestation, owner, seal, trust
-from nodespec.attestation import Attestation, Subject
 from nodespec.chain import BrokenChainError, record_path
 from nodespec.quorum import short
 from nodespec.tree import (
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
+    from nodespec.attestation import Attestation, Subject
     from nodespec.keys import PublicKey
     from nodespec.owner import Chain
     from nodespec.seal import Seal
@@ -234,7 +234,8 @@ class Provenance:
                 continue
             held[handle] = held.get(handle, 0) + 1
             if held[handle] > newcomers.max_nodes:
-                message = f"nothing is delegated to this owner, and newcomers may hold {newcomers.max_nodes} nodes; this is number {held[handle]}"
+                allowed = f"newcomers may hold {newcomers.max_nodes} nodes; this is number {held[handle]}"
+                message = f"nothing is delegated to this owner, and {allowed}"
                 yield Placed(path, Problem(slug="newcomer-quota", message=message, at=("identity", "owner_id")))
 
     # Files.

@@ -225,7 +225,10 @@ def stale_recovery(change: Change) -> Iterator[Hit]:
 @rule(
     "C008",
     "seal-rewound",
-    why="An older policy was sealed once, too. Only the seal that follows from the base's is new; all others are history.",
+    why=(
+        "An older policy was sealed once, too. Only the seal that follows from the base's is new; all others are "
+        "history."
+    ),
     fix="Fetch the newest main, and seal on top of it: nodespec seal",
 )
 def seal_rewound(change: Change) -> Iterator[Hit]:

@@ -214,13 +214,19 @@ _DECLARED = (
     _found_by_verification(
         "P030",
         "seal-broken",
-        why="The seal is the maintainers' word about the files that decide how everybody is judged. A broken one is nobody's.",
+        why=(
+            "The seal is the maintainers' word about the files that decide how everybody is judged. A broken one is "
+            "nobody's."
+        ),
         fix="Restore registry/seal.dsse.json, or let the maintainers seal again: nodespec seal",
     ),
     _found_by_verification(
         "P031",
         "unsealed-change",
-        why="Policies, schemas, settings and waivers judge everybody, so they change when the maintainers sign the change.",
+        why=(
+            "Policies, schemas, settings and waivers judge everybody, so they change when the maintainers sign the "
+            "change."
+        ),
         fix="Restore the file, or let the maintainers seal what stands here: nodespec seal",
     ),
 )
