@@ -35,7 +35,8 @@ def each(
 ) -> list[Result]:
     """Return ``work(item)`` for each item; with many items, in up to ``jobs`` processes.
 
-    Each process calls ``start``, which must be picklable, and does what that returns instead of ``work``. Raises ``RegistryError`` when a process dies.
+    Each process calls ``start``, which must be picklable, and does what that returns instead of ``work``. Raises
+    ``RegistryError`` when a process dies.
     """
     if jobs > 1 and len(items) > CHUNK:
         return _in_parallel(items, start, jobs, progress)

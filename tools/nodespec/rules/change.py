@@ -158,8 +158,7 @@ def owner_changed(change: Change) -> Iterator[Hit]:
     "C004",
     "record-rewritten",
     why=(
-        "Trust roots and owners' records are only ever added to. Taking one back would undo a rotation or a "
-        "revocation."
+        "Trust roots and owners' records are only ever added to. Taking one back would undo a rotation or a revocation."
     ),
     fix="Restore the file; to change anything, add a new version or record.",
 )
