@@ -16,6 +16,7 @@ in this order tells the whole story, and ``tests/test_architecture.py`` holds th
     merkle        RFC 6962 hashes over folders
     git           commits to trees (the only importer of pygit2)
     worktree      a checkout's files to a tree
+    journal       several files, written whole or not at all
     pattern       regular expressions as JSON Schema means them
     violation     a schema violation in an author's words
     schema        the contract's verdict (the only importer of jsonschema)
@@ -51,7 +52,7 @@ in this order tells the whole story, and ``tests/test_architecture.py`` holds th
     edit          text edits that keep the meaning: fmt, init
     countersign   completing what others began to sign
     registration  register, update, transfer, deregister
-    publish       files to the work tree, a commit, a branch, a remote
+    publish       files to a commit, a branch, a remote
     report        findings as text, JSON, SARIF, GitHub annotations
     cli           the terminal (the only importer of click and rich)
 """

@@ -42,6 +42,7 @@ from nodespec.tree import (
     SETTINGS_PATH,
     SETTINGS_SCHEMA_PATH,
     TOMBSTONE_SCHEMA_PATH,
+    TRUST,
     UNREADABLE,
     Entry,
     is_node_path,
@@ -170,8 +171,15 @@ def _wanting(missed: dict[str, str], only: frozenset[str] | None) -> set[str]:
 
 
 def _kept(findings: Iterable[Finding], selection: Selection, only: frozenset[str] | None) -> tuple[Finding, ...]:
-    """Return what is to be reported, in order, without what the schema says again about a refused scalar."""
-    chosen = [item for item in findings if item.code in selection.codes and (only is None or item.path in only)]
+    """Return what is to be reported, in order, without what the schema says again about a refused scalar.
+
+    What is wrong with the trust root is wrong with every file, so it is reported whichever are chosen.
+    """
+    chosen = [
+        item
+        for item in findings
+        if item.code in selection.codes and (only is None or item.path in only or item.path.startswith(TRUST))
+    ]
     refused = {(item.path, item.line, item.column) for item in chosen if item.code[0] == "F"}
     kept = [item for item in chosen if item.code[0] != "S" or (item.path, item.line, item.column) not in refused]
     return tuple(sorted(kept, key=lambda item: item.order))

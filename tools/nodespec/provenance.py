@@ -89,6 +89,11 @@ class Provenance:
         """What an owner without a delegation may publish."""
         return self.settings.newcomers
 
+    @property
+    def example(self) -> bool:
+        """Whether published keys may sign here."""
+        return self.settings.example
+
     # Owners.
 
     def chain(self, handle: str) -> Chain | Problem:
@@ -224,19 +229,19 @@ class Provenance:
                 yield Placed(path, Problem(slug="published-key", message=message))
 
     def newcomer_quota(self, owners: Sequence[tuple[str, str]]) -> Iterator[Placed]:
-        """Yield the nodes, given as (path, owner) in order, that are more than a newcomer may hold."""
+        """Yield every node, given as (path, owner), of a newcomer who holds more than newcomers may."""
         newcomers = self.settings.newcomers
         if newcomers is None or not self.roots:
             return
-        held: dict[str, int] = {}
+        held: dict[str, list[str]] = {}
         for path, handle in owners:
-            if self.root.of_owner(handle):
-                continue
-            held[handle] = held.get(handle, 0) + 1
-            if held[handle] > newcomers.max_nodes:
-                allowed = f"newcomers may hold {newcomers.max_nodes} nodes; this is number {held[handle]}"
-                message = f"nothing is delegated to this owner, and {allowed}"
-                yield Placed(path, Problem(slug="newcomer-quota", message=message, at=("identity", "owner_id")))
+            if not self.root.of_owner(handle):
+                held.setdefault(handle, []).append(path)
+        for paths in held.values():
+            if len(paths) > newcomers.max_nodes:
+                message = f"nothing is delegated to this owner, who holds {len(paths)} nodes; newcomers may hold {newcomers.max_nodes}"
+                problem = Problem(slug="newcomer-quota", message=message, at=("identity", "owner_id"))
+                yield from (Placed(path, problem) for path in paths)
 
     # Files.
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Unpack
 
-from nodespec import document, schema, settings, spec, text, tombstone
+from nodespec import document, journal, schema, settings, spec, text, tombstone
 from nodespec.encoding import printable, quoted
 from nodespec.errors import RegistryError, UsageError
 from nodespec.question import ask
@@ -106,9 +106,11 @@ class Registry:
     def at(self, revision: str | None = None, *, progress: Progress | None = None) -> Snapshot:
         """Return the registry at a commit (a Git revision or a date); by default the work tree, or HEAD when bare.
 
-        ``progress`` is told how many of how many files were read, while the nodes are.
+        ``progress`` is told how many of how many files were read, while the nodes are. A change of the work tree that was
+        interrupted half-way is completed first (:mod:`nodespec.journal`).
         """
         if revision is None and self.root is not None:
+            journal.finish(self.root)
             return Snapshot(WorkTree(self.root), progress=progress)
         if revision is None and self.git.work_dir is not None:
             hint = "make one with: nodespec init DIR; or name a commit that holds one with --at"

@@ -39,6 +39,10 @@ class Believed(Protocol):
     def newcomers(self) -> Newcomers | None:
         """What an owner without a delegation may publish."""
 
+    @property
+    def example(self) -> bool:
+        """Whether published keys may sign, in an example registry."""
+
     def chain(self, handle: str) -> Chain | Problem:
         """Return an owner's verified chain, or why there is none."""
 
@@ -238,6 +242,9 @@ class _Verifier:
                 since = f"revoked as compromised from record {void.from_record} on"
                 message = f"key {short(key.key_id)} of {chain.current.name} is {since}"
                 problems.append(Problem(slug="revoked-key", message=message, at=at))
+            elif key.published and not self.believed.example:
+                message = f"key {short(key.key_id)} of {chain.current.name} is published; anyone can sign with it"
+                problems.append(Problem(slug="published-key", message=message, at=at))
             elif key.scheme not in allowed:
                 message = f"{key.scheme} is not allowed here; the trust root allows {', '.join(allowed)}"
                 problems.append(Problem(slug="scheme-not-allowed", message=message, at=_SCHEME))

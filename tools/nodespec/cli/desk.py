@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nodespec import keyring, publish, report, signing
+from nodespec import journal, keyring, publish, report, signing
 from nodespec.cli.common import echo, note, painter, passphrase, repo_option, tell_example
 from nodespec.encoding import printable, quoted
 from nodespec.errors import RegistryError, UsageError
@@ -88,8 +88,6 @@ class Place:
         registry = Registry.open(repo)
         if registry.root is None:
             raise UsageError("a bare repository has no files to change", hint="run it in a clone")
-        if publish.finish(registry.root):
-            note("note: completed a change that had been interrupted")
         snapshot = registry.at()
         tell_example(snapshot)
         base = None
@@ -132,10 +130,13 @@ class Place:
         hint = "nodespec owner list shows every owner"
         raise UsageError(f"{'several owners are' if found else 'no owner is'} called {quoted(text)}", hint=hint)
 
-    def judge(self, files: Mapping[str, bytes | None], now: datetime) -> Report:
-        """Judge the work tree as it would be with these files, by the gate's own rules; only they are reported."""
-        tree = Overlay(self.snapshot.tree, files)
-        return judge(tree, only=frozenset(files), base=self.base, now=now)
+    def judge(self, files: Mapping[str, bytes | None], now: datetime, *, committed: bool) -> Report:
+        """Judge what would stand here with these files, by the gate's own rules; only they are reported.
+
+        What would is the work tree, or, when the files are ``committed``, what the base and they make together.
+        """
+        under = self.base if committed and self.base is not None else self.snapshot.tree
+        return judge(Overlay(under, files), only=frozenset(files), base=self.base, now=now)
 
     def pending_owners(self, handles: Mapping[str, Any] | set[str]) -> dict[str, bytes | None]:
         """Return the records of these owners that are in the work tree and not in the base yet."""
@@ -192,7 +193,7 @@ def write(
         branch = ""
     if branch is None:
         changed = {path: data for path, data in files.items() if place.provenance.read(path) != data}
-        publish.apply(place.root, changed)
+        journal.apply(place.root, changed)
         for path, data in changed.items():
             echo(f"{'removed' if data is None else 'wrote'} {printable(path)}\n")
         if commit:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nodespec import countersign, envelope, owner, publish, quorum, signing
+from nodespec import countersign, envelope, journal, owner, quorum, signing
 from nodespec.chain import record_path
 from nodespec.cli.common import color_option, colored, echo, note, repo_option
 from nodespec.cli.desk import Place, now, signing_options, wallet
 from nodespec.cli.sign import say_missing
 from nodespec.cli.terminal import table
 from nodespec.cli.trust import key_ids, public_keys
-from nodespec.encoding import printable, quoted
+from nodespec.encoding import printable
 from nodespec.errors import RegistryError, UsageError
 from nodespec.owner import Chain, Record, Recovery, Revocation
 from nodespec.quorum import Quorum, short
@@ -321,7 +321,7 @@ def _signed(record: Record, quorums: list[Quorum], keys: Wallet) -> Envelope:
 
 
 def _write(place: Place, path: str, sealed: Envelope) -> None:
-    publish.apply(place.root, {path: sealed.dump()})
+    journal.apply(place.root, {path: sealed.dump()})
 
 
 def _quorum(keys: Iterable[PublicKey], threshold: int) -> Quorum:

@@ -176,7 +176,12 @@ def _put(place: Place, file: str, action: str, keys: Wallet, moment: datetime, w
 
 def _carry_out(place: Place, plan: Plan, moment: datetime, where: Where, color: str) -> int:
     commit, branch, push, dry_run = where
-    found = place.judge(plan.files, moment)
+    files: Mapping[str, bytes | None] = {
+        **place.pending_owners({party.handle for party in plan.claim.parties}),
+        **plan.files,
+    }
+    committed = commit or branch is not None or push is not None
+    found = place.judge(files, moment, committed=committed)
     serious = [item for item in found.findings if item.severity == "error" and item.code not in _STILL_TO_SIGN]
     if serious or found.blocked:
         show_findings(found, Overlay(place.snapshot.tree, plan.files), color)
@@ -186,17 +191,13 @@ def _carry_out(place: Place, plan: Plan, moment: datetime, where: Where, color: 
         show_difference(place.snapshot.tree, plan.files)
         note("dry run: nothing was written")
         return 0
-    files: Mapping[str, bytes | None] = {
-        **place.pending_owners({party.handle for party in plan.claim.parties}),
-        **plan.files,
-    }
     message = f"{plan.action.capitalize()} {plan.node_id} {plan.claim.version}"
     default = f"{plan.action}/{plan.node_id}"
     write(place, files, message, commit=commit, branch=branch, push=push, default_branch=default)
     for missing in plan.waiting:
         verb = f"nodespec cosign {plan.node_id}" if "verifier" in missing else f"nodespec sign {plan.node_id}"
         note(f"still to sign: {missing}, with: {verb}")
-    if not commit and branch is None and push is None:
+    if not committed:
         note(f"next: git switch -c {default}; git add registry; git commit; git push; and open a pull request")
     return 0
 

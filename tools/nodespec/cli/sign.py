@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nodespec import countersign, keyring, pin, publish, quorum, signing, statement
+from nodespec import countersign, journal, keyring, pin, quorum, signing, statement
 from nodespec.cli.common import at_option, color_option, complete_id, echo, note, painter, repo_option, tell_example
 from nodespec.cli.desk import Place, now, signing_options, wallet
 from nodespec.cli.terminal import Progress
@@ -99,7 +99,7 @@ def add_signatures(place: Place, path: str, keys: Wallet, *, verifier: bool = Fa
         return 0
     echo(f"signing {printable(waiting.says)}\n")
     sealed = waiting.envelope.signed_with(keys.signers(mine))
-    publish.apply(place.root, {path: sealed.dump()})
+    journal.apply(place.root, {path: sealed.dump()})
     for key in mine:
         echo(f"  signed by {key.scheme} {key.key_id[:16]}…\n")
     say_missing(countersign.Waiting(path=path, envelope=sealed, says=waiting.says, quorums=waiting.quorums))
@@ -168,7 +168,7 @@ def seal_command(repo: str, key_names: tuple[str, ...], signer: str | None) -> i
     if not mine:
         raise UsageError("none of your keys is a maintainer's", hint="nodespec trust show lists them")
     unsigned = Envelope(payload_type=statement.PAYLOAD_TYPE, payload=made.payload(), signatures=())
-    publish.apply(place.root, {SEAL_PATH: unsigned.signed_with(keys.signers(mine)).dump()})
+    journal.apply(place.root, {SEAL_PATH: unsigned.signed_with(keys.signers(mine)).dump()})
     echo(f"wrote seal {made.sequence} over {len(made.files)} files: {SEAL_PATH}\n")
     again = Place.open(place.root, place.provenance.now)
     say_missing(countersign.waiting(again.provenance, SEAL_PATH))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nodespec import countersign, envelope, keyring, pin, publish, quorum, signing, trust
+from nodespec import countersign, envelope, journal, keyring, pin, quorum, signing, trust
 from nodespec.chain import Link, record_path
 from nodespec.cli.common import color_option, echo, note, painter, repo_option
 from nodespec.cli.desk import Place, now, signing_options, wallet
@@ -170,7 +170,7 @@ def life(text: str) -> timedelta:
 def draft(place: Place, root: Root, before: tuple[Root, ...], keys: Wallet) -> int:
     """Write a version, signed with the keys at hand; say who has yet to sign."""
     path = record_path(TRUST, root.version)
-    publish.apply(place.root, {path: sealed_root(root, before, keys).dump()})
+    journal.apply(place.root, {path: sealed_root(root, before, keys).dump()})
     echo(f"wrote version {root.version} of the trust root: {path}\n")
     echo(f"  fingerprint {pin.fingerprint(root)}\n  good until  {root.expires:%Y-%m-%d}\n")
     again = Place.open(place.root, place.provenance.now)
