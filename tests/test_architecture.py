@@ -63,6 +63,12 @@ def test_every_module_has_its_place_in_the_order() -> None:
     assert len(ORDER) == len(set(ORDER))
 
 
+def test_the_reading_order_of_the_architecture_page_is_that_order() -> None:
+    page = (PACKAGE.parents[1] / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    table = page.partition("| module | what it is |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `([a-z]+)/?` \| \S", table, re.MULTILINE) == ORDER
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_a_module_imports_only_what_stands_above_it(path: Path) -> None:
     name = name_of(path)
