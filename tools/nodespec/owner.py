@@ -24,6 +24,19 @@ what it signed. *compromised* says from which record of this chain on its signat
 names record ``from_record`` or a later one does not count this key, unless ``standing`` lists the attestation's
 digest (the hex SHA-256 of its payload): those stood in a checkpoint from before the loss. Positions are numbers of
 this chain, and no date has a say.
+
+A worked example, with the public key of RFC 8032's first test vector:
+
+>>> from nodespec.keys import load_der
+>>> der = "302a300506032b6570032100d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+>>> key = load_der(bytes.fromhex(der))
+>>> genesis = Record(sequence=0, previous=None, name="Ada", quorum=Quorum(keys=(key,), threshold=1))
+>>> genesis.payload().decode()[:72]
+'{"keys":[{"keyid":"06e3fd8fda29bb60ab59557de61edb0aecdb231134be30e75b455'
+>>> handle_of(genesis.payload())
+'GLYMPH:e054c78df5ad52b2d79117b6d3f3e421b2acef5f77ff8feed88bea06cc9d319c'
+>>> folder_of(handle_of(genesis.payload()))
+'registry/owners/e054c78df5ad52b2d79117b6d3f3e421b2acef5f77ff8feed88bea06cc9d319c/'
 """
 
 from __future__ import annotations

@@ -9,6 +9,9 @@ with a final newline::
     newest          {version, digest}: the newest version seen, and the hex SHA-256 of its payload
 
 From then on a chain with another version 1, or one that is shorter than what was seen, or differs from it, is refused.
+
+>>> Pin(registry_id="acme", root="ab" * 32, version=1, digest="ab" * 32).dump().decode()[:60]
+'{"newest":{"digest":"abababababababababababababababababababa'
 """
 
 from __future__ import annotations

@@ -15,6 +15,19 @@ database, and an older policy, though once sealed, does not come back: its seal 
 It is judged by the newest trust root: when the maintainers change, they seal again.
 
 A registry without a seal protects nothing by it. Once it has one, it can only be followed by the next.
+
+>>> from datetime import UTC, datetime
+>>> made = Seal(
+...     registry_id="acme",
+...     files=(("registry/registry.yaml", "00" * 32),),
+...     sequence=0,
+...     previous=None,
+...     issued_at=datetime(2026, 3, 14, tzinfo=UTC),
+... )
+>>> made.digest
+'a32430ba453e10d1dec630ec8755cc290635786868d9e9522238e299e7ecdfdd'
+>>> Seal.parse(made.payload()) == made
+True
 """
 
 from __future__ import annotations

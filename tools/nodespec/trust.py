@@ -20,6 +20,30 @@ expiry of earlier versions is not checked: they only pass on trust, and a regist
 
 Lists are in order and without repetition, so that one meaning has one spelling: keys by id, handles and prefixes as
 text, lanes and schemes in the order of their definition, delegations by owner and then by what they grant.
+
+A worked example, with the public key of RFC 8032's first test vector in every role:
+
+>>> from datetime import UTC, datetime
+>>> from nodespec.keys import load_der
+>>> der = "302a300506032b6570032100d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
+>>> alone = Quorum(keys=(load_der(bytes.fromhex(der)),), threshold=1)
+>>> lab = Delegation(owner="GLYMPH:" + "ab" * 32, node_types=("lab",), lanes=("candidate",), max_tier=3)
+>>> root = Root(
+...     version=1,
+...     previous=None,
+...     registry_id="acme",
+...     issued_at=datetime(2026, 3, 14, tzinfo=UTC),
+...     expires=datetime(2027, 3, 14, tzinfo=UTC),
+...     roles=dict.fromkeys(ROLES, alone),
+...     verifiers=(),
+...     checkpoint_schemes=("ed25519",),
+...     attestation_schemes=("ml-dsa-44",),
+...     delegations=(lab,),
+... )
+>>> root.payload().decode()[:98]
+'{"attestation_schemes":["ml-dsa-44"],"checkpoint_schemes":["ed25519"],"delegations":[{"lanes":["ca'
+>>> str(root.of_owner(lab.owner)[0])
+'lab in candidate up to tier 3'
 """
 
 from __future__ import annotations

@@ -18,6 +18,29 @@ the SHA-256 of the file's bytes, and this predicate::
 
 Only the latest attestation is in the tree; Git's history holds the chain, and a comparison with a base (family C)
 checks the link.
+
+>>> from datetime import UTC, datetime
+>>> claim = Attestation(
+...     path="registry/nodes/lab/probe.yaml",
+...     sha256="00" * 32,
+...     registry_id="acme",
+...     node_id="lab/probe",
+...     version="1.0.0",
+...     action="register",
+...     owner=Party(handle="GLYMPH:" + "ab" * 32, record=0),
+...     from_owner=None,
+...     verifier=None,
+...     sequence=0,
+...     previous=None,
+...     issued_at=datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC),
+...     nonce="0" * 32,
+... )
+>>> claim.payload.decode()[:119]
+'{"_type":"https://in-toto.io/Statement/v1","predicate":{"action":"register","from_owner":null,"issued_at":"2026-03-14T0'
+>>> claim.digest
+'554f9f436a2290c2367b4ab54b4429797925a18784f4eda6a757c7643e52bd29'
+>>> Attestation.parse(claim.payload) == claim
+True
 """
 
 from __future__ import annotations
