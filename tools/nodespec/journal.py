@@ -1,9 +1,9 @@
 """Several files, written whole or not at all.
 
-A change to a registry is several files, and no file system renames several at once. So the whole change is first written to
-a journal in the Git folder, then applied file by file, then the journal is taken away. Whoever is interrupted, at whatever
-moment, leaves either nothing or a journal; :func:`finish` completes it, and whoever opens the work tree as a registry
-(:meth:`nodespec.registry.Registry.at`) calls it first.
+A change to a registry is several files, and no file system renames several at once. So the whole change is first
+written to a journal in the Git folder, then applied file by file, then the journal is taken away. Whoever is
+interrupted, at whatever moment, leaves either nothing or a journal; :func:`finish` completes it, and whoever opens the
+work tree as a registry (:meth:`nodespec.registry.Registry.at`) calls it first.
 """
 
 from __future__ import annotations

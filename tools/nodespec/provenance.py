@@ -239,7 +239,8 @@ class Provenance:
                 held.setdefault(handle, []).append(path)
         for paths in held.values():
             if len(paths) > newcomers.max_nodes:
-                message = f"nothing is delegated to this owner, who holds {len(paths)} nodes; newcomers may hold {newcomers.max_nodes}"
+                holds = f"who holds {len(paths)} nodes; newcomers may hold {newcomers.max_nodes}"
+                message = f"nothing is delegated to this owner, {holds}"
                 problem = Problem(slug="newcomer-quota", message=message, at=("identity", "owner_id"))
                 yield from (Placed(path, problem) for path in paths)
 

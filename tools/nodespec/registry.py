@@ -106,8 +106,8 @@ class Registry:
     def at(self, revision: str | None = None, *, progress: Progress | None = None) -> Snapshot:
         """Return the registry at a commit (a Git revision or a date); by default the work tree, or HEAD when bare.
 
-        ``progress`` is told how many of how many files were read, while the nodes are. A change of the work tree that was
-        interrupted half-way is completed first (:mod:`nodespec.journal`).
+        ``progress`` is told how many of how many files were read, while the nodes are. A change of the work tree that
+        was interrupted half-way is completed first (:mod:`nodespec.journal`).
         """
         if revision is None and self.root is not None:
             journal.finish(self.root)

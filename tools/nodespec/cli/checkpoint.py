@@ -6,6 +6,7 @@ import os
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,8 +20,10 @@ from nodespec.errors import UsageError
 from nodespec.keys import HMAC_SCHEME, HmacKey, PrivateKey
 from nodespec.provenance import Provenance
 from nodespec.registry import Registry, Snapshot
-from nodespec.verification import Verification
 from nodespec.worktree import write_file
+
+if TYPE_CHECKING:
+    from nodespec.verification import Verification
 
 _AGE = re.compile(r"([1-9][0-9]{0,5})([smhd])\Z")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -89,8 +92,8 @@ def verify_command(
 ) -> int:
     """Verify a checkpoint: a file, or the one that create kept for a revision.
 
-    Trusted are the keys given with --key; else, when you have pinned the registry (nodespec trust pin), the checkpoint keys
-    of its trust root; else all your own. A trusted key of each required scheme must have signed.
+    Trusted are the keys given with --key; else, when you have pinned the registry (nodespec trust pin), the checkpoint
+    keys of its trust root; else all your own. A trusted key of each required scheme must have signed.
     """
     registry = Registry.open(repo)
     snapshot = registry.at(None)

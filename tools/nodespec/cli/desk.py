@@ -1,4 +1,4 @@
-"""What the commands that sign share: the registry to change, what it believes, who signs, and how a change is published."""
+"""What the commands that sign share: the registry, what it believes, who signs, and how a change is published."""
 
 from __future__ import annotations
 

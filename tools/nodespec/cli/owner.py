@@ -119,7 +119,8 @@ def revoke_command(
 ) -> int:
     """Take keys out of use. With reason compromised, what they signed becomes a finding until it is signed again.
 
-    KEY is a public key file, the name of a key of yours, or a key id. Choose for --standing-at a commit from before the loss, whose checkpoint you verified.
+    KEY is a public key file, the name of a key of yours, or a key id. Choose for --standing-at a commit from before the
+    loss, whose checkpoint you verified.
     """
     place = Place.open(repo, now())
     chain = _chain(place, who)
@@ -161,9 +162,9 @@ def recover_command(
     key_names: tuple[str, ...],
     signer: str | None,
 ) -> int:
-    """Put an owner who lost the keys, or whose keys were stolen, back in possession. The root keys sign, and the new ones.
+    """Put an owner back in possession who lost the keys, or whose keys were stolen.
 
-    Every key that the owner has now is revoked.
+    The root keys sign, and the new ones. Every key that the owner has now is revoked.
     """
     place = Place.open(repo, now())
     place.require_trust()

@@ -228,7 +228,10 @@ def _as_inside(target: str, snapshot: Snapshot) -> str:
 
 
 def check_root(provenance: Provenance) -> tuple[str, ...]:
-    """Check the trust root, by the pin where there is one; return what is left to the caller; raise ``RegistryError``."""
+    """Check the trust root, by the pin where there is one; return what is left to the caller.
+
+    Raises ``RegistryError`` when the root is missing, broken, expired or not the pinned one.
+    """
     if not provenance.roots:
         raise RegistryError(next(provenance.problems()).problem.message, hint="run: nodespec trust verify")
     if provenance.now >= provenance.root.expires:
@@ -270,9 +273,8 @@ def _print_line(name: str, result: Verification, color: str) -> None:
     if result.held:
         echo(f"{paint('ok', 'ok')}      {printable(name)}\n")
     else:
-        echo(
-            f"{paint('FAILED', 'error')}  {printable(name)}: {printable(next(step.seen for step in result.steps if not step.held))}\n"
-        )
+        failed = next(step.seen for step in result.steps if not step.held)
+        echo(f"{paint('FAILED', 'error')}  {printable(name)}: {printable(failed)}\n")
 
 
 def _to_json(results: list[tuple[str, Verification]], owed: tuple[str, ...]) -> str:

@@ -83,15 +83,15 @@ def init_command(
 ) -> int:
     """Make version 1. Without options, your key main is the whole government.
 
-    KEY is a public key file, or the name of one of your own keys. For a registry that matters, give three root keys held by
-    three people, and a threshold of two: SECURITY.md describes the ceremony.
+    KEY is a public key file, or the name of one of your own keys. For a registry that matters, give three root keys held
+    by three people, and a threshold of two: SECURITY.md describes the ceremony.
     """
     moment = now()
     place = Place.open(repo, moment)
     path = record_path(TRUST, 1)
     if place.provenance.read(path) is not None:
         raise UsageError(f"{path} exists; a trust root is made once", hint="to change it: nodespec trust rotate")
-    default = ("main",) if not key_names else key_names
+    default = key_names or ("main",)
     given = {"root": root_keys or default, "checkpoint": checkpoint_keys, "maintainer": maintainer_keys}
     thresholds = {"root": root_threshold, "checkpoint": checkpoint_threshold, "maintainer": maintainer_threshold}
     root = first_root(place.snapshot.settings.registry_id, given, thresholds, moment, life(expires))
@@ -138,7 +138,7 @@ def public_keys(names: Iterable[str], *, both: bool = False) -> list[PublicKey]:
 
 
 def key_ids(texts: Iterable[str], known: Iterable[str], whose: str) -> set[str]:
-    """Return the known key ids that the texts name: public key files, your own keys' names, ids or beginnings of ids."""
+    """Return the known key ids that the texts name: public key files, names of your own keys, beginnings of ids."""
     ids, found = set(known), set()
     own = keyring.listing(keyring.home(os.environ))
     for text in texts:
@@ -334,9 +334,9 @@ def verify_command(repo: str, color: str) -> int:
     if problems:
         return 1
     for root in place.provenance.roots:
-        needed = root.roles["root"].threshold
+        role = root.roles["root"]
         echo(
-            f"{paint('ok', 'ok')} version {root.version}, {needed} of {len(root.roles['root'].keys)} root keys, until {root.expires:%Y-%m-%d}\n"
+            f"{paint('ok', 'ok')} version {root.version}, {role.threshold} of {len(role.keys)} root keys, until {root.expires:%Y-%m-%d}\n"
         )
     for duty in check_root(place.provenance):
         note(f"not checked: {duty}")
@@ -350,8 +350,8 @@ def verify_command(repo: str, color: str) -> int:
 def pin_command(repo: str, expect: str | None, again: bool) -> int:
     """Remember this registry's first trust root, so that another one is refused from now on.
 
-    Compare the fingerprint with what the maintainers told you over a way that you trust. A pin also remembers the newest
-    version, so that an older one is refused; pin again, when the registry went on, to remember that.
+    Compare the fingerprint with what the maintainers told you over a way that you trust. A pin also remembers the
+    newest version, so that an older one is refused; pin again, when the registry went on, to remember that.
     """
     place = Place.open(repo, now())
     place.require_trust()
@@ -371,7 +371,8 @@ def pin_command(repo: str, expect: str | None, again: bool) -> int:
             )
     path = pin.save(home, pin.Pin.of(roots))
     echo(
-        f"pinned {roots[0].registry_id}: {found}\n  newest version {roots[-1].version}, kept in {printable(str(path))}\n"
+        f"pinned {roots[0].registry_id}: {found}\n"
+        f"  newest version {roots[-1].version}, kept in {printable(str(path))}\n"
     )
     if expect is None and kept is None:
         note("compare this fingerprint with what the registry's maintainers publish elsewhere")
