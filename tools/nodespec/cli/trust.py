@@ -83,8 +83,8 @@ def init_command(
 ) -> int:
     """Make version 1. Without options, your key main is the whole government.
 
-    KEY is a public key file, or the name of one of your own keys. For a registry that matters, give three root keys held
-    by three people, and a threshold of two: SECURITY.md describes the ceremony.
+    KEY is a public key file, or the name of one of your own keys. For a registry that matters, give three root keys
+    held by three people, and a threshold of two: SECURITY.md describes the ceremony.
     """
     moment = now()
     place = Place.open(repo, moment)
@@ -336,7 +336,8 @@ def verify_command(repo: str, color: str) -> int:
     for root in place.provenance.roots:
         role = root.roles["root"]
         echo(
-            f"{paint('ok', 'ok')} version {root.version}, {role.threshold} of {len(role.keys)} root keys, until {root.expires:%Y-%m-%d}\n"
+            f"{paint('ok', 'ok')} version {root.version}, {role.threshold} of {len(role.keys)} root keys, "
+            f"until {root.expires:%Y-%m-%d}\n"
         )
     for duty in check_root(place.provenance):
         note(f"not checked: {duty}")
