@@ -16,7 +16,7 @@ DSSE envelopes with the payload type ``application/vnd.nodespec.owner-record.v1+
 genesis shows another owner.
 
 **Succession.** A genesis is signed by its own threshold. Every later record is signed by the threshold of the record
-before it *and* by its own, so that nobody can name keys that they do not hold. A recovery, for an owner who cannot do
+before it *and* by its own, so that nobody hands over to keys that nobody holds. A recovery, for an owner who cannot do
 the former, is signed by the threshold of the trust root's version that it names instead, and by its own.
 
 **Revocation.** A revoked key is in none of the records from that one on. *superseded* and *lost* change nothing about
