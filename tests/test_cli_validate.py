@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -80,6 +81,17 @@ def test_one_file_is_judged_in_the_light_of_the_whole(example: Checkout) -> None
     assert [item["code"] for item in json.loads(done.stdout)["findings"]] == ["G001"]
     other = "registry/nodes/matriz/kernel/pulse_v1.yaml"
     assert example.run("validate", other).returncode == 0
+
+
+def test_one_file_of_a_newcomer_is_judged_beside_all_the_others(example: Checkout) -> None:
+    console = "registry/nodes/matriz/gateway/console/operator_console_v0.yaml"
+    text = re.sub("GLYMPH:[0-9a-f]{64}", "GLYMPH:" + "5" * 64, example.read(console))
+    files = [f"registry/nodes/lab/console/own_v{number}.yaml" for number in range(4)]
+    for number, file in enumerate(files):
+        own = text.replace("matriz.gateway.console", "lab.console").replace("operator_console_v0", f"own_v{number}")
+        example.write(file, own)
+        done = example.run("validate", "--select", "P027", files[0])
+        assert ("error[P027] newcomer-quota" in done.stdout) is (number == 3), "three are open to newcomers"
 
 
 def test_paths_are_relative_to_the_current_folder(example: Checkout) -> None:

@@ -273,8 +273,10 @@ def test_the_subscribers_of_a_buried_node_are_blamed_unless_its_tombstone_owns_u
     left = tombstone.Dangling(reason="Its listeners go next week.", signals=tuple(sorted(unsent)))
     for dangling, codes in ((None, ["G001"]), (left, [])):
         stone = tombstone.of_node(speaker, reason="It shouted.", successor=None, dangling=dangling)
-        report = judge_unsigned(MemoryTree(files | {stone.path: tombstone.dump(stone)}))
-        assert [finding.code for finding in report.findings] == codes
+        tree = MemoryTree(files | {stone.path: tombstone.dump(stone)})
+        for only in (None, frozenset([LISTENER])):
+            report = judge(tree, selection=UNSIGNED, only=only)
+            assert [finding.code for finding in report.findings] == codes
 
 
 @pytest.mark.parametrize("letters", ["ab", "abc"])

@@ -46,6 +46,7 @@ from nodespec.tree import (
     UNREADABLE,
     Entry,
     is_node_path,
+    is_tombstone_path,
 )
 from nodespec.verdict import ALL, Report, Selection, blocked, family_states
 
@@ -148,10 +149,15 @@ def _readable(tree: Tree) -> list[Entry]:
 
 
 def _is_to_examine(path: str, selection: Selection, only: frozenset[str] | None) -> bool:
-    """Say whether a document is examined: when it is asked for, and a node also for what G must know of it."""
+    """Say whether a document is examined: when it is asked for, and for what others must know of it.
+
+    G must know who emits what, and what tombstones leave dangling; P, how many nodes a newcomer holds.
+    """
     if not path.startswith(f"{REGISTRY}/") or not path.endswith(".yaml") or path == SETTINGS_PATH:
         return False
-    return only is None or path in only or ("G" in selection.families and is_node_path(path))
+    if only is None or path in only:
+        return True
+    return bool(selection.families & {"G", "P"}) and (is_node_path(path) or is_tombstone_path(path))
 
 
 def _missed(tree: Tree, entries: Sequence[Entry], examined: Sequence[Examined]) -> dict[str, str]:
