@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from nodespec import envelope, statement
 from nodespec.attestation.payload import Attestation
 from nodespec.encoding import quoted
+from nodespec.owner import Chain
 from nodespec.quorum import short
 from nodespec.spec import LANES
 from nodespec.tree import node_id
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from nodespec.envelope import Envelope
     from nodespec.finding import KeyPath
     from nodespec.keys import PublicKey
-    from nodespec.owner import Chain
     from nodespec.settings import Newcomers
     from nodespec.trust import Root
 
@@ -271,34 +271,44 @@ class _Verifier:
         subject = self.subject
         if not subject.needs_verifier and claim.verifier is None:
             return
-        wanted = subject.verifier
-        problem = None
-        if wanted is None or claim.verifier is None or claim.verifier.handle != wanted:
-            why = "verified: true is claimed" if subject.verified else f"tier {subject.tier} in lane {subject.lane}"
-            whom = short(wanted) if wanted else "a verifier, whom security.attestation.verifier must name"
-            problem = Problem(slug="verifier-missing", message=f"{why} needs the signature of {whom}", at=_VERIFIER)
-        elif wanted == subject.owner:
-            message = "the verifier is the owner; nobody vouches for themselves"
-            problem = Problem(slug="self-verified", message=message, at=_VERIFIER)
-        elif wanted not in self.believed.root.verifiers:
-            message = f"{short(wanted)} is no verifier of this registry; the trust root appoints them"
-            problem = Problem(slug="verifier-not-appointed", message=message, at=_VERIFIER)
+        problem = self._unfit_verifier(claim)
+        chain = self.believed.chain(subject.verifier) if subject.verifier else None
+        keys = [key for record in chain.records for key in record.quorum.keys] if isinstance(chain, Chain) else []
+        if problem is None:
+            shared = self.owner_keys & {key.key_id for key in keys}
+            if shared:
+                message = f"the verifier and the owner share key {short(min(shared))}; nobody vouches for themselves"
+                problem = Problem(slug="self-verified", message=message, at=_VERIFIER)
+        self._check_signatures(sealed, keys)
         if problem is not None:
             self._step("verifier", [problem], "")
             return
-        assert wanted is not None
+        assert subject.verifier is not None
         assert claim.verifier is not None
-        chain = self._chain(wanted, _VERIFIER, "verifier")
-        if chain is None:
-            return
-        keys = [key for record in chain.records for key in record.quorum.keys]
-        shared = self.owner_keys & {key.key_id for key in keys}
-        if shared:
-            message = f"the verifier and the owner share key {short(min(shared))}; nobody vouches for themselves"
-            self._step("verifier", [Problem(slug="self-verified", message=message, at=_VERIFIER)], "")
-            return
-        self._check_signatures(sealed, keys)
-        self._counted("verifier", chain, claim.verifier.record, _VERIFIER, "verifier-missing")
+        known = self._chain(subject.verifier, _VERIFIER, "verifier")
+        if known is not None:
+            self._counted("verifier", known, claim.verifier.record, _VERIFIER, "verifier-missing")
+
+    def _unfit_verifier(self, claim: Attestation) -> Problem | None:
+        """Say why whoever the file or the attestation names cannot be the verifier."""
+        subject, wanted = self.subject, self.subject.verifier
+        named = claim.verifier.handle if claim.verifier else None
+        if subject.needs_verifier and (wanted is None or named is None):
+            why = "verified: true is claimed" if subject.verified else f"tier {subject.tier} in lane {subject.lane}"
+            whom = short(wanted) if wanted else "a verifier, whom security.attestation.verifier must name"
+            return Problem(slug="verifier-missing", message=f"{why} needs the signature of {whom}", at=_VERIFIER)
+        if named != wanted:
+            message = (
+                f"the attestation names verifier {short(named or 'nobody')}, and the file {short(wanted or 'nobody')}"
+            )
+            return Problem(slug="verifier-missing", message=message, at=_VERIFIER)
+        if wanted == subject.owner:
+            message = "the verifier is the owner; nobody vouches for themselves"
+            return Problem(slug="self-verified", message=message, at=_VERIFIER)
+        if wanted not in self.believed.root.verifiers:
+            message = f"{short(wanted or '')} is no verifier of this registry; the trust root appoints them"
+            return Problem(slug="verifier-not-appointed", message=message, at=_VERIFIER)
+        return None
 
     def _others(self, sealed: Envelope) -> None:
         problems = []
