@@ -1,7 +1,8 @@
-"""A society of owners in memory: real keys, a real trust root, nodes that their owners signed.
+"""A village of owners in memory: real keys, a real trust root, nodes that their owners signed.
 
-Everything here does what an honest writer would do, with keys made for the occasion. Tests take the files, change what an attacker
-would change, and judge the tree. :func:`Society.tree` is what stands there now; :func:`Society.codes` what families P and C say.
+Everything here does what an honest writer would do, with keys made for the occasion. Tests take the files, change what
+an attacker would change, and judge the tree. :func:`Village.tree` is what stands there now; :func:`Village.codes` what
+families P and C say.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from nodespec.keys import PrivateKey
 
 NOW = datetime(2026, 3, 14, 12, 0, 0, tzinfo=UTC)
-REGISTRY_ID = "lab.society"
+REGISTRY_ID = "lab.village"
 PROVENANCE = Selection.parse(["P", "C"])
 
 SETTINGS = f"""schema_version: registry.v1
@@ -112,7 +113,7 @@ class Owner:
 
 
 @dataclass
-class Society:
+class Village:
     """A registry under way: ``files`` are what a commit would hold."""
 
     files: dict[str, bytes] = field(default_factory=dict)
@@ -123,13 +124,13 @@ class Society:
 
     # What stands there, and what is said about it.
 
-    def tree(self, **replaced: Any) -> MemoryTree:
+    def tree(self) -> MemoryTree:
         """Return what stands there now."""
         return MemoryTree(dict(self.files))
 
-    def copy(self) -> Society:
-        """Return a society that goes its own way from here; keys are shared."""
-        return Society(
+    def copy(self) -> Village:
+        """Return a village that goes its own way from here; keys are shared."""
+        return Village(
             files=dict(self.files),
             owners={name: copy.copy(one) for name, one in self._deep_owners()},
             roots=list(self.roots),
@@ -141,12 +142,12 @@ class Society:
         for name, one in self.owners.items():
             yield name, Owner(one.handle, one.name, list(one.records), list(one.private))
 
-    def findings(self, base: Society | None = None, now: datetime = NOW) -> tuple[Finding, ...]:
+    def findings(self, base: Village | None = None, now: datetime = NOW) -> tuple[Finding, ...]:
         """Return the findings of families P and C, in order."""
         report = judge(self.tree(), selection=PROVENANCE, base=base.tree() if base else None, now=now)
         return report.findings
 
-    def codes(self, base: Society | None = None, now: datetime = NOW) -> list[str]:
+    def codes(self, base: Village | None = None, now: datetime = NOW) -> list[str]:
         """Return the codes of the findings, in order."""
         return [finding.code for finding in self.findings(base, now)]
 
@@ -396,9 +397,9 @@ SCOUT = "lab.dream/scout"
 GUARD = "lab.memory/guard"
 
 
-def society() -> Society:
-    """A small honest registry: Ada's probe and her guard (tier 4, verified by Vera), Bob's scout, and Newt, a newcomer."""
-    made = Society()
+def village() -> Village:
+    """A small honest registry: Ada's probe and guard (tier 4, verified by Vera), Bob's scout, and Newt, a newcomer."""
+    made = Village()
     made.files |= {path: schema.builtin_bytes(path) for path in (NODE_SCHEMA_PATH, SETTINGS_SCHEMA_PATH)}
     made.files[SETTINGS_PATH] = SETTINGS.encode()
     for name in ("Ada", "Bob", "Vera", "Newt"):
