@@ -61,7 +61,7 @@ def test_a_program_can_do_everything_that_a_key_file_can(ada: Clone, tmp_path: P
     acme.says("owner", "create", "Box", *hsm)
     acme.says("register", str(acme.draft(owner="Box")), "--commit", *hsm)
     assert signers(acme, PROBE_SIGNED) == {ada.key_id("ben")}
-    acme.says("trust", "grant", "Box", "--type", "lab", "--lane", "lukhas", "--max-tier", "2", *hsm)
+    acme.says("trust", "grant", "Box", "--type", "lab", "--lane", "candidate", "--max-tier", "2", *hsm)
     acme.says("owner", "rotate", "Box", "--name", "Black Box", *hsm)
     acme.says("update", PROBE_SIGNED.replace(".dsse.json", ".yaml"), *hsm)
     assert "already" in acme.says("sign", PROBE, *hsm)
@@ -141,8 +141,6 @@ def test_what_is_no_program_is_said(ada: Clone) -> None:
         ("exec:/no/such/program --slot 3", "cannot be run"),
         (f"exec:{ada.people}", "cannot be run"),
         ("exec:'open", "cannot be run"),
-        ("exec:false", "ended with exit code 1"),
-        ("exec:true", "cannot be used"),
         ("exec:cat", "must have exactly the keys keys"),
     ]:
         assert words in ada.refuses("owner", "create", "Box", "--signer", command), command
@@ -150,8 +148,8 @@ def test_what_is_no_program_is_said(ada: Clone) -> None:
 
 def test_no_shell_reads_the_command(ada: Clone) -> None:
     trap = ada.people / "trap"
-    for words in (f"exec:true; touch {trap}", f"exec:true $(touch {trap})", f"exec:true && touch {trap} | cat"):
-        ada.refuses("owner", "create", "Box", "--signer", words)
+    for number, word in enumerate((f"$(touch${{IFS}}{trap})", f">{trap}", f";touch${{IFS}}{trap}")):
+        ada.says("owner", "create", f"Box {number}", "--signer", f"{program(ada)} {word}")
         assert not trap.exists()
 
 
