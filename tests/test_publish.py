@@ -124,13 +124,16 @@ def test_a_linked_work_tree_has_a_journal_of_its_own(ada: Clone) -> None:
         "",
         "{",
         "[]",
-        '{"registry/a.yaml": "%"}',
-        '{"a": null}',
-        '{"README.md": "aGk="}',
-        '{"registry/../README.md": "aGk="}',
-        '{"registry": null}',
-        '{"/etc/hosts": "aGk="}',
-        '{"registry/a.yaml": "aGk=", "registry/a.yaml": null}',
+        '{"registry/a.yaml": null}',
+        '{"registry/a.yaml": {"before": null, "after": "%"}}',
+        '{"registry/a.yaml": {"before": "0", "after": "aGk="}}',
+        '{"registry/a.yaml": {"before": null, "after": "aGk=", "more": 1}}',
+        '{"a": {"before": null, "after": null}}',
+        '{"README.md": {"before": null, "after": "aGk="}}',
+        '{"registry/../README.md": {"before": null, "after": "aGk="}}',
+        '{"registry": {"before": null, "after": null}}',
+        '{"/etc/hosts": {"before": null, "after": "aGk="}}',
+        '{"registry/a.yaml": {}, "registry/a.yaml": {}}',
     ],
 )
 def test_a_broken_journal_stops_everything_and_the_remedy_is_said(ada: Clone, journal: str) -> None:
@@ -143,6 +146,18 @@ def test_a_broken_journal_stops_everything_and_the_remedy_is_said(ada: Clone, jo
     assert ada.files() == before
     (ada.path / JOURNAL).unlink()
     ada.says("register", str(ada.draft()))
+
+
+def test_what_somebody_changed_since_is_not_overwritten(ada: Clone) -> None:
+    ada.says("register", str(ada.draft()))
+    mine = "# mine\n"
+    ada.write(PROBE_FILE, mine)
+    entry = {"before": None, "after": "aGk="}
+    ada.write(JOURNAL, json.dumps({PROBE_FILE: entry}))
+    said = ada.says("validate", code=3)
+    assert f"{PROBE_FILE} was changed by somebody else since" in said
+    assert "journal.json" in said
+    assert ada.read(PROBE_FILE) == mine
 
 
 # Links.
@@ -171,7 +186,7 @@ def test_neither_does_a_journal_lead_outside(ada: Clone) -> None:
     outside = ada.people / "outside"
     outside.mkdir()
     (ada.path / "registry" / "out").symlink_to(outside)
-    ada.write(JOURNAL, json.dumps({"registry/out/a.yaml": "aGk="}))
+    ada.write(JOURNAL, json.dumps({"registry/out/a.yaml": {"before": None, "after": "aGk="}}))
     said = ada.says("owner", "list", code=2)
     assert "symbolic link" in said
     assert list(outside.iterdir()) == []

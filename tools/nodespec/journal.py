@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import json
 import os
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from nodespec.encoding import b64decode, b64encode, printable, strict_json
+from nodespec import claims
+from nodespec.encoding import b64decode, b64encode, printable, quoted, strict_json
 from nodespec.errors import RegistryError, UsageError
 from nodespec.worktree import write_file
 
@@ -28,33 +30,68 @@ def apply(root: str, files: Mapping[str, bytes | None]) -> None:
     finish(root)
     for path in files:
         _check_folders(root, path)
-    entries = {path: None if data is None else b64encode(data) for path, data in files.items()}
+    entries = {
+        path: {"before": _digest(root, path), "after": None if data is None else b64encode(data)}
+        for path, data in files.items()
+    }
     write_file(journal, json.dumps(entries).encode())
     _carry_out(root, files)
     os.unlink(journal)
 
 
 def finish(root: str) -> bool:
-    """Complete a change that was interrupted; return whether there was one."""
+    """Complete a change that was interrupted; return whether there was one.
+
+    Raises ``RegistryError`` when somebody has changed one of its files since: nothing of theirs is overwritten.
+    """
     if not os.path.lexists(os.path.join(root, ".git")):
         return False
     journal = _journal(root)
+    shown = printable(journal)
     try:
         with open(journal, "rb") as file:
-            entries = strict_json(file.read())
-        files = {path: None if text is None else b64decode(text) for path, text in entries.items()}
+            files, before = _read(file.read())
     except FileNotFoundError:
         return False
-    except (ValueError, AttributeError, OSError) as error:
+    except (ValueError, OSError) as error:
         hint = "look at the files that git status names, then delete it"
-        raise RegistryError(
-            f"an interrupted change cannot be completed: {printable(journal)}: {error}", hint=hint
-        ) from None
-    if any(not path.startswith("registry/") or ".." in path.split("/") for path in files):
-        raise RegistryError(f"{printable(journal)} is not a journal of a registry", hint="delete it")
+        raise RegistryError(f"an interrupted change cannot be completed: {shown}: {error}", hint=hint) from None
+    for path, data in files.items():
+        here = _digest(root, path)
+        if here not in (before[path], None if data is None else sha256(data).hexdigest()):
+            hint = f"keep the file as you want it, delete {shown}, and run the command again that was interrupted"
+            message = f"a change was interrupted, and {printable(path)} was changed by somebody else since"
+            raise RegistryError(message, hint=hint)
     _carry_out(root, files)
     os.unlink(journal)
     return True
+
+
+def _read(data: bytes) -> tuple[dict[str, bytes | None], dict[str, str | None]]:
+    entries = strict_json(data)
+    if not isinstance(entries, dict):
+        raise ValueError("it is no journal")
+    files: dict[str, bytes | None] = {}
+    before: dict[str, str | None] = {}
+    for path, entry in entries.items():
+        if not path.startswith("registry/") or ".." in path.split("/"):
+            raise ValueError(f"{quoted(path)} is no file of a registry")
+        fields = claims.members(entry, ("before", "after"), "an entry")
+        files[path] = None if fields["after"] is None else b64decode(claims.text(fields["after"], "after"))
+        before[path] = None if fields["before"] is None else claims.digest(fields["before"], "before")
+    return files, before
+
+
+def _digest(root: str, path: str) -> str | None:
+    """Return the hex SHA-256 of a file; None when there is none, and for a link the digest of where it leads."""
+    target = os.path.join(root, path)
+    try:
+        if os.path.islink(target):
+            return sha256(b"link " + os.fsencode(os.readlink(target))).hexdigest()
+        with open(target, "rb") as file:
+            return sha256(file.read()).hexdigest()
+    except FileNotFoundError:
+        return None
 
 
 def _journal(root: str) -> str:
