@@ -1,250 +1,523 @@
-"""Family C, the part about provenance: what may follow from a base, and what may not."""
+"""Family C: every rule is broken once, alone, by the step from one tree to the next, and an honest step passes.
+
+A case is a function that builds a registry, lets it be the base, and changes it, with the mistake or without it. It
+returns the base and where the finding is expected: ``(path, JSON pointer)``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
+from typing import NamedTuple
 
 import pytest
 
-from nodespec import owner, rules
+from nodespec import owner, statement, trust
 from nodespec.chain import record_path
-from nodespec.owner import Recovery
-from nodespec.tree import SEAL_PATH, SETTINGS_PATH, TRUST, node_path, tombstone_path
-from tests.village import GUARD, PROBE, REGISTRY_ID, SCOUT, Village, key, village
-
-Story = Callable[[Village], None]
-
-
-def an_update(s: Village) -> None:
-    s.put(SCOUT, "Bob", version="1.1.0")
-
-
-def a_new_node(s: Village) -> None:
-    s.put("lab.dream/second", "Bob")
-
-
-def a_newcomers_first_pull_request(s: Village) -> None:
-    s.owner("Ines")
-    s.put("lab.garden/bee", "Ines")
-
-
-def a_rotation_and_an_update(s: Village) -> None:
-    s.rotate("Bob", "Bob 2")
-    s.put(SCOUT, "Bob", version="1.1.0")
-
-
-def a_rotation_alone(s: Village) -> None:
-    s.rotate("Bob", "Bob 2")
-
-
-def a_transfer(s: Village) -> None:
-    s.transfer(SCOUT, "Bob", "Newt")
-
-
-def a_farewell(s: Village) -> None:
-    s.deregister(SCOUT, "Bob")
-
-
-def a_recovery(s: Village) -> None:
-    s.recover("Newt", "Newt 2")
-
-
-def a_new_trust_root(s: Village) -> None:
-    s.next_root()
-
-
-def the_first_seal(s: Village) -> None:
-    s.seal()
-
-
-def nothing_at_all(s: Village) -> None:
-    pass
-
-
-@pytest.mark.parametrize(
-    "story",
-    [
-        an_update,
-        a_new_node,
-        a_newcomers_first_pull_request,
-        a_rotation_and_an_update,
-        a_rotation_alone,
-        a_farewell,
-        a_recovery,
-        a_new_trust_root,
-        the_first_seal,
-        nothing_at_all,
-    ],
+from nodespec.errors import RegistryError
+from nodespec.rules import RULES
+from nodespec.rules.change import changed_paths
+from nodespec.tree import (
+    EXECUTABLE,
+    SEAL_PATH,
+    SETTINGS_PATH,
+    TRUST,
+    MemoryTree,
+    attestation_path,
 )
-def test_what_honest_people_do_passes(story: Story) -> None:
-    base = village()
-    head = base.copy()
-    story(head)
-    assert head.codes(base) == []
+from tests.society import (
+    NOW,
+    Node,
+    Society,
+    findings,
+    new_keys,
+    sealed,
+    verdict,
+    with_payload,
+)
+
+CACHE, LOOM, GUARD, PLOT = "lab.memory/cache", "lab.dream/loom", "lab.memory/guard", "garden/plot"
+OWNER = "/identity/owner_id"
+
+Step = tuple[MemoryTree, list[tuple[str, str]]]
+Build = Callable[[Society, bool], Step]
 
 
-def test_a_transfer_that_both_sign_passes() -> None:
-    base = village()
-    root = base.roots[0]
-    base.next_root(delegations=tuple(item for item in root.delegations if "lab.dream" not in item.node_types))
-    head = base.copy()
-    a_transfer(head)
-    assert head.codes(base) == []
+class Case(NamedTuple):
+    code: str
+    build: Build
 
 
-def signs_under_an_old_record(base: Village) -> Village:
-    base.rotate("Bob", "Bob 2")
-    head = base.copy()
-    old = replace(head.owners["Bob"].party, record=0)
-    head.files[node_path(SCOUT)] = head.text(SCOUT, "Bob", version="1.1.0")
-    head.attest(SCOUT, "Bob", signers=[key("Bob")], owner=old)
-    return head
+CASES: list[Case] = []
 
 
-def brings_an_old_version_back(base: Village) -> Village:
-    head = base.copy()
-    base.put(SCOUT, "Bob", version="1.1.0")
-    return head
+def breaks(code: str) -> Callable[[Build], Build]:
+    def enter(build: Build) -> Build:
+        CASES.append(Case(code, build))
+        return build
+
+    return enter
 
 
-def does_not_name_the_one_before(base: Village) -> Village:
-    head = base.copy()
-    head.files[node_path(SCOUT)] = head.text(SCOUT, "Bob", version="1.1.0")
-    head.attest(SCOUT, "Bob", previous="0" * 64)
-    return head
+def where(society: Society, base: MemoryTree) -> list[tuple[str, str, str]]:
+    return [(finding.code, finding.path, finding.pointer) for finding in findings(society.tree(), base)]
 
 
-def buries_what_never_lived(base: Village) -> Village:
-    head = base.copy()
-    head.put("lab.dream/ghost", "Bob")
-    head.deregister("lab.dream/ghost", "Bob")
-    return head
+def name_of(case: Case) -> str:
+    return f"{case.code}-{case.build.__name__}"
 
 
-def takes_a_node_over(base: Village) -> Village:
-    head = base.copy()
-    head.next_root(delegations=())
-    head.files[node_path(SCOUT)] = head.text(SCOUT, "Newt", version="1.1.0")
-    head.attest(SCOUT, "Newt")
-    for path in [path for path in head.files if "lab/memory" in path]:
-        base.files.pop(path)
-        head.files.pop(path)
-    return head
+@pytest.mark.parametrize("case", CASES, ids=name_of)
+def test_the_wrong_step_is_found_once_in_its_place_and_the_right_one_passes(case: Case) -> None:
+    for wrong in (True, False):
+        society = Society()
+        base, places = case.build(society, wrong)
+        assert places
+        assert verdict(base) == []
+        assert changed_paths(base, society.tree())
+        assert where(society, base) == (sorted((case.code, *place) for place in places) if wrong else [])
 
 
-def takes_a_root_back(base: Village) -> Village:
-    head = base.copy()
-    base.next_root()
-    return head
+@pytest.mark.parametrize("case", CASES, ids=name_of)
+def test_only_a_base_shows_it(case: Case) -> None:
+    """Each tree by itself is in order: these rules say what no signature can."""
+    society = Society()
+    case.build(society, True)
+    assert verdict(society.tree()) == []
 
 
-def takes_a_record_back(base: Village) -> Village:
-    head = base.copy()
-    base.rotate("Newt", "Newt 2")
-    return head
-
-
-def writes_a_record_anew(base: Village) -> Village:
-    head = base.copy()
-    base.rotate("Newt", "Newt 2")
-    head.rotate("Newt", "Newt 3")
-    return head
-
-
-def lets_a_node_vanish(base: Village) -> Village:
-    head = base.copy()
-    del head.files[node_path(SCOUT)], head.files[head.attestation_file(SCOUT)]
-    return head
-
-
-def digs_a_tombstone_up(base: Village) -> Village:
-    base.deregister(SCOUT, "Bob")
-    head = base.copy()
-    for path in (tombstone_path(SCOUT), tombstone_path(SCOUT).replace(".yaml", ".dsse.json")):
-        del head.files[path]
-    return head
-
-
-def recovers_under_an_old_root(base: Village) -> Village:
-    base.next_root()
-    head = base.copy()
-    head.recover("Newt", "Newt 2", recovery=Recovery(registry_id=REGISTRY_ID, root_version=1))
-    return head
-
-
-def takes_a_seal_back(base: Village) -> Village:
-    base.seal()
-    head = base.copy()
-    base.files[SETTINGS_PATH] += b"# stricter\n"
-    base.seal()
-    return head
-
-
-def breaks_the_seal_off(base: Village) -> Village:
-    base.seal()
-    head = base.copy()
-    del head.files[SEAL_PATH]
-    return head
-
-
-CASES: list[tuple[set[str], Callable[[Village], Village]]] = [
-    ({"C001"}, signs_under_an_old_record),
-    ({"C002"}, brings_an_old_version_back),
-    ({"C002"}, does_not_name_the_one_before),
-    ({"C002"}, buries_what_never_lived),
-    ({"C003"}, takes_a_node_over),
-    ({"C004"}, takes_a_root_back),
-    ({"C004"}, takes_a_record_back),
-    ({"C004"}, writes_a_record_anew),
-    ({"C005"}, lets_a_node_vanish),
-    ({"C006"}, digs_a_tombstone_up),
-    ({"C007"}, recovers_under_an_old_root),
-    ({"C008"}, takes_a_seal_back),
-    ({"C008"}, breaks_the_seal_off),
-]
-
-
-@pytest.mark.parametrize(("codes", "story"), [pytest.param(*item, id=item[1].__name__) for item in CASES])
-def test_what_nobody_may_do_is_named_by_its_own_rule(codes: set[str], story: Callable[[Village], Village]) -> None:
-    base = village()
-    head = story(base)
-    assert head.codes() == [] == base.codes()  # each side by itself is honest
-    assert set(head.codes(base)) == codes
+@pytest.mark.parametrize("case", CASES, ids=name_of)
+def test_the_finding_says_what_is_and_what_to_do(case: Case) -> None:
+    society = Society()
+    base, _ = case.build(society, True)
+    for finding in findings(society.tree(), base):
+        assert (finding.slug, finding.severity) == (RULES[case.code].slug, "error")
+        assert 20 < len(finding.message) < 400
+        assert 20 < len(finding.fix) < 400
+        assert ((finding.line, finding.column) != (1, 1)) == bool(finding.pointer)
 
 
 def test_every_rule_of_the_family_has_a_case() -> None:
-    assert set().union(*(codes for codes, _ in CASES)) == {code for code in rules.RULES if code[0] == "C"}
+    assert sorted({case.code for case in CASES}) == sorted(code for code in RULES if code[0] == "C")
 
 
-def test_a_changed_file_is_pointed_at_with_its_owner() -> None:
-    base = village()
-    (finding,) = signs_under_an_old_record(base).findings(base)
-    assert finding.path == node_path(SCOUT)
-    assert finding.pointer == "/identity/owner_id"
-    assert "names record 0 of Bob; the current one is 1" in finding.message
+# What passes.
 
 
-def test_without_a_base_the_family_says_that_it_did_not_run() -> None:
-    from nodespec.judge import judge
-    from tests.village import NOW
+def test_everything_that_members_do_is_a_step_that_passes() -> None:
+    """One step after the other, each judged against the one before."""
+    society = Society()
 
-    assert judge(village().tree(), now=NOW).families["C"] == "not run"
+    def found() -> None:
+        society.register(GUARD, by=society.ada, tier=6, lane="core", verifier=society.vera.handle, verified=True)
+
+    steps: dict[str, Callable[[], object]] = {
+        "register": lambda: society.register(CACHE, by=society.ada),
+        "register with a verifier": found,
+        "register a newcomer": lambda: society.register(PLOT, by=society.newt),
+        "update": lambda: society.update(CACHE),
+        "update and rotate": lambda: (society.rotate(society.ada), society.update(CACHE)),
+        "rotate": lambda: society.rotate(society.newt),
+        "the verifier rotates, and signs": lambda: (society.rotate(society.vera), society.update(GUARD)),
+        "join": lambda: society.join("Cleo"),
+        "delegate": lambda: society.grant(society.bob, "lab.memory"),
+        "transfer": lambda: society.transfer(CACHE, to=society.bob),
+        "update by the new owner": lambda: society.update(CACHE),
+        "revoke a lost key": lambda: society.revoke(society.bob, society.bob.key, "lost"),
+        "recover": lambda: society.recover(society.ada),
+        "renew the trust root's keys": lambda: society.renew(root_keys=new_keys(3)),
+        "seal": society.seal,
+        "seal again": lambda: (society.configure(), society.deregister(PLOT), society.seal()),
+        "deregister": lambda: society.deregister(CACHE),
+        "nothing": lambda: None,
+    }
+    base = society.tree()
+    for name, step in steps.items():
+        step()
+        assert (name, verdict(society.tree(), base)) == (name, [])
+        base = society.tree()
 
 
-def test_the_records_of_all_who_sign_must_be_current() -> None:
-    base = village()
-    base.rotate("Vera", "Vera 2")
-    head = base.copy()
-    head.put(GUARD, "Ada", tier=4, verifier="Vera", version="1.1.0")
-    assert head.codes(base) == []
-    old = replace(head.owners["Vera"].party, record=0)
-    head.attest(GUARD, "Ada", verifier=old, signers=[key("Ada"), key("Vera")])
-    assert "C001" in head.codes(base)
+def test_a_base_without_settings_is_not_believed() -> None:
+    society = Society()
+    base = society.tree()
+    files = {path: data for path, data in base.files.items() if path != SETTINGS_PATH}
+    with pytest.raises(RegistryError, match=r"registry/registry\.yaml"):
+        findings(society.tree(), MemoryTree(files))
 
 
-def test_records_stand_where_the_owner_says() -> None:
-    s = village()
-    assert record_path(owner.folder_of(s.owners["Bob"].handle), 0) in s.files
-    assert record_path(TRUST, 1) in s.files
-    assert node_path(PROBE) in s.files
+def test_a_node_that_stays_keeps_its_old_record() -> None:
+    """Only what is new must be signed by the keys of now."""
+    society = Society()
+    path = society.register(CACHE, by=society.ada)
+    base = society.tree()
+    society.rotate(society.ada)
+    society.register("lab.memory/other", by=society.ada)
+    assert verdict(society.tree(), base) == []
+    society.files[path] += b"# touched\n"
+    assert sorted(code for code, _ in verdict(society.tree(), base)) == ["C001", "P013"]
+
+
+# What differs.
+
+
+def test_the_paths_that_differ_are_those_whose_bytes_or_modes_do() -> None:
+    base = MemoryTree({"a": b"1", "b": b"2", "c": b"3", "d": b"44"})
+    head = MemoryTree({"a": b"1", "b": b"x", "c": b"3", "e": b"5", "d": b"4"}, modes={"c": EXECUTABLE})
+    assert changed_paths(base, base) == ()
+    assert changed_paths(base, head) == ("b", "c", "d", "e")
+    assert changed_paths(head, base) == ("b", "c", "d", "e")
+
+
+# C001: whose keys speak now.
+
+
+@breaks("C001")
+def a_new_node_under_a_record_of_the_past(society: Society, wrong: bool) -> Step:
+    society.rotate(society.ada)
+    base = society.tree()
+    path = society.register(CACHE, by=society.ada)
+    society.reword(path, owner=society.ada.party(0 if wrong else 1))
+    return base, [(path, OWNER)]
+
+
+@breaks("C001")
+def an_update_that_overtakes_a_rotation(society: Society, wrong: bool) -> Step:
+    """Ada signs, rotates, and both come in together."""
+    society.register(CACHE, by=society.ada)
+    base = society.tree()
+    path = society.update(CACHE)
+    if wrong:
+        society.rotate(society.ada)
+    return base, [(path, OWNER)]
+
+
+@breaks("C001")
+def a_tombstone_under_a_record_of_the_past(society: Society, wrong: bool) -> Step:
+    society.register(CACHE, by=society.ada)
+    society.rotate(society.ada)
+    base = society.tree()
+    path = society.deregister(CACHE)
+    society.reword(path, owner=society.ada.party(0 if wrong else 1))
+    return base, [(path, "/owner_id")]
+
+
+@breaks("C001")
+def a_verifier_under_a_record_of_the_past(society: Society, wrong: bool) -> Step:
+    society.rotate(society.vera)
+    base = society.tree()
+    path = society.register(GUARD, by=society.ada, tier=4, verifier=society.vera.handle)
+    society.reword(path, verifier=society.vera.party(0 if wrong else 1))
+    return base, [(path, OWNER)]
+
+
+@breaks("C001")
+def a_giver_under_a_record_of_the_past(society: Society, wrong: bool) -> Step:
+    society.grant(society.bob, "lab.memory")
+    society.register(CACHE, by=society.ada)
+    society.rotate(society.ada)
+    base = society.tree()
+    path = society.transfer(CACHE, to=society.bob)
+    society.reword(path, from_owner=society.ada.party(0 if wrong else 1))
+    return base, [(path, OWNER)]
+
+
+# C002: what follows from what.
+
+
+@breaks("C002")
+def an_attestation_and_its_file_from_the_past(society: Society, wrong: bool) -> Step:
+    path = society.register(CACHE, by=society.ada)
+    old = {name: society.files[name] for name in (path, attestation_path(path))}
+    society.update(CACHE)
+    base = society.tree()
+    if wrong:
+        society.files |= old
+    else:
+        society.update(CACHE)
+    return base, [(path, "")]
+
+
+@breaks("C002")
+def an_attestation_that_skips_one(society: Society, wrong: bool) -> Step:
+    society.register(CACHE, by=society.ada)
+    base = society.tree()
+    path = society.update(CACHE)
+    society.reword(path, sequence=2 if wrong else 1)
+    return base, [(path, "")]
+
+
+@breaks("C002")
+def an_attestation_that_follows_from_another(society: Society, wrong: bool) -> Step:
+    society.register(CACHE, by=society.ada)
+    base = society.tree()
+    path = society.update(CACHE)
+    claim = society.attestation(CACHE)
+    society.reword(path, previous="ab" * 32 if wrong else claim.previous)
+    return base, [(path, "")]
+
+
+@breaks("C002")
+def a_node_that_is_registered_twice(society: Society, wrong: bool) -> Step:
+    society.register(CACHE, by=society.ada)
+    base = society.tree()
+    path = society.put(Node(id=CACHE, owner=society.ada.handle, tier=2), "register" if wrong else "update")
+    return base, [(path, "")]
+
+
+@breaks("C002")
+def an_update_of_what_the_base_does_not_hold(society: Society, wrong: bool) -> Step:
+    base = society.tree()
+    path = society.register(CACHE, by=society.ada)
+    if wrong:
+        society.update(CACHE)
+    return base, [(path, "")]
+
+
+@breaks("C002")
+def a_tombstone_of_what_the_base_does_not_hold(society: Society, wrong: bool) -> Step:
+    """Nobody locks a name that nobody had."""
+    if not wrong:
+        society.register(CACHE, by=society.ada)
+    base = society.tree()
+    if wrong:
+        society.register(CACHE, by=society.ada)
+    path = society.deregister(CACHE)
+    return base, [(path, "")]
+
+
+# C003: whose it is.
+
+
+@breaks("C003")
+def a_node_that_changes_hands_by_an_edit(society: Society, wrong: bool) -> Step:
+    """Bob may publish this type as well, and signs what he writes; nobody gave him the node."""
+    society.grant(society.bob, "lab.memory")
+    society.register(CACHE, by=society.ada)
+    base = society.tree()
+    path = society.update(CACHE, owner=society.bob.handle) if wrong else society.transfer(CACHE, to=society.bob)
+    return base, [(path, OWNER)]
+
+
+@breaks("C003")
+def a_node_that_is_given_away_by_somebody_else(society: Society, wrong: bool) -> Step:
+    society.grant(society.bob, "lab.memory")
+    society.register(CACHE, by=society.ada)
+    base = society.tree()
+    path = society.transfer(CACHE, to=society.bob)
+    society.reword(path, from_owner=(society.vera if wrong else society.ada).party())
+    return base, [(path, OWNER)]
+
+
+@breaks("C003")
+def a_node_that_is_deregistered_by_somebody_else(society: Society, wrong: bool) -> Step:
+    society.register(CACHE, by=society.ada)
+    base = society.tree()
+    if wrong:
+        society.nodes[CACHE] = replace(society.nodes[CACHE], owner=society.bob.handle)
+    path = society.deregister(CACHE)
+    return base, [(path, "/owner_id")]
+
+
+# C004: records are added to.
+
+
+@breaks("C004")
+def an_owner_s_newest_record_is_taken_back(society: Society, wrong: bool) -> Step:
+    society.rotate(society.ada)
+    path = society.ada.path()
+    base = society.tree()
+    if wrong:
+        del society.files[path]
+    else:
+        society.rotate(society.ada)
+    return base, [(path, "")]
+
+
+@breaks("C004")
+def an_owner_s_newest_record_is_written_anew(society: Society, wrong: bool) -> Step:
+    before = society.ada.key
+    record = society.rotate(society.ada)
+    path = society.ada.path()
+    base = society.tree()
+    if wrong:
+        other = replace(record, quorum=society.bob.records[0].quorum)
+        society.files[path] = sealed(owner.PAYLOAD_TYPE, other.payload(), before, society.bob.key)
+    else:
+        society.rotate(society.ada)
+    return base, [(path, "")]
+
+
+@breaks("C004")
+def a_whole_owner_is_taken_back(society: Society, wrong: bool) -> Step:
+    cleo = society.join("Cleo")
+    base = society.tree()
+    if wrong:
+        del society.files[cleo.path()]
+    else:
+        society.rotate(cleo)
+    return base, [(cleo.path(0), "")]
+
+
+@breaks("C004")
+def the_newest_trust_root_is_taken_back(society: Society, wrong: bool) -> Step:
+    society.grant(society.bob, "lab.memory")
+    base = society.tree()
+    path = record_path(TRUST, 2)
+    if wrong:
+        del society.files[path]
+    else:
+        society.renew()
+    return base, [(path, "")]
+
+
+@breaks("C004")
+def the_newest_trust_root_is_signed_by_others(society: Society, wrong: bool) -> Step:
+    """The third key signs in the place of the second. The words are the same, and still: the file stands."""
+    society.renew()
+    base = society.tree()
+    path = record_path(TRUST, 2)
+    first, _, third = society.keyring["root"]
+    if wrong:
+        society.files[path] = sealed(trust.PAYLOAD_TYPE, society.root.payload(), first, third)
+    else:
+        society.renew()
+    return base, [(path, "")]
+
+
+# C005 and C006: how a node goes, and stays gone.
+
+
+@breaks("C005")
+def a_node_that_vanishes(society: Society, wrong: bool) -> Step:
+    path = society.register(CACHE, by=society.ada)
+    base = society.tree()
+    if wrong:
+        society.remove(path)
+    else:
+        society.deregister(CACHE)
+    return base, [(path, "")]
+
+
+@breaks("C005")
+def a_node_that_moves_to_another_name(society: Society, wrong: bool) -> Step:
+    path = society.register(CACHE, by=society.ada)
+    base = society.tree()
+    society.register("lab.memory/store", by=society.ada)
+    if wrong:
+        society.remove(path)
+    else:
+        society.deregister(CACHE)
+    return base, [(path, "")]
+
+
+@breaks("C006")
+def a_tombstone_that_vanishes(society: Society, wrong: bool) -> Step:
+    society.register(CACHE, by=society.ada)
+    path = society.deregister(CACHE)
+    base = society.tree()
+    if wrong:
+        society.remove(path)
+    else:
+        society.register("lab.memory/store", by=society.ada)
+    return base, [(path, "")]
+
+
+@breaks("C006")
+def a_tombstone_whose_owner_thinks_better_of_it(society: Society, wrong: bool) -> Step:
+    """The attestations follow one another, and still: a name that was given up is not taken up again."""
+    society.register(CACHE, by=society.ada)
+    path = society.deregister(CACHE)
+    base = society.tree()
+    if wrong:
+        society.update(CACHE)
+        society.remove(path)
+    else:
+        society.register("lab.memory/store", by=society.ada)
+    return base, [(path, "")]
+
+
+@breaks("C006")
+def a_tombstone_that_tells_another_story(society: Society, wrong: bool) -> Step:
+    """Signed by its owner, in sequence; only the attestation may be made anew, as after a loss of keys."""
+    society.register(CACHE, by=society.ada)
+    path = society.deregister(CACHE)
+    base = society.tree()
+    text = society.files[path].replace(b"no longer needed", b"unsafe" if wrong else b"no longer needed")
+    society.files[path] = text
+    society.attest(society.claim(society.nodes[CACHE], "deregister", path, text))
+    return base, [(path, "")]
+
+
+# C007: whose word a recovery is.
+
+
+@breaks("C007")
+def a_recovery_by_a_trust_root_of_the_past(society: Society, wrong: bool) -> Step:
+    society.renew(root_keys=new_keys(3))
+    base = society.tree()
+    society.recover(society.ada, version=0 if wrong else 1)
+    return base, [(society.ada.path(), "")]
+
+
+def test_a_recovery_of_the_past_stays_good_when_the_trust_root_moves_on() -> None:
+    society = Society()
+    society.recover(society.ada)
+    base = society.tree()
+    society.renew(root_keys=new_keys(3))
+    society.rotate(society.ada)
+    assert verdict(society.tree(), base) == []
+
+
+# C008: the seal.
+
+
+@breaks("C008")
+def a_seal_that_vanishes(society: Society, wrong: bool) -> Step:
+    society.seal()
+    base = society.tree()
+    if wrong:
+        del society.files[SEAL_PATH]
+    else:
+        society.seal()
+    return base, [(SEAL_PATH, "")]
+
+
+@breaks("C008")
+def a_seal_of_the_past_with_the_settings_of_then(society: Society, wrong: bool) -> Step:
+    society.seal()
+    old = {path: society.files[path] for path in (SEAL_PATH, SETTINGS_PATH)}
+    society.configure()
+    society.seal()
+    base = society.tree()
+    society.files[SETTINGS_PATH] = old[SETTINGS_PATH]
+    if wrong:
+        society.files |= old
+    else:
+        society.seal()
+    return base, [(SEAL_PATH, "")]
+
+
+@breaks("C008")
+def a_seal_that_follows_from_another(society: Society, wrong: bool) -> Step:
+    society.seal()
+    base = society.tree()
+    society.seal()
+    made = society.provenance().seal
+    made = replace(made, previous="ab" * 32 if wrong else made.previous)
+    society.files[SEAL_PATH] = sealed(statement.PAYLOAD_TYPE, made.payload(), society.keyring["maintainer"][0])
+    return base, [(SEAL_PATH, "")]
+
+
+def test_a_seal_may_be_signed_by_more_maintainers_later() -> None:
+    society = Society()
+    society.seal()
+    base = society.tree()
+    made = society.provenance().seal
+    society.files[SEAL_PATH] = sealed(statement.PAYLOAD_TYPE, made.payload(), *society.keyring["maintainer"])
+    assert changed_paths(base, society.tree()) == (SEAL_PATH,)
+    assert verdict(society.tree(), base) == []
+    later = replace(made, issued_at=NOW + timedelta(days=1))
+    society.files[SEAL_PATH] = with_payload(society.files[SEAL_PATH], later.payload())
+    assert sorted(code for code, _ in verdict(society.tree(), base)) == ["C008", "P030"]
