@@ -21,6 +21,7 @@ import pytest
 from tests.conftest import Checkout, as_mere_owner
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, Self
 
 PASSPHRASE = "correct horse battery staple"
@@ -131,19 +132,28 @@ class Clone(Checkout):
         return path
 
 
-def founded(tmp_path: Path, factory: pytest.TempPathFactory) -> Clone:
+def founded(tmp_path: Path, factory: pytest.TempPathFactory, *, then: Callable[[Clone], None] | None = None) -> Clone:
     """Return a new registry, committed, in the hands of Ada, who is its root and an owner in it.
 
-    Ben and Cleo have keys and nothing else yet. Made once in a session, through the commands; then copied.
+    Ben and Cleo have keys and nothing else yet. It is made once in a session, through the commands, with what comes
+    ``then``; and copied for each test.
     """
-    original = factory.getbasetemp() / "founded"
-    if not original.exists():
+    original = factory.getbasetemp() / (then.__name__ if then else "founded")
+    if not original.exists() and then is None:
         _found(original)
+    elif not original.exists() and then is not None:
+        then(founded(original.parent / f"for_{original.name}", factory))
+        shutil.copytree(original.parent / f"for_{original.name}" / "people", original)
     people = tmp_path / "people"
     shutil.copytree(original, people)
     clone = _at(people)
     clone.git("checkout", "-q", ".")
     return clone
+
+
+def with_a_node(clone: Clone) -> None:
+    """Let Ada register her node."""
+    clone.says("register", str(clone.draft()), "--commit")
 
 
 def _at(people: Path) -> Clone:
@@ -187,10 +197,9 @@ def ada(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Clone:
 
 
 @pytest.fixture
-def probed(ada: Clone) -> Clone:
+def probed(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """The same, with a node of hers committed."""
-    ada.says("register", str(ada.draft()), "--commit")
-    return ada
+    return founded(tmp_path, tmp_path_factory, then=with_a_node)
 
 
 # register

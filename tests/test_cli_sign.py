@@ -32,13 +32,17 @@ def ada(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Clone:
 
 
 @pytest.fixture
-def deep(ada: Clone) -> Clone:
+def deep(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """The same, where Ada may publish up to tier 4, and Ben is a verifier."""
+    return founded(tmp_path, tmp_path_factory, then=with_a_verifier)
+
+
+def with_a_verifier(ada: Clone) -> None:
+    """Let Ada grant herself tier 4 and appoint Ben."""
     ada.by("ben").says("owner", "create", "Ben")
     ada.says("trust", "grant", "Ada Lovelace", "--type", "lab", "--lane", "candidate", "--max-tier", "4")
     ada.says("trust", "rotate", "--verifier", "Ben")
     ada.commit("Appoint Ben")
-    return ada
 
 
 def high(clone: Clone, *, verifier: str = "", tier: int = 4, verified: bool = True) -> str:

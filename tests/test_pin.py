@@ -13,7 +13,7 @@ from nodespec import pin
 from nodespec.errors import RegistryError
 from nodespec.pin import Pin
 from tests.conftest import NODESPEC, as_mere_owner
-from tests.test_cli_register import Clone, founded
+from tests.test_cli_register import Clone, founded, with_a_node
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def ada(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A registry of Ada's, with a node."""
-    clone = founded(tmp_path, tmp_path_factory)
-    clone.says("register", str(clone.draft()), "--commit")
-    return clone
+    return founded(tmp_path, tmp_path_factory, then=with_a_node)
 
 
 def fingerprint(clone: Clone) -> str:

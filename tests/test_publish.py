@@ -58,40 +58,30 @@ def killed(clone: Clone, moment: int, *arguments: str) -> bool:
 # Interrupted.
 
 
-@pytest.mark.parametrize("action", ["register", "deregister", "transfer"])
+@pytest.mark.parametrize("action", ["register", "deregister"])
 def test_whoever_is_killed_at_whatever_moment_leaves_all_or_nothing(ada: Clone, action: str) -> None:
-    draft = str(ada.draft())
-    if action != "register":
-        ada.says("register", draft, "--commit")
-    ada.says("owner", "create", "Ada Two", "--key", "main")
-    ada.commit("Another owner")
-    words = {
-        "register": ("register", draft),
-        "deregister": ("deregister", PROBE, "--reason", "It rusted"),
-        "transfer": ("transfer", PROBE, "--to", "Ada Two"),
-    }[action]
-    expected = {"register": {PROBE_FILE, PROBE_SIGNED}, "deregister": {STONE, STONE[:-5] + ".dsse.json"}}.get(
-        action, set()
-    )
-    gone = {PROBE_FILE, PROBE_SIGNED} if action == "deregister" else set()
+    words: tuple[str, ...] = ("register", str(ada.draft()))
+    expected, gone = {PROBE_FILE, PROBE_SIGNED}, set[str]()
+    if action == "deregister":
+        ada.says(*words, "--commit")
+        words = ("deregister", PROBE, "--reason", "It rusted")
+        expected, gone = {STONE, STONE.replace(".yaml", ".dsse.json")}, expected
     before = registered(ada)
-    moment, unchanged, completed = 1, 0, 0
+    moment, completed = 1, 0
     while killed(ada, moment, *words):
-        ada.says("owner", "list")
-        after = registered(ada)
-        if after == before:
-            unchanged += 1
-        else:
+        done = ada.run("verify", PROBE)  # the next command, whichever it is, completes what was begun
+        if registered(ada) != before:
             completed += 1
-            assert after.keys() == (before.keys() | expected) - gone
-            assert "1 of 1 verified" in ada.says("verify", PROBE)
+            assert registered(ada).keys() == (before.keys() | expected) - gone
+            assert "1 of 1 verified" in done.stdout
             assert not (ada.path / JOURNAL).exists()
+        else:
+            assert moment == 1, "before the journal has its name, nothing has happened; afterwards everything will"
         ada.git("checkout", "-q", ".")
         ada.git("clean", "-fdq")
         moment += 1
-    assert unchanged == 1, "before the journal has its name, nothing has happened"
+    assert completed == moment - 2
     assert completed >= 3
-    assert moment == unchanged + completed + 1
     assert "1 of 1 verified" in ada.says("verify", PROBE)
     assert ada.codes("--base", "HEAD") == []
 
@@ -118,34 +108,35 @@ def test_a_linked_work_tree_has_a_journal_of_its_own(ada: Clone) -> None:
     assert "1 of 1 verified" in linked.says("verify", PROBE)
 
 
-@pytest.mark.parametrize(
-    "journal",
-    [
-        "",
-        "{",
-        "[]",
-        '{"registry/a.yaml": null}',
-        '{"registry/a.yaml": {"before": null, "after": "%"}}',
-        '{"registry/a.yaml": {"before": "0", "after": "aGk="}}',
-        '{"registry/a.yaml": {"before": null, "after": "aGk=", "more": 1}}',
-        '{"a": {"before": null, "after": null}}',
-        '{"README.md": {"before": null, "after": "aGk="}}',
-        '{"registry/../README.md": {"before": null, "after": "aGk="}}',
-        '{"registry": {"before": null, "after": null}}',
-        '{"/etc/hosts": {"before": null, "after": "aGk="}}',
-        '{"registry/a.yaml": {}, "registry/a.yaml": {}}',
-    ],
-)
-def test_a_broken_journal_stops_everything_and_the_remedy_is_said(ada: Clone, journal: str) -> None:
-    ada.write(JOURNAL, journal)
+BROKEN_JOURNALS = [
+    "",
+    "{",
+    "[]",
+    '{"registry/a.yaml": null}',
+    '{"registry/a.yaml": {"before": null, "after": "%"}}',
+    '{"registry/a.yaml": {"before": "0", "after": "aGk="}}',
+    '{"registry/a.yaml": {"before": null, "after": "aGk=", "more": 1}}',
+    '{"a": {"before": null, "after": null}}',
+    '{"README.md": {"before": null, "after": "aGk="}}',
+    '{"registry/../README.md": {"before": null, "after": "aGk="}}',
+    '{"registry": {"before": null, "after": null}}',
+    '{"/etc/hosts": {"before": null, "after": "aGk="}}',
+    '{"registry/a.yaml": {}, "registry/a.yaml": {}}',
+]
+
+
+def test_a_broken_journal_stops_everything_and_the_remedy_is_said(ada: Clone) -> None:
+    draft = str(ada.draft())
     before = ada.files()
-    said = ada.says("register", str(ada.draft()), code=3)
-    assert "journal.json" in said
-    assert "delete it" in said
-    assert "owner" not in said
-    assert ada.files() == before
+    for journal in BROKEN_JOURNALS:
+        ada.write(JOURNAL, journal)
+        said = ada.says("register", draft, code=3)
+        assert "journal.json" in said
+        assert "delete it" in said
+        assert ada.files() == before
+        assert ada.read(JOURNAL) == journal
     (ada.path / JOURNAL).unlink()
-    ada.says("register", str(ada.draft()))
+    ada.says("register", draft)
 
 
 def test_what_somebody_changed_since_is_not_overwritten(ada: Clone) -> None:

@@ -106,14 +106,22 @@ LIES = {
     "a broken key": "a public key that cannot be used",
     "a private part": "unknown: private",
     "keys that are text": "keys must be a list",
-    "no key": "a threshold of 1 with 0 keys",
 }
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_a_program_that_does_not_do_as_it_should_is_found_out_and_nothing_is_written(ada: Clone, lie: str) -> None:
+def test_a_program_that_does_not_do_as_it_should_is_found_out(ada: Clone, lie: str) -> None:
+    wallet = signing.external(program(ada, lie=lie))
+    with pytest.raises(UsageError) as caught:
+        _ = [signer.sign(b"message") for _, signer in wallet.signers(wallet.keys)]
+    assert LIES[lie] in str(caught.value)
+    assert str(caught.value).startswith('the signer "')
+
+
+@pytest.mark.parametrize("lie", ["another message", "crash", "hang up", "garbage", "another key id", "no key"])
+def test_of_what_such_a_program_signed_nothing_is_written(ada: Clone, lie: str) -> None:
     said = ada.refuses("owner", "create", "Box", "--signer", program(ada, lie=lie))
-    assert LIES[lie] in said
+    assert LIES.get(lie, "a threshold of 1 with 0 keys") in said
     assert "error: the " in said
     assert not (ada.path / ".git" / "nodespec" / "journal.json").exists()
 
