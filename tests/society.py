@@ -7,24 +7,21 @@ to, in a test, has the words for it:
 - ``society.reword(path, sequence=7)``: those whom the attestation names sign other words;
 - ``society.forge(path, sequence=7)``: other words under the old signatures;
 - ``society.sign(path, key)`` and ``society.cosign(path, key)``: the same words, signed by these keys alone, or as well;
-- ``society.change(path, stripped, key_id)``: the bytes of a file, put through a function such as :func:`stripped`,
-  :func:`spelled` or :func:`flipped`.
+- ``society.change(path, stripped, key_id)``: the bytes of a file, put through a function of
+  :mod:`tests.attacks.tampering`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from nodespec import attestation, envelope, keys, owner, schema, seal, settings, statement, tombstone, trust
 from nodespec.attestation import Attestation, Party
 from nodespec.chain import record_path
-from nodespec.encoding import canonical_json, strict_json
-from nodespec.envelope import Envelope, Signature
 from nodespec.judge import judge
 from nodespec.keys import generate
 from nodespec.owner import Record, Recovery, Revocation
@@ -45,9 +42,10 @@ from nodespec.tree import (
 )
 from nodespec.trust import Delegation, Root
 from nodespec.verdict import Selection
+from tests.attacks.tampering import with_payload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from nodespec.finding import Finding
     from nodespec.keys import PrivateKey, PublicKey
@@ -515,104 +513,3 @@ def findings(tree: Tree, base: Tree | None = None) -> tuple[Finding, ...]:
 def verdict(tree: Tree, base: Tree | None = None) -> Found:
     """What families P and C find, now, as (code, path)."""
     return [(finding.code, finding.path) for finding in findings(tree, base)]
-
-
-# Other bytes for a signed file. Each is a function from bytes to bytes.
-
-
-def edited(data: bytes, **fields: Any) -> bytes:
-    """The same envelope with other parts, written canonically."""
-    return replace(envelope.parse(data), **fields).dump()
-
-
-def with_payload(data: bytes, payload: bytes) -> bytes:
-    """The same signatures over another payload."""
-    return edited(data, payload=payload)
-
-
-def stripped(data: bytes, *key_ids: str) -> bytes:
-    """Without the signatures of these keys."""
-    return edited(data, signatures=tuple(item for item in parsed(data).signatures if item.key_id not in key_ids))
-
-
-def with_signature(data: bytes, key_id: str, value: bytes) -> bytes:
-    """With this signature, new or in place of the one under the same key id."""
-    kept = tuple(item for item in parsed(data).signatures if item.key_id != key_id)
-    return edited(data, signatures=(*kept, Signature(key_id=key_id, value=value)))
-
-
-def signature_of(data: bytes, key: PrivateKey) -> bytes:
-    """The signature under a key's id."""
-    return next(item.value for item in parsed(data).signatures if item.key_id == key.public.key_id)
-
-
-def renamed(data: bytes, old: str, new: str) -> bytes:
-    """With another key id on the same signature."""
-    swapped = [replace(item, key_id=new) if item.key_id == old else item for item in parsed(data).signatures]
-    return edited(data, signatures=tuple(swapped))
-
-
-def flipped(data: bytes, position: int, bit: int = 0) -> bytes:
-    """With one bit the other way round."""
-    return data[:position] + bytes([data[position] ^ (1 << bit)]) + data[position + 1 :]
-
-
-def spelled(data: bytes, how: Callable[[Any], bytes]) -> bytes:
-    """The same JSON value, written by another writer."""
-    return how(strict_json(data))
-
-
-def parsed(data: bytes) -> Envelope:
-    return envelope.parse(data)
-
-
-# Other values for a signed payload.
-
-
-class Spoiled(NamedTuple):
-    """A value that is wrong in one place, and what was done there, such as ``owner.record: a text``."""
-
-    what: str
-    value: Any
-
-
-WRONG: dict[type, tuple[Any, ...]] = {
-    str: (None, True, 0, 1.5, [], {}),
-    int: (None, True, -1, 1.5, 2**53, "1", [], {}),
-    list: (None, True, 0, "", {}),
-    dict: (True, 0, "", []),
-    type(None): (True, 0, "", [], {}),
-}
-"""What stands in the place of a value of another type. A whole number below zero is wrong wherever one is read."""
-
-
-def spoil(value: Any) -> Iterator[Spoiled]:
-    """Yield a JSON value with one thing wrong with it, for every place: a key too many, one too few, a wrong type."""
-    for place, found, put in _places(value, (), lambda new: new):
-        name = ".".join(map(str, place)) or "all"
-        for wrong in WRONG[type(found)]:
-            yield Spoiled(f"{name}: {wrong!r}", put(wrong))
-        if isinstance(found, dict):
-            yield Spoiled(f"{name}: one key more", put({**found, "extra": 1}))
-            for key in found:
-                yield Spoiled(f"{name}: no {key}", put({other: found[other] for other in found if other != key}))
-
-
-def _places(
-    value: Any, place: tuple[str | int, ...], put: Callable[[Any], Any]
-) -> Iterator[tuple[tuple[str | int, ...], Any, Callable[[Any], Any]]]:
-    yield place, value, put
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, item in inner:
-        yield from _places(item, (*place, key), partial(_put, value, key, put))
-
-
-def _put(value: Any, key: Any, put: Callable[[Any], Any], new: Any) -> Any:
-    if isinstance(value, dict):
-        return put({**value, key: new})
-    return put([*value[:key], new, *value[key + 1 :]])
-
-
-def written(value: Any) -> bytes:
-    """Canonical JSON, whatever it says."""
-    return canonical_json(value)

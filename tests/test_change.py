@@ -26,16 +26,8 @@ from nodespec.tree import (
     MemoryTree,
     attestation_path,
 )
-from tests.society import (
-    NOW,
-    Node,
-    Society,
-    findings,
-    new_keys,
-    sealed,
-    verdict,
-    with_payload,
-)
+from tests.attacks.tampering import with_payload
+from tests.society import NOW, Node, Society, findings, new_keys, sealed, verdict
 
 CACHE, LOOM, GUARD, PLOT = "lab.memory/cache", "lab.dream/loom", "lab.memory/guard", "garden/plot"
 OWNER = "/identity/owner_id"

@@ -30,24 +30,17 @@ from nodespec.tree import (
     node_path,
     tombstone_path,
 )
-from tests.society import (
-    NOW,
-    Node,
-    Society,
-    findings,
+from tests.attacks.tampering import (
     flipped,
-    new_keys,
-    published_key,
     renamed,
-    sealed,
     signature_of,
     spelled,
     stripped,
-    verdict,
     with_payload,
     with_signature,
     written,
 )
+from tests.society import NOW, Node, Society, findings, new_keys, published_key, sealed, verdict
 
 CACHE, LOOM, GUARD, PLOT = "lab.memory/cache", "lab.dream/loom", "lab.memory/guard", "garden/plot"
 OWNER = "/identity/owner_id"
