@@ -16,7 +16,7 @@ from nodespec.encoding import strict_json
 from nodespec.envelope import Envelope, Signature
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Container, Iterator
 
     from nodespec.keys import PrivateKey
 
@@ -83,7 +83,7 @@ WRONG: dict[type, tuple[Any, ...]] = {
     str: (None, True, 0, 1.5, [], {}),
     int: (None, True, -1, 1.5, 2**53, "1", [], {}),
     list: (None, True, 0, "", {}),
-    dict: (True, 0, "", []),
+    dict: (None, True, 0, "", []),
     type(None): (True, 0, "", [], {}),
 }
 """What stands in the place of a value of another type. A whole number below zero is wrong wherever one is read."""
@@ -99,6 +99,18 @@ def spoil(value: Any) -> Iterator[Spoiled]:
             yield Spoiled(f"{name}: one key more", put({**found, "extra": 1}))
             for key in found:
                 yield Spoiled(f"{name}: no {key}", put({other: found[other] for other in found if other != key}))
+
+
+def accepted(value: Any, read: Callable[[Any], Any], *, but: Container[str] = ()) -> list[str]:
+    """Say which spoiled values a reader takes all the same, apart from those that are known to be good."""
+    taken = []
+    for spoiled in spoil(value):
+        try:
+            read(spoiled.value)
+        except ValueError:
+            continue
+        taken.append(spoiled.what)
+    return [what for what in taken if what not in but]
 
 
 def _places(
