@@ -80,6 +80,7 @@ class Spoiled(NamedTuple):
 
 
 WRONG: dict[type, tuple[Any, ...]] = {
+    bool: (None, 0, "", [], {}),
     str: (None, True, 0, 1.5, [], {}),
     int: (None, True, -1, 1.5, 2**53, "1", [], {}),
     list: (None, True, 0, "", {}),
