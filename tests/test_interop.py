@@ -1,80 +1,177 @@
-"""DSSE envelopes as others make and verify them: securesystemslib, which python-tuf and in-toto stand on.
+"""DSSE between this tool and securesystemslib, which python-tuf, in-toto and sigstore use.
 
-Its ML-DSA signs a digest with a prefix (TAP 21) and not the bytes themselves, so Ed25519 is what both have in common.
+With Ed25519 both sides verify what the other has made. With ML-DSA they do not: this tool signs the pre-authentication
+encoding itself (FIPS 204, pure, empty context), securesystemslib a digest of it behind a prefix (TUF's TAP 21). The
+last tests say so exactly.
 """
 
 from __future__ import annotations
 
 import json
+from hashlib import sha512
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from securesystemslib.dsse import Envelope as TheirEnvelope
 from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
-from nodespec import attestation, envelope, keys, statement
+from nodespec import attestation, envelope, statement
+from nodespec.keys import load_public
 from nodespec.quorum import Quorum
-from tests.village import SCOUT, key, village
+from nodespec.tree import attestation_path
+from tests.attacks.tampering import edited, flipped
+from tests.society import Society, new_keys, publics, sealed
 
-PAYLOAD = b'{"claim":"\xc3\xa9","n":[1,2]}'
+if TYPE_CHECKING:
+    from nodespec.keys import PrivateKey
 
-
-def as_theirs(public: keys.PublicKey) -> SSlibKey:
-    """Return our public key as securesystemslib's, under our key id."""
-    return SSlibKey.from_crypto(load_pem_public_key(public.pem), keyid=public.key_id)
-
-
-def test_our_envelope_verifies_with_their_code() -> None:
-    ours = key("interop", "ed25519")
-    data = envelope.seal("text/claim", PAYLOAD, [(ours.public.key_id, ours)]).dump()
-    theirs = TheirEnvelope.from_dict(json.loads(data))
-    assert theirs.payload == PAYLOAD
-    assert theirs.verify([as_theirs(ours.public)], 1).keys() == {ours.public.key_id}
+KIND = statement.PAYLOAD_TYPE
+PAYLOAD = b'{"hello":"world"}'
+PASSPHRASE = "correct horse battery"
 
 
-def test_their_envelope_verifies_with_ours() -> None:
-    private = Ed25519PrivateKey.generate()
-    public = keys.load_public(as_pem(private), name="theirs")
-    signer = CryptoSigner(private, as_theirs(public))
-    theirs = TheirEnvelope(PAYLOAD, "text/claim", {})
-    theirs.sign(signer)
-    ours = envelope.parse(json.dumps(theirs.to_dict()).encode())
-    assert ours.payload == PAYLOAD
-    assert Quorum(keys=(public,), threshold=1).counted(ours).reached
+def raw(key: PrivateKey) -> Any:
+    """The private key as the library beneath both sides holds it, by way of its file."""
+    return load_pem_private_key(key.pem(PASSPHRASE), PASSPHRASE.encode())
 
 
-def as_pem(private: Ed25519PrivateKey) -> bytes:
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+def their_key(key: PrivateKey) -> SSlibKey:
+    """The public key as securesystemslib holds it, under our key id."""
+    return SSlibKey.from_crypto(raw(key).public_key(), keyid=key.public.key_id)
 
-    return private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+def their_signer(key: PrivateKey) -> CryptoSigner:
+    return CryptoSigner(raw(key), their_key(key))
 
 
-def test_both_refuse_the_same_change() -> None:
-    ours = key("interop", "ed25519")
-    sealed = envelope.seal("text/claim", PAYLOAD, [(ours.public.key_id, ours)])
-    fields = json.loads(sealed.dump())
-    fields["payloadType"] = "text/other"
+def theirs(data: bytes) -> TheirEnvelope:
+    return TheirEnvelope.from_dict(json.loads(data))
+
+
+def made_by_them(*keys: PrivateKey, payload: bytes = PAYLOAD) -> bytes:
+    made = TheirEnvelope(payload, KIND, {})
+    for key in keys:
+        made.sign(their_signer(key))
+    return json.dumps(made.to_dict()).encode()
+
+
+def quorum(*keys: PrivateKey, threshold: int) -> Quorum:
+    return Quorum(keys=publics(*keys), threshold=threshold)
+
+
+def test_both_sides_sign_the_same_bytes() -> None:
+    for kind, payload in ((KIND, PAYLOAD), ("", b""), ("é", "漢".encode()), ("a b", b"\0\xff" * 1000)):
+        assert TheirEnvelope(payload, kind, {}).pae() == envelope.pae(kind, payload)
+
+
+def test_what_we_sign_verifies_there() -> None:
+    keys = new_keys(3, "ed25519")
+    data = sealed(KIND, PAYLOAD, *keys)
+    accepted = theirs(data).verify([their_key(key) for key in keys], 3)
+    assert sorted(accepted) == sorted(key.public.key_id for key in keys)
+
+
+def test_what_we_have_not_signed_does_not_verify_there() -> None:
+    key, other = new_keys(2, "ed25519")
+    data = sealed(KIND, PAYLOAD, key)
+    assert theirs(data).verify([their_key(key)], 1)
+    for wrong in (edited(data, payload=PAYLOAD + b" "), edited(data, payload_type="text/plain")):
+        with pytest.raises(VerificationError):
+            theirs(wrong).verify([their_key(key)], 1)
     with pytest.raises(VerificationError):
-        TheirEnvelope.from_dict(json.loads(json.dumps(fields))).verify([as_theirs(ours.public)], 1)
-    changed = envelope.parse(json.dumps(fields).encode())
-    assert not Quorum(keys=(ours.public,), threshold=1).counted(changed).reached
+        theirs(data).verify([their_key(other)], 1)
+    with pytest.raises(VerificationError):
+        theirs(data).verify([their_key(key), their_key(other)], 2)
 
 
-def test_a_whole_attestation_is_an_in_toto_statement_to_them() -> None:
-    s = village()
-    weak = key("Bob interop", "ed25519")
-    s.add_record("Bob", [key("Bob"), weak], [key("Bob"), weak])
-    s.put(SCOUT, "Bob", version="1.1.0")
-    data = s.files[s.attestation_file(SCOUT)]
-    theirs = TheirEnvelope.from_dict(json.loads(data))
-    assert theirs.payload_type == statement.PAYLOAD_TYPE
-    assert theirs.verify([as_theirs(weak.public)], 1).keys() == {weak.public.key_id}
-    assert json.loads(theirs.payload)["_type"] == "https://in-toto.io/Statement/v1"
-    assert attestation.read(data)[1].payload == theirs.payload
+def test_what_they_sign_verifies_here() -> None:
+    keys = new_keys(3, "ed25519")
+    read = envelope.parse(made_by_them(*keys))
+    assert (read.payload_type, read.payload) == (KIND, PAYLOAD)
+    for threshold in (1, 2, 3):
+        assert quorum(*keys, threshold=threshold).counted(read).reached
+    assert not quorum(*keys[:1], *new_keys(1, "ed25519"), threshold=2).counted(read).reached
 
 
-def test_pre_authentication_encodings_agree() -> None:
-    for kind, body in (("", b""), ("a", b"b"), ("text/é", b"\x00\xff" * 300)):
-        assert envelope.pae(kind, body) == TheirEnvelope(body, kind, {}).pae()
+def test_what_they_have_not_signed_does_not_verify_here() -> None:
+    (key,) = new_keys(1, "ed25519")
+    data = made_by_them(key)
+    assert quorum(key, threshold=1).counted(envelope.parse(data)).reached
+    value = envelope.parse(data).signatures[0].value
+    wrong = edited(data, signatures=(envelope.Signature(key_id=key.public.key_id, value=flipped(value, 5)),))
+    for other in (wrong, edited(data, payload=b"{}"), edited(data, payload_type="text/plain")):
+        assert not quorum(key, threshold=1).counted(envelope.parse(other)).signed
+
+
+def test_each_adds_a_signature_to_what_the_other_began() -> None:
+    ours, other = new_keys(2, "ed25519")
+    begun_here = theirs(sealed(KIND, PAYLOAD, ours))
+    begun_here.sign(their_signer(other))
+    begun_there = envelope.parse(made_by_them(other)).signed_with([(ours.public.key_id, ours)])
+    for data in (json.dumps(begun_here.to_dict()).encode(), begun_there.dump()):
+        assert quorum(ours, other, threshold=2).counted(envelope.parse(data)).reached
+        assert len(theirs(data).verify([their_key(ours), their_key(other)], 2)) == 2
+
+
+def test_a_registry_keeps_its_own_spelling_of_what_they_made() -> None:
+    """Their JSON is good JSON; a file of the registry is written in one way, and says the same."""
+    keys = new_keys(2, "ed25519")
+    data = made_by_them(*keys)
+    with pytest.raises(ValueError, match="not written canonically"):
+        envelope.parse_exact(data, KIND)
+    kept = envelope.parse(data).dump()
+    assert quorum(*keys, threshold=2).counted(envelope.parse_exact(kept, KIND)).reached
+    assert len(theirs(kept).verify([their_key(key) for key in keys], 2)) == 2
+
+
+def test_an_attestation_of_a_registry_verifies_there() -> None:
+    society = Society()
+    keys = (*new_keys(1, "ed25519"), *new_keys(1))
+    society.rotate(society.ada, *keys, threshold=2)
+    path = society.register("lab.memory/cache", by=society.ada)
+    read = theirs(society.files[attestation_path(path)])
+    assert read.verify([their_key(keys[0])], 1)
+    said = json.loads(read.payload)
+    assert said["subject"][0]["name"] == path
+    assert said["predicateType"] == attestation.PREDICATE
+
+
+def test_a_key_goes_there_and_comes_back() -> None:
+    for scheme in ("ed25519", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87"):
+        (key,) = new_keys(1, scheme)
+        public = their_key(key)._crypto_key()
+        pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        assert load_public(pem, name="theirs") == key.public
+
+
+# ML-DSA: the same keys, the same mathematics, other bytes.
+
+
+def tap_21(message: bytes) -> bytes:
+    """What securesystemslib signs for its scheme ml-dsa-44/1: TUF's TAP 21."""
+    return b"tuf\x01" + sha512(message).digest()
+
+
+def test_with_ml_dsa_each_side_signs_other_bytes() -> None:
+    (key,) = new_keys(1)
+    data = made_by_them(key)
+    read = envelope.parse(data)
+    value = read.signatures[0].value
+    assert key.public.verify(value, tap_21(read.message))
+    assert not quorum(key, threshold=1).counted(read).signed
+    assert theirs(data).verify([their_key(key)], 1)
+
+
+def test_with_ml_dsa_what_we_sign_does_not_verify_there_but_over_our_bytes() -> None:
+    (key,) = new_keys(1)
+    data = sealed(KIND, PAYLOAD, key)
+    read = envelope.parse(data)
+    assert quorum(key, threshold=1).counted(read).reached
+    with pytest.raises(VerificationError):
+        theirs(data).verify([their_key(key)], 1)
+    again = edited(
+        data, signatures=(envelope.Signature(key_id=key.public.key_id, value=key.sign(tap_21(read.message))),)
+    )
+    assert theirs(again).verify([their_key(key)], 1)
