@@ -228,7 +228,7 @@ def test_a_version_that_is_not_committed_is_changed_in_place_and_its_signatures_
     ben.says("trust", "sign")
     assert "2 of 2 root keys" in ada.says("trust", "verify")
     said = ada.says("trust", "grant", "Ada Lovelace", "--type", "lab", "--lane", "candidate", "--max-tier", "3")
-    assert "version 2 is not committed yet, so it is changed; its signatures start over" in said
+    assert "version 2 is not complete and committed yet: it is changed, and signed anew" in said
     assert signers(ada, SECOND) == {ada.key_id("ada")}
     root = payload(ada, SECOND)
     assert root["roles"]["root"]["threshold"] == 2  # type: ignore[index]

@@ -223,7 +223,7 @@ def test_where_nothing_is_committed_there_is_nothing_to_follow(ada: Clone, tmp_p
     ada.at(tmp_path).says("init", "new")
     new = ada.at(tmp_path / "new")
     said = new.says("owner", "create", "Ada Lovelace")
-    assert "nothing is committed yet" in said
+    assert "there is no base to compare with: the repository has no commits yet" in said
     files = new.files()
     said = new.says("register", str(new.draft()), "--branch", "x", code=2)
     assert "git commit" in said

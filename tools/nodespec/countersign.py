@@ -26,12 +26,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """A file, what it says in a sentence, and each quorum that must sign, by its name."""
+    """A file, what it says in a sentence, each quorum that must sign, by its name, and those who sign now."""
 
     path: str
     envelope: Envelope
     says: str
     quorums: tuple[tuple[str, Quorum], ...]
+    verifier: bool = False
+
+    @property
+    def signing(self) -> tuple[tuple[str, Quorum], ...]:
+        """The quorums whose keys may sign now: the verifier's, or all others."""
+        return tuple(item for item in self.quorums if item[0].startswith("the verifier") == self.verifier)
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -101,9 +107,7 @@ def _attestation(provenance: Provenance, path: str, data: bytes, *, verifier: bo
     about = provenance.read(claim.path) or b""
     if attestation_path(claim.path) != path or sha256(about).hexdigest() != claim.sha256:
         raise ValueError(f"it is not about the bytes that stand in {claim.path}")
-    parties = [("the owner", claim.owner), ("the former owner", claim.from_owner)]
-    if verifier:
-        parties = [("the verifier", claim.verifier)]
+    parties = (("the owner", claim.owner), ("the former owner", claim.from_owner), ("the verifier", claim.verifier))
     quorums = []
     for name, party in parties:
         if party is None:
@@ -114,7 +118,7 @@ def _attestation(provenance: Provenance, path: str, data: bytes, *, verifier: bo
         if party.record >= len(found.records):
             raise ValueError(f"it names record {party.record} of {found.current.name}, which does not exist")
         quorums.append((f"{name} {found.current.name}", found.records[party.record].quorum))
-    return Waiting(path=path, envelope=sealed, says=describe(claim), quorums=tuple(quorums))
+    return Waiting(path=path, envelope=sealed, says=describe(claim), quorums=tuple(quorums), verifier=verifier)
 
 
 def _seal(provenance: Provenance, data: bytes) -> Waiting:

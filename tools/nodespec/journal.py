@@ -8,35 +8,47 @@ work tree as a registry (:meth:`nodespec.registry.Registry.at`) calls it first.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+from contextlib import contextmanager
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from nodespec import claims
 from nodespec.encoding import b64decode, b64encode, printable, quoted, strict_json
 from nodespec.errors import RegistryError, UsageError
-from nodespec.worktree import write_file
+from nodespec.worktree import DRAFT, write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _JOURNAL = "nodespec/journal.json"
 
 
 def apply(root: str, files: Mapping[str, bytes | None]) -> None:
-    """Write (or, for None, remove) these files below ``root``, all of them or none."""
+    """Write (or, for None, remove) these files below ``root``, all of them or none.
+
+    Raises ``RegistryError`` when one cannot be written; then all are as they were.
+    """
     journal = _journal(root)
-    finish(root)
-    for path in files:
-        _check_folders(root, path)
-    entries = {
-        path: {"before": _digest(root, path), "after": None if data is None else b64encode(data)}
-        for path, data in files.items()
-    }
-    write_file(journal, json.dumps(entries).encode())
-    _carry_out(root, files)
-    os.unlink(journal)
+    with _locked(journal):
+        _finish(root, journal)
+        for path in files:
+            _check_folders(root, path)
+        entries = {
+            path: {"before": _digest(root, path), "after": None if data is None else b64encode(data)}
+            for path, data in files.items()
+        }
+        before = {path: _bytes(root, path) for path in files}
+        write_file(journal, json.dumps(entries).encode())
+        try:
+            _carry_out(root, files)
+        except OSError as error:
+            _carry_out(root, {path: data for path, data in before.items() if _bytes(root, path) != data})
+            os.unlink(journal)
+            raise RegistryError(f"{_about(error)}; nothing was changed", hint="is the folder writable?") from None
+        os.unlink(journal)
 
 
 def finish(root: str) -> bool:
@@ -47,6 +59,29 @@ def finish(root: str) -> bool:
     if not os.path.lexists(os.path.join(root, ".git")):
         return False
     journal = _journal(root)
+    if not os.path.lexists(journal):
+        return False
+    with _locked(journal):  # a writer that is alive holds the lock, and takes its journal away itself
+        return _finish(root, journal)
+
+
+@contextmanager
+def _locked(journal: str) -> Iterator[None]:
+    """Hold the lock beside the journal; the system lets go of it when a process ends, however it ends."""
+    folder = os.path.dirname(journal)
+    try:
+        os.makedirs(folder, exist_ok=True)
+        descriptor = os.open(os.path.join(folder, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise RegistryError(_about(error), hint="the Git folder must be writable") from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _finish(root: str, journal: str) -> bool:
     shown = printable(journal)
     try:
         with open(journal, "rb") as file:
@@ -62,9 +97,26 @@ def finish(root: str) -> bool:
             hint = f"keep the file as you want it, delete {shown}, and run the command again that was interrupted"
             message = f"a change was interrupted, and {printable(path)} was changed by somebody else since"
             raise RegistryError(message, hint=hint)
-    _carry_out(root, files)
+    try:
+        _carry_out(root, files)
+        _sweep(root, files)
+    except OSError as error:
+        hint = f"make it writable and run the command again; or give the change up: delete {shown}"
+        raise RegistryError(f"an interrupted change cannot be completed: {_about(error)}", hint=hint) from None
     os.unlink(journal)
     return True
+
+
+def _sweep(root: str, files: Mapping[str, bytes | None]) -> None:
+    """Take away the drafts that an interrupted writer left beside its files."""
+    for folder in {os.path.join(root, os.path.dirname(path)) for path in files}:
+        for name in os.listdir(folder) if os.path.isdir(folder) else ():
+            if name.startswith(DRAFT):
+                os.unlink(os.path.join(folder, name))
+
+
+def _about(error: OSError) -> str:
+    return f"{printable(str(error.filename or 'a file'))}: {error.strerror or error}"
 
 
 def _read(data: bytes) -> tuple[dict[str, bytes | None], dict[str, str | None]]:
@@ -80,6 +132,14 @@ def _read(data: bytes) -> tuple[dict[str, bytes | None], dict[str, str | None]]:
         files[path] = None if fields["after"] is None else b64decode(claims.text(fields["after"], "after"))
         before[path] = None if fields["before"] is None else claims.digest(fields["before"], "before")
     return files, before
+
+
+def _bytes(root: str, path: str) -> bytes | None:
+    target = os.path.join(root, path)
+    if os.path.islink(target) or not os.path.isfile(target):
+        return None
+    with open(target, "rb") as file:
+        return file.read()
 
 
 def _digest(root: str, path: str) -> str | None:

@@ -226,6 +226,13 @@ def _check_succession(link: Link, record: Record, before: Record, roots: Sequenc
     _check_signed(link, root.roles["root"], f"the root keys of version {root.version}, which a recovery needs")
 
 
+def check(records: Sequence[Record]) -> None:
+    """Raise ``ValueError`` when the last of these records could never follow from the others, whoever signs it."""
+    unsigned = envelope.Envelope(payload_type=PAYLOAD_TYPE, payload=records[-1].payload(), signatures=())
+    read_alone(Link(path="", number=records[-1].sequence, envelope=unsigned))
+    _check_revoked(records)
+
+
 def _check_revoked(records: Sequence[Record]) -> None:
     record = records[-1]
     known = {key.key_id for earlier in records[:-1] for key in earlier.quorum.keys}

@@ -56,10 +56,15 @@ class Pin:
             digest=fingerprint(roots[-1]),
         )
 
-    def contradicts(self, roots: Sequence[Root]) -> str | None:
-        """Return why a chain is not the one that was pinned, or None when it is, or goes on from it."""
+    def contradicts(self, roots: Sequence[Root], *, older: bool = False) -> str | None:
+        """Return why a chain is not the one that was pinned, or None when it is, or goes on from it.
+
+        With ``older`` a chain may end before the version that was seen, as in a commit of the past.
+        """
         if fingerprint(roots[0]) != self.root:
             return f"version 1 of the trust root is {fingerprint(roots[0])[:16]}…, and {self.root[:16]}… is pinned"
+        if len(roots) < self.version and older:
+            return None
         if len(roots) < self.version:
             return (
                 f"the trust root ends with version {len(roots)}, and version {self.version} was seen before (rollback)"

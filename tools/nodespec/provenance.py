@@ -74,6 +74,16 @@ class Provenance:
         except BrokenChainError as error:
             return (), Placed(error.path, Problem(slug="trust-root-broken", message=str(error)))
 
+    def sound_roots(self) -> tuple[Root, ...]:
+        """Return the versions up to the first that does not verify: the others are being signed, or broken."""
+        data = self._read_all(self._folder(TRUST))
+        for length in range(len(data), 0, -1):
+            try:
+                return trust.verify(data[:length], self.settings.registry_id)
+            except BrokenChainError:
+                continue
+        return ()
+
     @property
     def roots(self) -> tuple[Root, ...]:
         """Every version of the trust root; none when the chain is missing or broken."""

@@ -20,37 +20,50 @@ if TYPE_CHECKING:
 
 _NO_ID = "0" * 40
 
+_ELSEWHERE = frozenset(
+    f"GIT_{name}"
+    for name in ("DIR", "WORK_TREE", "INDEX_FILE", "OBJECT_DIRECTORY", "COMMON_DIR", "NAMESPACE", "PREFIX")
+)
+"""Variables by which a hook's surroundings would turn git to another repository than the one that was asked for."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
-    """Where a change went."""
+class Prepared:
+    """A commit that no branch holds yet; ``old`` is where the branch is, or zeros when it is new."""
 
     commit: str
-    branch: str
+    ref: str
+    old: str
+    files: tuple[str, ...]
+    message: str
 
 
-def commit(root: str, files: Mapping[str, bytes | None], message: str, *, branch: str | None) -> Published:
-    """Commit these files on top of HEAD: onto a new ``branch``, or onto the current one when None.
+def prepare(root: str, files: Mapping[str, bytes | None], message: str, *, branch: str | None) -> Prepared:
+    """Make a commit of these files on top of HEAD, for a new ``branch`` or the current one (None); move nothing yet.
 
-    Raises ``UsageError`` when there is nothing to commit onto, or the branch exists.
+    Raises ``UsageError`` when there is nothing to commit onto, nobody to commit as, or the branch exists.
     """
     head = _git(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}", hint="commit something first: git commit")
     if branch is None:
         ref = _git(root, "symbolic-ref", "--quiet", "HEAD", hint="HEAD is on no branch; give one with --branch NAME")
         old = head
     else:
+        _git(root, "check-ref-format", "--branch", branch, hint="not a name that a branch can have")
         ref, old = f"refs/heads/{branch}", _NO_ID
-        _git(root, "check-ref-format", ref, hint=f"{branch} is not a name that a branch can have")
-        if _try(root, "rev-parse", "--verify", "--quiet", ref).returncode == 0:
+        if branch == "HEAD" or _try(root, "rev-parse", "--verify", "--quiet", ref).returncode == 0:
             raise UsageError(
                 f"branch {printable(branch)} exists", hint="choose another with --branch NAME, or delete it"
             )
-    tree = _write_tree(root, head, files)
-    made = _git(root, "commit-tree", tree, "-p", head, "-m", message)
-    _git(root, "update-ref", "-m", f"nodespec: {message}", ref, made, old)
-    if branch is None:  # the user's index still describes the old commit for these paths
-        _git(root, "reset", "--quiet", "--", *files)
-    return Published(commit=made, branch=ref.removeprefix("refs/heads/"))
+    made = _git(root, "commit-tree", _write_tree(root, head, files), "-p", head, "-m", message)
+    return Prepared(commit=made, ref=ref, old=old, files=tuple(files), message=message)
+
+
+def land(root: str, prepared: Prepared) -> str:
+    """Move the branch to the prepared commit; return the branch's name."""
+    _git(root, "update-ref", "-m", f"nodespec: {prepared.message}", prepared.ref, prepared.commit, prepared.old)
+    if prepared.old != _NO_ID:  # the user's index still describes the old commit for these paths
+        _git(root, "reset", "--quiet", "--", *prepared.files)
+    return prepared.ref.removeprefix("refs/heads/")
 
 
 def _write_tree(root: str, head: str, files: Mapping[str, bytes | None]) -> str:
@@ -68,20 +81,25 @@ def _write_tree(root: str, head: str, files: Mapping[str, bytes | None]) -> str:
 
 def push(root: str, remote: str, branch: str) -> str:
     """Push a branch and return the remote's address."""
-    _git(root, "push", "--quiet", "--", remote, f"refs/heads/{branch}:refs/heads/{branch}")
+    try:
+        _git(root, "push", "--quiet", "--", remote, f"refs/heads/{branch}:refs/heads/{branch}")
+    except UsageError as error:
+        hint = f"the branch is committed here: git push {printable(remote)} {printable(branch)}"
+        raise UsageError(f"{error}; {printable(branch)} was not pushed", hint=hint) from None
     return _git(root, "remote", "get-url", "--push", "--", remote) if remote in _git(root, "remote").split() else remote
 
 
 def _git(root: str, *words: str, stdin: bytes = b"", hint: str = "", index: str = "") -> str:
     done = _try(root, *words, stdin=stdin, index=index)
     if done.returncode != 0:
-        said = printable(done.stderr.decode(errors="replace").strip()) or hint
+        said = "; ".join(map(printable, done.stderr.decode(errors="replace").split("\n"))).strip("; ") or hint
         raise UsageError(f"git {words[0]} failed: {said}", hint=hint if said != hint else "")
     return done.stdout.decode("utf-8", "surrogateescape").strip()
 
 
 def _try(root: str, *words: str, stdin: bytes = b"", index: str = "") -> subprocess.CompletedProcess[bytes]:
-    environment = {**os.environ, **({"GIT_INDEX_FILE": index} if index else {})}
+    environment = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
+    environment |= {"GIT_INDEX_FILE": index} if index else {}
     try:
         return subprocess.run(
             ["git", "-C", root, *words], input=stdin, capture_output=True, env=environment, check=False

@@ -7,7 +7,7 @@ sign it.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nodespec import document, envelope, schema, spec, statement, tombstone
 from nodespec.attestation import Attestation, Party, Subject
@@ -106,6 +106,8 @@ def transfer(desk: Desk, data: bytes, node: NodeSpec, *, to: str, version: str |
     if to == node.owner:
         raise UsageError(f"{node.id} belongs to that owner already")
     path = node_path(node.id)
+    if version is not None and not SEMVER.match(version):
+        raise UsageError(f"{quoted(version)} is not a semantic version", hint="expected three numbers, as in 1.4.1")
     edits: dict[KeyPath, str] = {
         ("identity", "owner_id"): to,
         ("metadata", "version"): version or next_patch(node.version),
@@ -120,6 +122,8 @@ def deregister(
     desk: Desk, node: NodeSpec, others: Iterable[NodeSpec], *, reason: str, successor: str | None, force: str | None
 ) -> Plan:
     """Plan to take a node out; refuse while others wait for signals that only it sends, unless ``force`` says why."""
+    if successor == node.id:
+        raise UsageError("a node does not succeed itself", hint="name another one as --successor, or none")
     before = desk.before(node.id)
     if before is None:
         raise UsageError(
@@ -135,7 +139,10 @@ def deregister(
         tombstone.Dangling(reason=force, signals=tuple(sorted({s for s, _ in waiting}))) if waiting and force else None
     )
     stone = tombstone.of_node(node, reason=reason, successor=successor, dangling=left)
-    data = tombstone.dump(stone)
+    try:
+        data = tombstone.dump(stone)
+    except UnicodeEncodeError:
+        raise UsageError("the reason is not UTF-8") from None
     files = {stone.path: data, node_path(node.id): None, attestation_path(node_path(node.id)): None}
     return _attested(desk, Subject.of_tombstone(stone, data), "deregister", before, files)
 
@@ -161,15 +168,27 @@ def next_patch(version: str) -> str:
 
 
 def _rewritten(data: bytes, edits: Mapping[KeyPath, str]) -> bytes:
-    """Return the text with other scalars in these places, written plainly; everything else stays, comments too."""
+    """Return the text with other scalars in these places, written in their manner; everything else stays, comments too."""
     parsed = document.parse(data)
     lines = data.decode("utf-8").split("\n")
-    for place, text in edits.items():
-        span = parsed.locate(place)
+    spans = {place: parsed.locate(place) for place in edits}
+    for place in sorted(edits, key=lambda place: (spans[place].line, spans[place].column), reverse=True):
+        span, text = spans[place], edits[place]
         line = lines[span.line - 1]
         start = span.column - 1
-        lines[span.line - 1] = line[:start] + text + line[start + span.width :]
+        if line[start : start + span.width].strip("'\"") != _at(parsed.value, place):
+            name = ".".join(map(str, place))
+            hint = f"write it there as {name.rpartition('.')[2]}: VALUE, and try again"
+            raise UsageError(f"{name} is not written on one line (line {span.line})", hint=hint)
+        written = f'"{text}"' if line[start] in "'\"" else text
+        lines[span.line - 1] = line[:start] + written + line[start + span.width :]
     return "\n".join(lines).encode()
+
+
+def _at(value: Any, place: KeyPath) -> Any:
+    for part in place:
+        value = value[part]
+    return value
 
 
 def _attested(
@@ -200,6 +219,10 @@ def _attested(
     sealed = sign(desk, unsigned, [party for party in (claim.owner, claim.from_owner) if party])
     if not sealed.signatures:
         owner = desk.chain(subject.owner)
+        if giver is not None:
+            giving = desk.chain(giver.handle).current.name
+            hint = "one of the two begins, and the other completes it with nodespec sign"
+            raise UsageError(f"you hold no key of {giving}, and none of {owner.current.name}", hint=hint)
         keys = ", ".join(short(key.key_id) for key in owner.current.quorum.keys)
         hint = f"it needs one of: {keys}; nodespec keys show lists yours"
         raise UsageError(f"you hold no key of {owner.current.name} ({short(subject.owner)})", hint=hint)

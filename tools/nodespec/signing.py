@@ -20,7 +20,9 @@ from __future__ import annotations
 
 import json
 import shlex
+import signal
 import subprocess
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
@@ -31,7 +33,7 @@ from nodespec.errors import UsageError
 from nodespec.keys import PublicKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from nodespec.envelope import Signer
     from nodespec.keyring import KeyFile
@@ -101,7 +103,7 @@ class ExternalWallet:
         try:
             signature = b64decode(claims.text(answer["signature"], "signature"))
         except ValueError as error:
-            raise UsageError(f"the signer {quoted(self.command)} answered with a signature that is {error}") from None
+            raise UsageError(f"the signer {quoted(self.command)} answered with no signature: {error}") from None
         if not key.verify(signature, message):
             raise UsageError(f"the signer {quoted(self.command)} made a signature that does not verify")
         return signature
@@ -110,13 +112,14 @@ class ExternalWallet:
         shown = quoted(self.command)
         try:
             words = shlex.split(self.command)
-            done = subprocess.run(
-                words,
-                input=json.dumps({"version": 1, **question}).encode() + b"\n",
-                stdout=subprocess.PIPE,
-                timeout=TIMEOUT,
-                check=False,
-            )
+            with quiet_pipes():
+                done = subprocess.run(
+                    words,
+                    input=json.dumps({"version": 1, **question}).encode() + b"\n",
+                    stdout=subprocess.PIPE,
+                    timeout=TIMEOUT,
+                    check=False,
+                )
         except (OSError, ValueError, IndexError) as error:
             raise UsageError(f"the signer {shown} cannot be run: {printable(str(error))}") from None
         except subprocess.TimeoutExpired:
@@ -129,6 +132,16 @@ class ExternalWallet:
             return claims.members(strict_json(done.stdout), keys, "the answer")
         except ValueError as error:
             raise UsageError(f"the signer {shown} gave an answer that cannot be used: {error}") from None
+
+
+@contextmanager
+def quiet_pipes() -> Iterator[None]:
+    """Survive a program that does not read what it is told: the terminal's default is to die of it (SIGPIPE)."""
+    before = signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGPIPE, before)
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,10 @@ def find_root(start: str) -> str | None:
     return None
 
 
+DRAFT = ".nodespec-"
+"""How the name of a file begins that is not whole yet."""
+
+
 def write_file(path: str, data: bytes) -> None:
     """Write a file whole or not at all: to a neighbour first, which then takes its name. Keeps the mode."""
     import tempfile
@@ -124,7 +128,7 @@ def write_file(path: str, data: bytes) -> None:
     mode = stat.S_IMODE(os.stat(path).st_mode) if os.path.exists(path) else 0o644
     folder = os.path.dirname(path) or "."
     os.makedirs(folder, exist_ok=True)
-    descriptor, draft = tempfile.mkstemp(dir=folder, prefix=".nodespec-")
+    descriptor, draft = tempfile.mkstemp(dir=folder, prefix=DRAFT)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)

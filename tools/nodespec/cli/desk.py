@@ -19,11 +19,12 @@ from nodespec.owner import PREFIX
 from nodespec.provenance import Provenance
 from nodespec.registration import Desk
 from nodespec.registry import Registry
-from nodespec.tree import OWNERS, Overlay, read_path
+from nodespec.tree import OWNERS, SETTINGS_PATH, Overlay, read_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
+    from nodespec.keys import PublicKey
     from nodespec.registry import Snapshot
     from nodespec.signing import Wallet
     from nodespec.tree import Tree
@@ -83,19 +84,15 @@ class Place:
     base: Tree | None
 
     @classmethod
-    def open(cls, repo: str, now: datetime) -> Place:
-        """Open the work tree at ``repo``; completes a change that was interrupted."""
+    def open(cls, repo: str, now: datetime, *, reading: bool = False) -> Place:
+        """Open the work tree at ``repo``; only for ``reading``, a bare repository will do."""
         registry = Registry.open(repo)
-        if registry.root is None:
+        if registry.root is None and not reading:
             raise UsageError("a bare repository has no files to change", hint="run it in a clone")
         snapshot = registry.at()
         tell_example(snapshot)
-        base = None
-        try:
-            base = registry.at("HEAD").tree
-        except UsageError:
-            note("note: nothing is committed yet, so there is no base to compare with")
-        return cls(registry.root, registry, snapshot, Provenance(snapshot.tree, snapshot.settings, now), base)
+        base = None if reading else _base(registry)
+        return cls(registry.root or "", registry, snapshot, Provenance(snapshot.tree, snapshot.settings, now), base)
 
     @property
     def has_trust(self) -> bool:
@@ -135,8 +132,20 @@ class Place:
 
         What would is the work tree, or, when the files are ``committed``, what the base and they make together.
         """
-        under = self.base if committed and self.base is not None else self.snapshot.tree
-        return judge(Overlay(under, files), only=frozenset(files), base=self.base, now=now)
+        return judge(self.judged(files, committed=committed), only=frozenset(files), base=self.base, now=now)
+
+    def judged(self, files: Mapping[str, bytes | None], *, committed: bool) -> Tree:
+        """Return what would stand here with these files."""
+        return Overlay(self.base if committed and self.base is not None else self.snapshot.tree, files)
+
+    def refuse_published(self, keys: Iterable[PublicKey]) -> None:
+        """Raise ``UsageError`` when a registry that is no example would list a published key."""
+        published = next((key for key in keys if key.published), None)
+        if published is not None and not self.snapshot.settings.example:
+            hint = "make your own: nodespec keys new; only a registry that says example: true may list published keys"
+            raise UsageError(
+                f"key {published.key_id[:16]}… is a published example key; anyone can sign with it", hint=hint
+            )
 
     def pending_owners(self, handles: Mapping[str, Any] | set[str]) -> dict[str, bytes | None]:
         """Return the records of these owners that are in the work tree and not in the base yet."""
@@ -147,6 +156,19 @@ class Place:
             for entry in self.snapshot.tree.entries
             if entry.path.startswith(folders) and entry.path not in known
         }
+
+
+def _base(registry: Registry) -> Tree | None:
+    """Return HEAD's tree; None when nothing is committed yet."""
+    try:
+        tree = registry.at("HEAD").tree
+    except UsageError as error:
+        note(f"note: there is no base to compare with: {error}")
+        return None
+    if not any(entry.path == SETTINGS_PATH for entry in tree.entries):
+        note("note: HEAD holds no registry yet, so there is no base to compare with")
+        return None
+    return tree
 
 
 def now() -> datetime:
@@ -193,19 +215,20 @@ def write(
         branch = ""
     if branch is None:
         changed = {path: data for path, data in files.items() if place.provenance.read(path) != data}
+        prepared = publish.prepare(place.root, files, message, branch=None) if commit else None
         journal.apply(place.root, changed)
         for path, data in changed.items():
             echo(f"{'removed' if data is None else 'wrote'} {printable(path)}\n")
-        if commit:
-            made = publish.commit(place.root, files, message, branch=None)
-            echo(f"committed {made.commit[:10]} on {printable(made.branch)}\n")
+        if prepared is not None:
+            echo(f"committed {prepared.commit[:10]} on {printable(publish.land(place.root, prepared))}\n")
         return
-    made = publish.commit(place.root, files, message, branch=branch or default_branch)
-    echo(f"committed {made.commit[:10]} on the new branch {printable(made.branch)}; your work tree is as it was\n")
+    prepared = publish.prepare(place.root, files, message, branch=branch or default_branch)
+    name = publish.land(place.root, prepared)
+    echo(f"committed {prepared.commit[:10]} on the new branch {printable(name)}; your work tree is as it was\n")
     if push is None:
-        note(f"next: git push origin {printable(made.branch)}, and open a pull request from it")
+        note(f"next: git push origin {printable(name)}, and open a pull request from it")
         return
-    address = publish.push(place.root, push, made.branch)
-    echo(f"pushed {printable(made.branch)} to {printable(push)}\n")
-    where = publish.pull_request_address(address, made.branch)
-    note(f"next: open the pull request{f' at {where}' if where else f' from branch {printable(made.branch)}'}")
+    address = publish.push(place.root, push, name)
+    echo(f"pushed {printable(name)} to {printable(push)}\n")
+    where = publish.pull_request_address(address, name)
+    note(f"next: open the pull request{f' at {where}' if where else f' from branch {printable(name)}'}")

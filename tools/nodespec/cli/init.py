@@ -81,6 +81,10 @@ def _trust_root(registry_id: str, key_name: str) -> dict[str, bytes]:
         note(f"made key {key_name} in {home}")
     given: dict[str, tuple[str, ...]] = {"root": (key_name,), "checkpoint": (), "maintainer": ()}
     root = first_root(registry_id, given, dict.fromkeys(given), moment, life(DEFAULT_LIFE))
+    if any(key.published for key in root.keys):
+        raise UsageError(
+            f"your key {key_name} is a published example key; anyone can sign with it", hint="choose another --key"
+        )
     keys = FileWallet(keyring.listing(home, key_name), lambda: secret)
     return {record_path(TRUST, 1): sealed_root(root, (), keys).dump()}
 

@@ -50,6 +50,7 @@ def create_command(
     keys = wallet(key_names, signer)
     own = list(keys.keys) if signer else public_keys(key_names or ("main",))
     record = Record(sequence=0, previous=None, name=_name(name), quorum=_quorum([*own, *public_keys(more)], threshold))
+    _check(place, [record])
     handle = owner.handle_of(record.payload())
     path = record_path(owner.folder_of(handle), 0)
     if place.provenance.read(path) is not None:
@@ -57,6 +58,9 @@ def create_command(
     _write(place, path, _signed(record, [record.quorum], keys))
     echo(f"{handle}\n")
     note(f"made owner {printable(name)}; put the handle under identity.owner_id of its nodes")
+    again = Place.open(place.root, place.provenance.now)
+    if countersign.waiting(again.provenance, path).missing:
+        say_missing(countersign.waiting(again.provenance, path))
     return 0
 
 
@@ -188,7 +192,7 @@ def recover_command(
 @color_option
 def list_command(repo: str, color: str) -> int:
     """List every owner."""
-    place = Place.open(repo, now())
+    place = Place.open(repo, now(), reading=True)
     rows = []
     held = _held(place)
     for handle in place.provenance.handles():
@@ -212,7 +216,7 @@ def list_command(repo: str, color: str) -> int:
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def show_command(who: str, repo: str, form: str) -> int:
     """Show an owner's records, keys, and what is delegated to it."""
-    place = Place.open(repo, now())
+    place = Place.open(repo, now(), reading=True)
     chain = _chain(place, who)
     if form == "json":
         records = [json.loads(record.payload()) for record in chain.records]
@@ -226,7 +230,7 @@ def show_command(who: str, repo: str, form: str) -> int:
             echo(f"  {key.scheme:10} {key.key_id}\n")
         for item in record.revoked:
             since = f", void from record {item.from_record} on" if item.reason == "compromised" else ""
-            kept = f", {len(item.standing)} attestations stand" if item.standing else ""
+            kept = f", attestations that stand: {len(item.standing)}" if item.standing else ""
             echo(f"  revoked    {item.key_id} ({item.reason}{since}{kept})\n")
     granted = place.provenance.root.of_owner(chain.handle) if place.has_trust else ()
     for grant in granted:
@@ -240,7 +244,8 @@ def _chain(place: Place, who: str) -> Chain:
     handle = place.owner(who)
     found = place.provenance.chain(handle)
     if isinstance(found, Problem):
-        raise RegistryError(found.message, hint="run: nodespec validate")
+        hint = f"if it waits for signatures: nodespec sign {printable(who)}; nodespec validate says more"
+        raise RegistryError(found.message, hint=hint)
     return found
 
 
@@ -304,11 +309,21 @@ def _held(place: Place) -> dict[str, int]:
 
 def _append(place: Place, chain: Chain, record: Record, quorums: list[Quorum], keys: Wallet) -> int:
     path = record_path(owner.folder_of(chain.handle), record.sequence)
+    _check(place, [*chain.records, record])
     _write(place, path, _signed(record, quorums, keys))
     echo(f"wrote record {record.sequence} of {printable(record.name)}: {path}\n")
     again = Place.open(place.root, place.provenance.now)
     say_missing(countersign.waiting(again.provenance, path))
     return 0
+
+
+def _check(place: Place, records: list[Record]) -> None:
+    """Refuse what could never verify, before anybody signs it."""
+    place.refuse_published(records[-1].quorum.keys)
+    try:
+        owner.check(records)
+    except ValueError as error:
+        raise UsageError(f"that would be no record of an owner: {error}") from None
 
 
 def _signed(record: Record, quorums: list[Quorum], keys: Wallet) -> Envelope:

@@ -22,8 +22,9 @@ from nodespec.cli.desk import (
 from nodespec.encoding import printable
 from nodespec.errors import UsageError
 from nodespec.judge import judge_text
+from nodespec.registry import Unreadable, load
 from nodespec.text import MAX_BYTES
-from nodespec.tree import Overlay, read_path
+from nodespec.tree import Overlay, node_path, read_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -171,7 +172,24 @@ def _put(place: Place, file: str, action: str, keys: Wallet, moment: datetime, w
         return 1
     node: NodeSpec = registration.read_draft(data, shown)
     plan = registration.put(place.desk(keys, moment), data, node, action=action)
+    _check_heard(place, node)
     return _carry_out(place, plan, moment, where, color)
+
+
+def _check_heard(place: Place, node: NodeSpec) -> None:
+    """Raise ``UsageError`` when others subscribe to signals that only this node sent, and would no longer send."""
+    path = node_path(node.id)
+    entry = next((entry for entry in place.base.entries if entry.path == path), None) if place.base else None
+    old = load(place.base, entry) if place.base and entry else None
+    if old is None or isinstance(old, Unreadable):
+        return
+    sent = {emit.name for emit in node.emits}
+    lost = [
+        f"{who} waits for {signal}" for signal, who in registration.dangling(old, place.snapshot) if signal not in sent
+    ]
+    if lost:
+        hint = "change the subscribers first, or go on sending them"
+        raise UsageError(f"{node.id} would no longer send what others hear: {'; '.join(lost[:5])}", hint=hint)
 
 
 def _carry_out(place: Place, plan: Plan, moment: datetime, where: Where, color: str) -> int:
@@ -184,11 +202,14 @@ def _carry_out(place: Place, plan: Plan, moment: datetime, where: Where, color: 
     found = place.judge(files, moment, committed=committed)
     serious = [item for item in found.findings if item.severity == "error" and item.code not in _STILL_TO_SIGN]
     if serious or found.blocked:
-        show_findings(found, Overlay(place.snapshot.tree, plan.files), color)
+        show_findings(found, place.judged(files, committed=committed), color)
+        if not serious:
+            families = ", ".join(found.blocked)
+            note(f"{families} could not run on everything, because of another file; nodespec validate says which")
         note("nothing was written")
         return 1 if serious else 3
     if dry_run:
-        show_difference(place.snapshot.tree, plan.files)
+        show_difference(place.snapshot.tree, files)
         note("dry run: nothing was written")
         return 0
     message = f"{plan.action.capitalize()} {plan.node_id} {plan.claim.version}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -74,7 +75,9 @@ def cosign_command(target: str, repo: str, key_names: tuple[str, ...], signer: s
         print_verification(node_id(path), result, color)
         raise UsageError("what does not verify is not cosigned", hint="let the owner sign it again")
     if result.held:
-        echo(f"{node_id(path)} is cosigned already\n")
+        claim = place.provenance.attestation(path)
+        said = "is cosigned already" if claim and claim.verifier else "needs no verifier's signature"
+        echo(f"{node_id(path)} {said}\n")
         return 0
     return add_signatures(place, attestation_path(path), wallet(key_names, signer), verifier=True)
 
@@ -82,13 +85,13 @@ def cosign_command(target: str, repo: str, key_names: tuple[str, ...], signer: s
 def add_signatures(place: Place, path: str, keys: Wallet, *, verifier: bool = False) -> int:
     """Sign one file with every key that counts for it; print what is still missing."""
     waiting = countersign.waiting(place.provenance, path, verifier=verifier)
-    wanted = {key.key_id: key for _, quorum in waiting.quorums for key in quorum.keys}
+    wanted = {key.key_id: key for _, who in waiting.signing for key in who.keys}
     mine = signing.holding(keys, wanted.values())
     if not mine:
         names = "; ".join(
-            f"{name}: {', '.join(key.key_id[:16] + '…' for key in q.keys)}" for name, q in waiting.quorums
+            f"{name}: {', '.join(key.key_id[:16] + '…' for key in q.keys)}" for name, q in waiting.signing
         )
-        if not waiting.quorums:
+        if not waiting.signing:
             raise UsageError(f"{path} names nobody who could sign it so")
         raise UsageError(f"none of your keys counts for {path}", hint=f"it can be signed by {names}")
     done = quorum.valid_signers(waiting.envelope, mine)
@@ -102,14 +105,15 @@ def add_signatures(place: Place, path: str, keys: Wallet, *, verifier: bool = Fa
     journal.apply(place.root, {path: sealed.dump()})
     for key in mine:
         echo(f"  signed by {key.scheme} {key.key_id[:16]}…\n")
-    say_missing(countersign.Waiting(path=path, envelope=sealed, says=waiting.says, quorums=waiting.quorums))
+    say_missing(replace(waiting, envelope=sealed))
     return 0
 
 
 def say_missing(waiting: Waiting) -> None:
     """Say whose signatures a file still needs."""
     for missing in waiting.missing:
-        note(f"still to sign: {missing}, with: nodespec sign {waiting.path}")
+        verb = "cosign" if missing.startswith("the verifier") else "sign"
+        note(f"still to sign: {missing}, with: nodespec {verb} {waiting.path}")
     if not waiting.missing:
         note(f"complete: commit {waiting.path}")
 
@@ -117,7 +121,7 @@ def say_missing(waiting: Waiting) -> None:
 def _signed_file(place: Place, target: str) -> str:
     """Return the signed file that an id, a path, or a spec's path stands for."""
     if os.path.isfile(target):
-        inside = os.path.relpath(os.path.realpath(target), os.path.realpath(place.root))
+        inside = _inside(place, target)
         return attestation_path(inside) if inside.endswith(".yaml") else inside
     if target.startswith("registry/") and target.endswith(".dsse.json"):
         return target
@@ -127,10 +131,21 @@ def _signed_file(place: Place, target: str) -> str:
     return attestation_path(_subject_path(place, target))
 
 
+def _inside(place: Place, target: str) -> str:
+    """Return a file's path in the registry; raise ``UsageError`` when it is outside."""
+    inside = os.path.relpath(os.path.realpath(target), os.path.realpath(place.root))
+    if inside.split(os.sep)[0] == "..":
+        raise UsageError(f"{printable(target)} is outside of the registry", hint=f"it is at {printable(place.root)}")
+    return inside
+
+
 def _subject_path(place: Place, target: str) -> str:
     if os.path.isfile(target):
-        inside = os.path.relpath(os.path.realpath(target), os.path.realpath(place.root))
-        return inside.removesuffix(".dsse.json") + ".yaml" if inside.endswith(".dsse.json") else inside
+        inside = _inside(place, target)
+        path = inside.removesuffix(".dsse.json") + ".yaml" if inside.endswith(".dsse.json") else inside
+        if not (is_node_path(path) or is_tombstone_path(path)):
+            raise UsageError(f"{printable(target)} is no node", hint="give a node's id, or its file")
+        return path
     return find(place.snapshot, target)
 
 
@@ -193,7 +208,7 @@ def verify_command(
     snapshot = Registry.open(repo).at(at)
     tell_example(snapshot)
     provenance = Provenance(snapshot.tree, snapshot.settings, now())
-    owed = check_root(provenance)
+    owed = check_root(provenance, older=at is not None)
     known = [entry.path for entry in snapshot.tree.entries]
     paths = [find(snapshot, _as_inside(target, snapshot)) for target in targets]
     if not targets:
@@ -227,8 +242,10 @@ def _as_inside(target: str, snapshot: Snapshot) -> str:
     return target
 
 
-def check_root(provenance: Provenance) -> tuple[str, ...]:
+def check_root(provenance: Provenance, *, older: bool = False) -> tuple[str, ...]:
     """Check the trust root, by the pin where there is one; return what is left to the caller.
+
+    ``older`` is for a commit of the past: there, versions that the pin has seen may still be missing.
 
     Raises ``RegistryError`` when the root is missing, broken, expired or not the pinned one.
     """
@@ -246,7 +263,7 @@ def check_root(provenance: Provenance) -> tuple[str, ...]:
     if kept is None:
         first = pin.fingerprint(provenance.roots[0])
         return (f"whether the first trust root is the right one, {first[:16]}… (nodespec trust pin remembers it)",)
-    wrong = kept.contradicts(provenance.roots)
+    wrong = kept.contradicts(provenance.roots, older=older)
     if wrong is not None:
         raise RegistryError(
             wrong, hint="ask the registry's maintainers over a way you trust before you believe anything here"

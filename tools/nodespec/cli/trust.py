@@ -91,11 +91,13 @@ def init_command(
     path = record_path(TRUST, 1)
     if place.provenance.read(path) is not None:
         raise UsageError(f"{path} exists; a trust root is made once", hint="to change it: nodespec trust rotate")
+    keys = wallet(key_names, signer)
     default = key_names or ("main",)
     given = {"root": root_keys or default, "checkpoint": checkpoint_keys, "maintainer": maintainer_keys}
     thresholds = {"root": root_threshold, "checkpoint": checkpoint_threshold, "maintainer": maintainer_threshold}
-    root = first_root(place.snapshot.settings.registry_id, given, thresholds, moment, life(expires))
-    return draft(place, root, (), wallet(key_names, signer))
+    own = list(keys.keys) if signer and not root_keys else None
+    root = first_root(place.snapshot.settings.registry_id, given, thresholds, moment, life(expires), own)
+    return draft(place, root, (), keys)
 
 
 def first_root(
@@ -104,10 +106,11 @@ def first_root(
     thresholds: dict[str, int | None],
     moment: datetime,
     lasts: timedelta,
+    own: list[PublicKey] | None = None,
 ) -> Root:
-    """Return version 1 of a registry's trust root."""
-    keys = {role: public_keys(names, both=role == "checkpoint") for role, names in given.items()}
-    keys = {role: found or public_keys(given["root"], both=role == "checkpoint") for role, found in keys.items()}
+    """Return version 1 of a registry's trust root; ``own`` are a signer's keys, where no files and names are given."""
+    keys = {role: public_keys(names, both=role == "checkpoint") for role, names in given.items() if own is None}
+    keys = {role: keys.get(role) or own or public_keys(given["root"], both=role == "checkpoint") for role in given}
     roles = {role: _quorum(role, found, thresholds[role]) for role, found in keys.items()}
     schemes = tuple(scheme for scheme in SCHEMES if any(key.scheme == scheme for key in roles["checkpoint"].keys))
     return Root(
@@ -170,6 +173,7 @@ def life(text: str) -> timedelta:
 def draft(place: Place, root: Root, before: tuple[Root, ...], keys: Wallet) -> int:
     """Write a version, signed with the keys at hand; say who has yet to sign."""
     path = record_path(TRUST, root.version)
+    place.refuse_published(root.keys)
     journal.apply(place.root, {path: sealed_root(root, before, keys).dump()})
     echo(f"wrote version {root.version} of the trust root: {path}\n")
     echo(f"  fingerprint {pin.fingerprint(root)}\n  good until  {root.expires:%Y-%m-%d}\n")
@@ -180,7 +184,11 @@ def draft(place: Place, root: Root, before: tuple[Root, ...], keys: Wallet) -> i
 
 def sealed_root(root: Root, before: tuple[Root, ...], keys: Wallet) -> envelope.Envelope:
     """Return the version's envelope, signed with every key at hand that counts; raise ``UsageError`` when none does."""
-    unsigned = envelope.Envelope(payload_type=trust.PAYLOAD_TYPE, payload=root.payload(), signatures=())
+    try:
+        unsigned = envelope.Envelope(payload_type=trust.PAYLOAD_TYPE, payload=root.payload(), signatures=())
+        trust.read_alone(Link(path="", number=root.version, envelope=unsigned))
+    except ValueError as error:
+        raise UsageError(f"that would be no trust root: {error}") from None
     wanted = {key.key_id: key for version in (*before[-1:], root) for key in version.roles["root"].keys}
     mine = signing.holding(keys, wanted.values())
     if not mine:
@@ -193,10 +201,10 @@ def sealed_root(root: Root, before: tuple[Root, ...], keys: Wallet) -> envelope.
 def next_root(place: Place, lasts: timedelta | None = None) -> tuple[Root, tuple[Root, ...]]:
     """Return what the next version starts from, and the versions that are committed.
 
-    A version that is in the work tree and not committed yet is changed in place, and its signatures start over.
+    A version that is in the work tree, and not committed or not completely signed, is changed in place and signed anew.
     """
     moment = place.provenance.now
-    committed = Provenance(place.base, place.snapshot.settings, moment).roots if place.base else ()
+    committed = Provenance(place.base, place.snapshot.settings, moment).sound_roots() if place.base else ()
     path = record_path(TRUST, len(committed) + 1)
     data = place.provenance.read(path)
     if data is not None:
@@ -205,7 +213,7 @@ def next_root(place: Place, lasts: timedelta | None = None) -> tuple[Root, tuple
             pending = trust.read_alone(link)
         except ValueError as error:
             raise UsageError(f"{path} is no trust root: {error}", hint="delete it, and begin again") from None
-        note(f"note: version {pending.version} is not committed yet, so it is changed; its signatures start over")
+        note(f"note: version {pending.version} is not complete and committed yet: it is changed, and signed anew")
         lasts = lasts or (pending.expires - pending.issued_at)
         return replace(pending, issued_at=moment, expires=moment + lasts), committed
     if not committed:
@@ -251,6 +259,10 @@ def rotate_command(
     thresholds = {"root": root_threshold, "checkpoint": checkpoint_threshold, "maintainer": maintainer_threshold}
     gone = key_ids(drop, [key.key_id for key in root.keys], "the trust root")
     roles = {role: _changed(role, root.roles[role], added[role], thresholds[role], gone) for role in trust.ROLES}
+    there = {key.scheme for key in roles["checkpoint"].keys}
+    schemes = tuple(scheme for scheme in root.checkpoint_schemes if scheme in there)
+    schemes = schemes or tuple(scheme for scheme in SCHEMES if scheme in there)
+    root = replace(root, checkpoint_schemes=schemes)
     verifiers = (set(root.verifiers) | {place.owner(name) for name in verifier}) - {
         place.owner(name) for name in no_verifier
     }
@@ -307,6 +319,9 @@ def revoke_command(owner: str, prefix: str | None, repo: str, key_names: tuple[s
     if not gone:
         raise UsageError(f"nothing such is delegated to {quoted(owner)}", hint="nodespec trust show")
     left = [item for item in root.delegations if item not in gone]
+    for item in gone if prefix is not None else ():
+        others = tuple(other for other in item.node_types if other != prefix)
+        left += [replace(item, node_types=others)] if others else []
     return draft(place, replace(root, delegations=trust.in_order(left)), before, wallet(key_names, signer))
 
 
@@ -326,7 +341,7 @@ def sign_command(repo: str, key_names: tuple[str, ...], signer: str | None) -> i
 @color_option
 def verify_command(repo: str, color: str) -> int:
     """Verify every version, and the pin where there is one."""
-    place = Place.open(repo, now())
+    place = Place.open(repo, now(), reading=True)
     paint = painter(color)
     problems = [item for item in place.provenance.problems() if item.path.startswith(TRUST)]
     for problem in problems:
@@ -358,6 +373,8 @@ def pin_command(repo: str, expect: str | None, again: bool) -> int:
     place.require_trust()
     home = keyring.home(os.environ)
     roots = place.provenance.roots
+    if place.base is not None:  # what is not committed yet may still change
+        roots = Provenance(place.base, place.snapshot.settings, place.provenance.now).roots or roots
     found = pin.fingerprint(roots[0])
     if expect is not None and expect != found:
         raise UsageError(
@@ -385,7 +402,7 @@ def pin_command(repo: str, expect: str | None, again: bool) -> int:
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def show_command(repo: str, form: str) -> int:
     """Show the newest version: roles, delegations, verifiers, schemes."""
-    place = Place.open(repo, now())
+    place = Place.open(repo, now(), reading=True)
     place.require_trust()
     root = place.provenance.root
     if form == "json":
