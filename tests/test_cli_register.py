@@ -518,7 +518,7 @@ def test_a_transfer_says_what_it_cannot_do(probed: Clone) -> None:
     assert "--version" in said
     ada.says("transfer", PROBE, "--to", "Ben", "--version", "1.0.0")
     assert 'version: "1.0.0"        # the first' in ada.read(PROBE_FILE)
-    assert f"owner_id: {ben.handle('Ben')}   # hers" in ada.read(PROBE_FILE)
+    assert f'owner_id: "{ben.handle("Ben")}"   # hers' in ada.read(PROBE_FILE)
     ben.says("sign", PROBE)
     assert ada.codes("--base", "HEAD") == []
 
