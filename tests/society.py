@@ -13,6 +13,7 @@ to, in a test, has the words for it:
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -195,6 +196,20 @@ class Society:
     def tree(self) -> MemoryTree:
         """The registry as it stands; what happens later does not change it."""
         return MemoryTree(dict(self.files))
+
+    def fork(self) -> Society:
+        """A second history that has been the same so far; what happens in one does not happen in the other."""
+        twin = copy(self)
+        twin.files, twin.nodes, twin.roots, twin.keyrings = map(
+            copy, (self.files, self.nodes, self.roots, self.keyrings)
+        )
+        twin.owners = {
+            handle: replace(who, records=[*who.records], wallets=[*who.wallets]) for handle, who in self.owners.items()
+        }
+        twin.ada, twin.bob, twin.vera, twin.newt = (
+            twin.owners[who.handle] for who in (self.ada, self.bob, self.vera, self.newt)
+        )
+        return twin
 
     def provenance(self) -> Provenance:
         """What a verifier makes of the registry as it stands."""
@@ -413,11 +428,11 @@ class Society:
 
     # Tampering.
 
-    def reword(self, path: str, *wallet: PrivateKey, **fields: Any) -> str:
+    def reword(self, path: str, /, *wallet: PrivateKey, **fields: Any) -> str:
         """Change what the attestation beside a file says, and let those whom it names, or these keys, sign that."""
         return self.attest(replace(self._said(path), **fields), *wallet)
 
-    def forge(self, path: str, **fields: Any) -> str:
+    def forge(self, path: str, /, **fields: Any) -> str:
         """Change what the attestation beside a file says, and leave the signatures as they are."""
         payload = replace(self._said(path), **fields).payload
         return self.change(attestation_path(path), with_payload, payload)
