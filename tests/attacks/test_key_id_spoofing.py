@@ -1,7 +1,7 @@
 """Borrowing a name.
 
-The key id beside a signature is a hint that anybody can write. Mallory signs with her own key and writes Ada's key id;
-she swaps the ids of two signatures; she lists her own key under Ada's id. An id must never be believed.
+The key id beside a signature is a hint that anybody can write. Mallory signs with her own key and writes Ada's key
+id; she swaps the ids of two signatures; she lists her own key under Ada's id. An id must never be believed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Using one node's attestation for another.
 
-Ada signed for her cache. Mallory puts that attestation beside a node that Ada never signed: a copy under another name,
-the same file under another type, a tombstone.
+Ada signed for her cache. Mallory puts that attestation beside a node that Ada never signed: a copy under another
+name, the same file under another type, a tombstone.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Taking signatures away.
 
-Mallory holds no key. She can still edit files in a pull request, so she removes what she does not like: the verifier's
-signature on a guard that was never looked at again, the second signature of an owner who needs two, the former owner's
-on a node that is given away, all of them. What is left verifies, key by key; what is missing must be missed.
+Mallory holds no key. She can still edit files in a pull request, so she removes what she does not like: the
+verifier's signature on a guard that was never looked at again, the second signature of an owner who needs two, the
+former owner's on a node that is given away, all of them. What is left verifies, key by key; what is missing must be
+missed.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Making one key count as two.
 
-Three hold the root, and two must sign. Mallory holds one of the three, or one of Ada's two, and tries to be two people:
-her signature twice, under one id or under two; her key twice in the record that says who counts; her key once more in
-another spelling. A threshold counts distinct keys.
+Three hold the root, and two must sign. Mallory holds one of the three, or one of Ada's two, and tries to be two
+people: her signature twice, under one id or under two; her key twice in the record that says who counts; her key once
+more in another spelling. A threshold counts distinct keys.
 """
 
 from __future__ import annotations
