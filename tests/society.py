@@ -61,7 +61,7 @@ PUBLISHED = Path(__file__).parent / "keys"
 # Who there is.
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False)
 class Owner:
     """Somebody with a handle: all their records, and the private keys of each."""
 
@@ -149,7 +149,7 @@ class Node:
         return "\n".join([*lines, ""]).encode()
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False)
 class Society:
     """A registry with a trust root of three keys, two of which decide, and four owners.
 

@@ -1,38 +1,108 @@
-"""A policy was made stricter. Mallory restores the lax one with its seal, which the maintainers once signed."""
+"""Loosening the rules by which everybody is judged.
+
+A policy was made stricter and sealed. Mallory restores the lax one, with the seal that the maintainers once signed;
+edits a policy under the present seal; adds a schema that nobody sealed; takes the seal off; or seals with her own
+key.
+"""
 
 from __future__ import annotations
 
-from nodespec.tree import POLICIES, SEAL_PATH
-from tests.village import village
+from dataclasses import replace
+
+import pytest
+
+from nodespec import statement
+from nodespec.tree import NODE_SCHEMA_PATH, POLICIES, SEAL_PATH, SETTINGS_PATH
+from tests.society import Society, new_keys, publics, sealed, verdict
 
 POLICY = f"{POLICIES}lab.care.cel.yaml"
+LAX, STRICT = b"policy: lab.care\n", b"policy: lab.care\nstrict: true\n"
+
+
+def tightened() -> tuple[Society, Society]:
+    """The registry with the lax policy, and with the strict one; both sealed in their time."""
+    lax = Society()
+    lax.files[POLICY] = LAX
+    lax.seal()
+    strict = lax.fork()
+    strict.files[POLICY] = STRICT
+    strict.seal()
+    assert verdict(strict.tree(), lax.tree()) == []
+    return lax, strict
 
 
 def test_a_policy_and_its_old_seal_do_not_come_back() -> None:
-    lax = village()
-    lax.files[POLICY] = b"policy: lab.care\n"
-    lax.seal()
-    strict = lax.copy()
-    strict.files[POLICY] = b"policy: lab.care\nstrict: true\n"
+    lax, strict = tightened()
+    assert verdict(lax.tree()) == []
+    assert verdict(lax.tree(), strict.tree()) == [("C008", SEAL_PATH)]
+
+
+def test_the_maintainers_may_loosen_it_again_in_the_open() -> None:
+    _, strict = tightened()
+    base = strict.tree()
+    strict.files[POLICY] = LAX
+    assert verdict(strict.tree(), base) == [("P031", POLICY)]
     strict.seal()
-    assert strict.codes(lax) == []
-    assert lax.codes(strict) == ["C008"]
+    assert verdict(strict.tree(), base) == []
 
 
-def test_the_lax_policy_under_the_strict_seal_is_found_out_without_a_base() -> None:
-    s = village()
-    s.files[POLICY] = b"policy: lab.care\nstrict: true\n"
-    s.seal()
-    assert s.codes() == []
-    s.files[POLICY] = b"policy: lab.care\n"
-    assert s.codes() == ["P031"]
-    del s.files[POLICY]
-    assert s.codes() == ["P031"]
+def test_a_sealed_file_is_neither_edited_nor_removed_nor_joined_by_another() -> None:
+    _, strict = tightened()
+    base = strict.tree()
+    for path in (POLICY, SETTINGS_PATH):
+        trial = strict.fork()
+        trial.files[path] += b"# harmless\n"
+        assert verdict(trial.tree(), base) == [("P031", path)]
+    trial = strict.fork()
+    del trial.files[POLICY]
+    assert verdict(trial.tree(), base) == [("P031", POLICY)]
+    for path in (f"{POLICIES}lab.more.cel.yaml", "schemas/lab.extra.json", "registry/waivers.yaml"):
+        trial = strict.fork()
+        trial.files[path] = b"{}\n"
+        assert verdict(trial.tree(), base) == [("P031", path)]
+        trial.seal()
+        assert verdict(trial.tree(), base) == []
 
 
 def test_taking_the_seal_off_is_no_way_out() -> None:
-    base = village()
-    base.seal()
-    head = base.copy()
-    del head.files[SEAL_PATH]
-    assert head.codes(base) == ["C008"]
+    _, strict = tightened()
+    base = strict.tree()
+    del strict.files[SEAL_PATH]
+    strict.files[POLICY] = LAX
+    assert verdict(strict.tree()) == []
+    assert verdict(strict.tree(), base) == [("C008", SEAL_PATH)]
+
+
+@pytest.mark.parametrize("who", ["a stranger", "a root key", "an owner", "a past maintainer"])
+def test_only_maintainers_seal(who: str) -> None:
+    _, strict = tightened()
+    past = strict.keyring["maintainer"][0]
+    fresh = new_keys(2)
+    roles = {**strict.root.roles, "maintainer": replace(strict.root.roles["maintainer"], keys=publics(*fresh))}
+    root = replace(strict.next_root(), roles=roles)
+    strict.write_root(root, {**strict.keyring, "maintainer": fresh}, strict.root_signers())
+    base = strict.tree()
+    strict.seal()
+    assert verdict(strict.tree(), base) == []
+    made = strict.provenance().seal
+    assert made is not None
+    key = {
+        "a stranger": new_keys(1)[0],
+        "a root key": strict.root_signers()[0],
+        "an owner": strict.ada.key,
+        "a past maintainer": past,
+    }[who]
+    strict.files[SEAL_PATH] = sealed(statement.PAYLOAD_TYPE, made.payload(), key)
+    assert verdict(strict.tree(), base) == [("P030", SEAL_PATH)]
+
+
+def test_the_first_seal_is_the_maintainers_as_well() -> None:
+    society = Society()
+    base = society.tree()
+    society.seal()
+    assert verdict(society.tree(), base) == []
+    made = society.provenance().seal
+    assert made is not None
+    assert NODE_SCHEMA_PATH in dict(made.files)
+    society.files[SEAL_PATH] = sealed(statement.PAYLOAD_TYPE, made.payload(), *new_keys(1))
+    assert verdict(society.tree(), base) == [("P030", SEAL_PATH)]
