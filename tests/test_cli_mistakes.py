@@ -154,3 +154,21 @@ def test_a_transfer_keeps_the_manner_in_which_things_are_written(ada: Clone) -> 
     ada.says("transfer", PROBE, "--to", "Ben")
     assert 'version: "0.1.1"        # the first' in ada.read(PROBE_FILE)
     assert "  # hers" in ada.read(PROBE_FILE)
+
+
+def test_whoever_asks_about_an_attestation_hears_about_its_node(ada: Clone) -> None:
+    ada.says("register", str(ada.draft()))
+    signed = PROBE_FILE.replace(".yaml", ".dsse.json")
+    assert ada.codes(signed) == []
+    ada.write(PROBE_FILE, ada.read(PROBE_FILE) + "# more\n")
+    assert ada.codes(signed) == ["P013"]
+
+
+def test_whoever_asks_about_one_record_hears_about_the_chain(ada: Clone) -> None:
+    ada.says("keys", "new", "spare", "--scheme", "ml-dsa-44")
+    ada.says("owner", "rotate", ADA, "--add", "spare")
+    folder = f"registry/owners/{ada.handle(ADA).removeprefix('GLYMPH:')}"
+    second = f"{folder}/0001.dsse.json"
+    assert ada.codes(second) == []
+    ada.write(f"{folder}/0000.dsse.json", ada.read(f"{folder}/0000.dsse.json") + " ")
+    assert ada.codes(second) == ["P007"]

@@ -33,12 +33,15 @@ from nodespec.rules.node import Surroundings
 from nodespec.rules.tree import BROKEN_CONTRACT, UNREADABLE_FILE
 from nodespec.schema import Contract
 from nodespec.tree import (
+    ATTESTATION_SUFFIX,
     EXECUTABLE,
     NODE_SCHEMA_PATH,
+    OWNERS,
     POLICIES,
     POLICY_SUFFIX,
     REGISTRY,
     REGULAR,
+    SEAL_PATH,
     SETTINGS_PATH,
     SETTINGS_SCHEMA_PATH,
     TOMBSTONE_SCHEMA_PATH,
@@ -60,6 +63,9 @@ if TYPE_CHECKING:
 _UNSEEN = "FSNP"
 """The families that never open what is no regular file, or has another suffix."""
 
+_FOR_ALL = (TRUST, SEAL_PATH)
+"""What is wrong here is wrong with every file."""
+
 
 def judge(
     tree: Tree,
@@ -76,6 +82,7 @@ def judge(
     With ``only``, findings of these paths alone are reported (the whole is still looked at for G). With ``base``, the
     tree that this one follows, family C runs. ``now`` is the moment at which an expiry is judged; by default this one.
     """
+    only = None if only is None else _with_those_it_is_about(tree, only)
     readable = _readable(tree)
     contracts, broken = _contracts(tree, readable)
     knobs, unsettled = _settings(tree, readable, contracts)
@@ -176,15 +183,23 @@ def _wanting(missed: dict[str, str], only: frozenset[str] | None) -> set[str]:
     return letters | ({"G"} if any("N" in missing for missing in missed.values()) else set())
 
 
+def _with_those_it_is_about(tree: Tree, only: frozenset[str]) -> frozenset[str]:
+    """Add what signed files are about: a node to its attestation, an owner's whole chain to one of its records."""
+    subjects = {path.removesuffix(ATTESTATION_SUFFIX) + ".yaml" for path in only if path.endswith(ATTESTATION_SUFFIX)}
+    folders = tuple(path.rpartition("/")[0] + "/" for path in only if path.startswith(OWNERS))
+    known = (entry.path for entry in tree.entries)
+    return only | {path for path in known if path in subjects or (folders and path.startswith(folders))}
+
+
 def _kept(findings: Iterable[Finding], selection: Selection, only: frozenset[str] | None) -> tuple[Finding, ...]:
     """Return what is to be reported, in order, without what the schema says again about a refused scalar.
 
-    What is wrong with the trust root is wrong with every file, so it is reported whichever are chosen.
+    What is wrong with the trust root or the seal is wrong with every file, so it is reported whichever are chosen.
     """
     chosen = [
         item
         for item in findings
-        if item.code in selection.codes and (only is None or item.path in only or item.path.startswith(TRUST))
+        if item.code in selection.codes and (only is None or item.path in only or item.path.startswith(_FOR_ALL))
     ]
     refused = {(item.path, item.line, item.column) for item in chosen if item.code[0] == "F"}
     kept = [item for item in chosen if item.code[0] != "S" or (item.path, item.line, item.column) not in refused]

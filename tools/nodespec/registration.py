@@ -168,7 +168,7 @@ def next_patch(version: str) -> str:
 
 
 def _rewritten(data: bytes, edits: Mapping[KeyPath, str]) -> bytes:
-    """Return the text with other scalars in these places, written in their manner; everything else stays, comments too."""
+    """Return the text with other scalars in these places, in their manner; everything else stays, comments too."""
     parsed = document.parse(data)
     lines = data.decode("utf-8").split("\n")
     spans = {place: parsed.locate(place) for place in edits}

@@ -198,7 +198,8 @@ def list_command(repo: str, color: str) -> int:
     for handle in place.provenance.handles():
         found = place.provenance.chain(handle)
         if isinstance(found, Problem):
-            rows.append((handle, "BROKEN", "", printable(found.message), ""))
+            rows.append((handle, "BROKEN", "", "", ""))
+            note(f"{handle}: {found.message}")
         else:
             last = found.current
             rule = f"{last.quorum.threshold} of {len(last.quorum.keys)}"
