@@ -172,3 +172,12 @@ def test_whoever_asks_about_one_record_hears_about_the_chain(ada: Clone) -> None
     assert ada.codes(second) == []
     ada.write(f"{folder}/0000.dsse.json", ada.read(f"{folder}/0000.dsse.json") + " ")
     assert ada.codes(second) == ["P007"]
+
+
+def test_an_owner_with_longer_keys_declares_them(ada: Clone) -> None:
+    ada.says("keys", "new", "long", "--scheme", "ml-dsa-87")
+    ada.says("owner", "create", "Longview", "--key", "long")
+    ada.commit("Longview")
+    assert "P021" in ada.refuses("register", str(ada.draft(owner="Longview")), code=1)
+    ada.says("register", str(ada.draft(("ml-dsa-44", "ml-dsa-87"), owner="Longview")))
+    assert "scheme: ok: ml-dsa-87" in ada.says("verify", PROBE)
