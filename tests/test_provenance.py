@@ -622,6 +622,18 @@ def a_file_that_declares_another_scheme(society: Society, wrong: bool) -> Places
     return [(path, SCHEME)]
 
 
+@pytest.mark.parametrize("scheme", ["ml-dsa-44", "ml-dsa-65", "ml-dsa-87"])
+def test_any_ml_dsa_may_be_promised_and_is_then_asked_for(scheme: str) -> None:
+    society = Society()
+    society.renew(attestation_schemes=("ml-dsa-44", "ml-dsa-65", "ml-dsa-87"))
+    society.rotate(society.ada, *new_keys(1, scheme))
+    society.register(CACHE, by=society.ada, scheme=scheme)
+    assert verdict(society.tree()) == []
+    for other in {"ml-dsa-44", "ml-dsa-65", "ml-dsa-87"} - {scheme}:
+        path = society.update(CACHE, scheme=other)
+        assert where(society) == [("P021", path, SCHEME)]
+
+
 def test_one_signature_of_the_declared_scheme_is_enough_among_several() -> None:
     society = Society()
     society.rotate(society.ada, *new_keys(1, "ed25519"), *new_keys(1, "ml-dsa-44"), threshold=2)
