@@ -159,7 +159,7 @@ def test_two_people_who_are_one_owner_sign_in_turn_in_clones_of_their_own(ada: C
         (bens.path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ada.path / path, bens.path / path)
     said = bens.at(bens.path / "registry" / "nodes").says("sign", "lab/probe/sonde_v1.yaml")
-    assert f"signing register {PROBE} 0.1.0 (sequence 0, SHA-256 " in said
+    assert f"signing register {PROBE} 0.1.0 in lab.test (sequence 0, SHA-256 " in said
     shutil.copy(bens.path / PROBE_SIGNED, ada.path / PROBE_SIGNED)
     assert "2 of 2 needed signatures" in ada.says("verify", PROBE)
     before = ada.files()

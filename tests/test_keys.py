@@ -23,6 +23,7 @@ from nodespec.keys import (
     PrivateKey,
     PublicKey,
     generate,
+    load_der,
     load_private,
     load_public,
 )
@@ -322,3 +323,11 @@ def test_wycheproof_agrees_about_ml_dsa(name: str, scheme: str, kind: Any) -> No
     count = verdicts(name, load)
     assert count["valid"] > 10
     assert count["invalid"] > 10
+
+
+@pytest.mark.parametrize("y", [0, 1, 2**255 - 20, 2**255 - 18, 2**255 - 19])
+@pytest.mark.parametrize("sign", [0, 1])
+def test_a_public_key_for_which_anyone_can_sign_is_refused(y: int, sign: int) -> None:
+    raw = (y | sign << 255).to_bytes(32, "little")
+    with pytest.raises(ValueError, match="cannot be used"):
+        load_der(bytes.fromhex("302a300506032b6570032100") + raw)

@@ -16,7 +16,7 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from nodespec.encoding import quoted
+from nodespec.encoding import printable, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +62,12 @@ def text(value: Any, name: str) -> str:
 def title(value: Any, name: str) -> str:
     """Return a name for people: 1 to 200 characters, no space at the ends, nothing unprintable."""
     found = text(value, name)
-    if not found.isprintable() or found != found.strip() or not 1 <= len(found) <= MAX_NAME:
+    if (
+        not found.isprintable()
+        or printable(found) != found
+        or found != found.strip()
+        or not 1 <= len(found) <= MAX_NAME
+    ):
         raise ValueError(f"{name} must be 1 to {MAX_NAME} printable characters, not {quoted(found)}")
     return found
 

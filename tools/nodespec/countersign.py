@@ -12,8 +12,10 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from nodespec import attestation, chain, owner, seal, trust
+from nodespec.encoding import quoted
 from nodespec.errors import UsageError
-from nodespec.tree import ATTESTATION_SUFFIX, NODES, OWNERS, SEAL_PATH, TOMBSTONES, TRUST, attestation_path
+from nodespec.quorum import short
+from nodespec.tree import ATTESTATION_SUFFIX, NODES, OWNERS, SEAL_PATH, TOMBSTONES, TRUST, attestation_path, node_id
 from nodespec.verification import Problem
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from nodespec.envelope import Envelope
     from nodespec.provenance import Provenance
     from nodespec.quorum import Quorum
+    from nodespec.trust import Root
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,7 @@ class Waiting:
     envelope: Envelope
     says: str
     quorums: tuple[tuple[str, Quorum], ...]
+    details: tuple[str, ...] = ()
     verifier: bool = False
 
     @property
@@ -82,8 +86,38 @@ def _trust(provenance: Provenance, path: str) -> Waiting:
     quorums = [(f"the root keys of version {root.version}", root.roles["root"])]
     if before is not None:
         quorums.append((f"the root keys of version {root.version - 1}", trust.read_alone(before).roles["root"]))
+    if root.registry_id != provenance.settings.registry_id:
+        raise ValueError(f"it is about registry {quoted(root.registry_id)}")
     says = f"version {root.version} of the trust root of {root.registry_id}, until {root.expires:%Y-%m-%d}"
-    return Waiting(path=path, envelope=link.envelope, says=says, quorums=tuple(quorums))
+    details = _changes(trust.read_alone(before) if before else None, root)
+    return Waiting(path=path, envelope=link.envelope, says=says, quorums=tuple(quorums), details=details)
+
+
+def _changes(before: Root | None, root: Root) -> tuple[str, ...]:
+    """Say what a version of the trust root changes, or, of the first, what it holds."""
+    lines = []
+    for name, role in root.roles.items():
+        old = before.roles[name] if before else None
+        if old is None or old.threshold != role.threshold:
+            lines.append(f"{name}: {role.threshold} of {len(role.keys)} keys must sign")
+        lines += _key_changes(name, old, role)
+    was, now = _grants(before) if before else set(), _grants(root)
+    lines += [f"+ {item}" for item in sorted(now - was)] + [f"- {item}" for item in sorted(was - now)]
+    return tuple(lines)
+
+
+def _key_changes(name: str, old: Quorum | None, new: Quorum) -> list[str]:
+    was, now = ({key.key_id for key in (quorum.keys if quorum else ())} for quorum in (old, new))
+    return [f"+ {name} key {short(key)}" for key in sorted(now - was)] + [
+        f"- {name} key {short(key)}" for key in sorted(was - now)
+    ]
+
+
+def _grants(root: Root) -> set[str]:
+    found = {f"delegation to {short(item.owner)}: {item}" for item in root.delegations}
+    found |= {f"verifier {short(handle)}" for handle in root.verifiers}
+    found |= {f"checkpoint scheme {scheme}" for scheme in root.checkpoint_schemes}
+    return found | {f"attestation scheme {scheme}" for scheme in root.attestation_schemes}
 
 
 def _owner(provenance: Provenance, path: str) -> Waiting:
@@ -98,8 +132,17 @@ def _owner(provenance: Provenance, path: str) -> Waiting:
         quorums.append((f"the root keys of version {version}", root.roles["root"]))
     elif before is not None:
         quorums.append((f"the keys of record {record.sequence - 1}", owner.read_alone(before).quorum))
-    says = f"record {record.sequence} of owner {record.name}"
-    return Waiting(path=path, envelope=link.envelope, says=says, quorums=tuple(quorums))
+    if record.recovery is not None and record.recovery.registry_id != provenance.settings.registry_id:
+        raise ValueError(f"it is a recovery in registry {quoted(record.recovery.registry_id)}")
+    how = "a recovery by the trust root, " if record.recovery else ""
+    says = f"{how}record {record.sequence} of owner {record.name}"
+    old = owner.read_alone(before).quorum if before else None
+    details = (
+        f"{record.quorum.threshold} of {len(record.quorum.keys)} keys must sign from now on",
+        *_key_changes("owner", old, record.quorum),
+        *(f"revoked as {item.reason}: key {short(item.key_id)}" for item in record.revoked),
+    )
+    return Waiting(path=path, envelope=link.envelope, says=says, quorums=tuple(quorums), details=details)
 
 
 def _attestation(provenance: Provenance, path: str, data: bytes, *, verifier: bool) -> Waiting:
@@ -107,6 +150,10 @@ def _attestation(provenance: Provenance, path: str, data: bytes, *, verifier: bo
     about = provenance.read(claim.path) or b""
     if attestation_path(claim.path) != path or sha256(about).hexdigest() != claim.sha256:
         raise ValueError(f"it is not about the bytes that stand in {claim.path}")
+    if claim.registry_id != provenance.settings.registry_id:
+        raise ValueError(f"it was made for registry {quoted(claim.registry_id)}")
+    if node_id(claim.path) != claim.node_id:
+        raise ValueError(f"it is about {quoted(claim.node_id)}, whose file is another")
     parties = (("the owner", claim.owner), ("the former owner", claim.from_owner), ("the verifier", claim.verifier))
     quorums = []
     for name, party in parties:
@@ -118,11 +165,16 @@ def _attestation(provenance: Provenance, path: str, data: bytes, *, verifier: bo
         if party.record >= len(found.records):
             raise ValueError(f"it names record {party.record} of {found.current.name}, which does not exist")
         quorums.append((f"{name} {found.current.name}", found.records[party.record].quorum))
-    return Waiting(path=path, envelope=sealed, says=describe(claim), quorums=tuple(quorums), verifier=verifier)
+    details = tuple(f"{name}" for name, _ in quorums)
+    return Waiting(
+        path=path, envelope=sealed, says=describe(claim), quorums=tuple(quorums), details=details, verifier=verifier
+    )
 
 
 def _seal(provenance: Provenance, data: bytes) -> Waiting:
     sealed, claim = seal.read(data)
+    if claim.registry_id != provenance.settings.registry_id:
+        raise ValueError(f"it was made for registry {quoted(claim.registry_id)}")
     if not provenance.roots:
         raise ValueError("there is no trust root that verifies, so there are no maintainers")
     if seal.differences(claim.files, provenance.protected()):
@@ -137,4 +189,5 @@ def describe(claim: Attestation) -> str:
 
     It goes to people who are about to sign, so it names what they answer for.
     """
-    return f"{claim.action} {claim.node_id} {claim.version} (sequence {claim.sequence}, SHA-256 {claim.sha256})"
+    what = f"{claim.action} {claim.node_id} {claim.version} in {claim.registry_id}"
+    return f"{what} (sequence {claim.sequence}, SHA-256 {claim.sha256})"

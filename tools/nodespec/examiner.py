@@ -10,7 +10,7 @@ judged. The families that a document never reached are noted as having missed it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -122,7 +122,10 @@ class Examiner:
 
     def _vouched(self, subject: Subject, text: document.Document) -> list[Finding]:
         assert self.provenance is not None
-        return [unvouched(subject.path, problem, text) for problem in self.provenance.verify(subject).problems]
+        problems = self.provenance.verify(subject).problems
+        if not subject.is_node:  # a tombstone holds at its top what a node holds one level down
+            problems = tuple(replace(item, at=item.at and item.at[-1:]) for item in problems)
+        return [unvouched(subject.path, problem, text) for problem in problems]
 
     def text_at(self, path: str) -> document.Document | None:
         """Return the document at a path of the tree, to point into; None for a file that is no document."""

@@ -126,7 +126,7 @@ def _read(data: bytes) -> tuple[dict[str, bytes | None], dict[str, str | None]]:
     files: dict[str, bytes | None] = {}
     before: dict[str, str | None] = {}
     for path, entry in entries.items():
-        if not path.startswith("registry/") or ".." in path.split("/"):
+        if not path.startswith("registry/") or ".." in path.split("/") or "\0" in path:
             raise ValueError(f"{quoted(path)} is no file of a registry")
         fields = claims.members(entry, ("before", "after"), "an entry")
         files[path] = None if fields["after"] is None else b64decode(claims.text(fields["after"], "after"))

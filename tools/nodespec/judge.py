@@ -41,11 +41,9 @@ from nodespec.tree import (
     POLICY_SUFFIX,
     REGISTRY,
     REGULAR,
-    SEAL_PATH,
     SETTINGS_PATH,
     SETTINGS_SCHEMA_PATH,
     TOMBSTONE_SCHEMA_PATH,
-    TRUST,
     UNREADABLE,
     Entry,
     is_node_path,
@@ -63,8 +61,8 @@ if TYPE_CHECKING:
 _UNSEEN = "FSNP"
 """The families that never open what is no regular file, or has another suffix."""
 
-_FOR_ALL = (TRUST, SEAL_PATH)
-"""What is wrong here is wrong with every file."""
+_FOR_ALL = frozenset(["P001", "P002", "P003", "P004", "P030", "P031", "C004", "C005", "C006", "C007", "C008"])
+"""What is wrong with the trust root, the seal, or the past is wrong with every file."""
 
 
 def judge(
@@ -199,7 +197,7 @@ def _kept(findings: Iterable[Finding], selection: Selection, only: frozenset[str
     chosen = [
         item
         for item in findings
-        if item.code in selection.codes and (only is None or item.path in only or item.path.startswith(_FOR_ALL))
+        if item.code in selection.codes and (only is None or item.path in only or item.code in _FOR_ALL)
     ]
     refused = {(item.path, item.line, item.column) for item in chosen if item.code[0] == "F"}
     kept = [item for item in chosen if item.code[0] != "S" or (item.path, item.line, item.column) not in refused]

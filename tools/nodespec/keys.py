@@ -264,7 +264,29 @@ def _public(key: Any) -> PublicKey:
         mldsa.MLDSA87PublicKey: "ml-dsa-87",
         ed25519.Ed25519PublicKey: "ed25519",
     }
+    if isinstance(key, ed25519.Ed25519PublicKey) and _is_weak(key.public_bytes(Encoding.Raw, PublicFormat.Raw)):
+        raise UsageError("an Ed25519 key of small order, or not in its one form: anyone can sign for it")
     scheme = next((name for kind, name in kinds.items() if isinstance(key, kind)), None)
     if scheme is None:
         raise UsageError(f"keys of this kind are not used here; expected one of {', '.join(SCHEMES)}")
     return PublicKey(scheme, key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+
+
+_ED25519_PRIME = 2**255 - 19
+_ED25519_SMALL_ORDER = frozenset(
+    [
+        0,
+        1,
+        _ED25519_PRIME - 1,
+        int.from_bytes(bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "little"),
+        int.from_bytes(bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"), "little"),
+    ]
+)
+"""The y coordinates of the eight points whose order divides 8 (RFC 8032, section 5.1). With such a public key one
+constant signature verifies for every message, and libraries do not refuse them."""
+
+
+def _is_weak(raw: bytes) -> bool:
+    """Say whether an Ed25519 public key has a small order, or a y coordinate that is not reduced."""
+    y = int.from_bytes(raw, "little") & (2**255 - 1)
+    return y >= _ED25519_PRIME or y in _ED25519_SMALL_ORDER

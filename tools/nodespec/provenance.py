@@ -181,9 +181,8 @@ class Provenance:
                 yield found
             else:
                 last = found.current
-                yield from self._published(
-                    last.quorum.keys, record_path(owner.folder_of(handle), last.sequence), f"owner {last.name}"
-                )
+                path = record_path(owner.folder_of(handle), last.sequence)
+                yield from self._published(last.quorum.keys, path, f"owner {last.name}")
         for path in self._entries:
             if path.startswith((NODES, TOMBSTONES)) and path.endswith(ATTESTATION_SUFFIX):
                 if path.removesuffix(ATTESTATION_SUFFIX) + ".yaml" not in self._entries:
@@ -203,7 +202,8 @@ class Provenance:
                 f"the trust root expired at {root.expires:%Y-%m-%d %H:%M} UTC; nothing is believed until it is renewed"
             )
             yield Placed(path, Problem(slug="trust-root-expired", message=message))
-        yield from self._published(root.keys, path, "the trust root")
+        for version in self.roots:
+            yield from self._published(version.keys, record_path(TRUST, version.version), "the trust root")
 
     @cached_property
     def seal(self) -> Seal | None:
@@ -228,7 +228,7 @@ class Provenance:
 
     def protected(self) -> tuple[tuple[str, str], ...]:
         """Return (path, hex SHA-256) of every protected file, in order."""
-        return seal.digests(self._entries, self.read)
+        return seal.digests(self._entries, lambda path: self.tree.read(self._entries[path]))
 
     def _published(self, keys: Iterable[PublicKey], path: str, who: str) -> Iterator[Placed]:
         if self.settings.example:

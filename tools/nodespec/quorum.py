@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nodespec import claims
+from nodespec.encoding import printable
 from nodespec.envelope import MAX_SIGNATURES
 from nodespec.keys import PublicKey
 
@@ -77,4 +78,4 @@ def in_order(keys: Iterable[PublicKey]) -> tuple[PublicKey, ...]:
 
 def short(key_id: str) -> str:
     """Return a key id as messages show it."""
-    return f"{key_id[:16]}…"
+    return f"{printable(key_id[:16])}…"

@@ -247,7 +247,7 @@ def load(tree: Tree, entry: Entry) -> NodeSpec | Unreadable:
     if isinstance(value, Unreadable):
         return value
     node = spec.from_value(value, entry.path)
-    if node.id != node_id(entry.path):
+    if node_path(node.id) != entry.path:
         return Unreadable(path=entry.path, line=1, reason=f"its id is {node.id}, which belongs at another path")
     return node
 

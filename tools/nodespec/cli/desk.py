@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from nodespec.signing import Wallet
     from nodespec.tree import Tree
     from nodespec.verdict import Report
+
+
+_DIGITS = re.compile(r"[0-9a-f]{8,64}\Z")
 
 
 def signing_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -121,7 +125,8 @@ class Place:
             found = [handle for handle in self.provenance.handles() if handle.removeprefix(PREFIX).startswith(digits)]
         else:
             found = []
-        found = found or [handle for handle, name in names.items() if name.casefold() == text.casefold()]
+        if not (text.startswith(PREFIX) or _DIGITS.match(text)):  # whoever gives a handle means no name
+            found = [handle for handle, name in names.items() if name.casefold() == text.casefold()]
         if len(found) == 1:
             return found[0]
         hint = "nodespec owner list shows every owner"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from nodespec.cli.desk import Place, now, signing_options, wallet
 from nodespec.cli.sign import say_missing
 from nodespec.cli.terminal import table
 from nodespec.cli.trust import key_ids, public_keys
-from nodespec.encoding import printable
+from nodespec.encoding import printable, quoted
 from nodespec.errors import RegistryError, UsageError
 from nodespec.owner import Chain, Record, Recovery, Revocation
 from nodespec.quorum import Quorum, short
@@ -168,14 +169,15 @@ def recover_command(
 ) -> int:
     """Put an owner back in possession who lost the keys, or whose keys were stolen.
 
-    The root keys sign, and the new ones. Every key that the owner has now is revoked.
+    The root keys sign, and the new ones. Every key that the owner ever had is revoked.
     """
     place = Place.open(repo, now())
     place.require_trust()
     chain = _chain(place, who)
     root = place.provenance.root
     standing = _standing(place, chain.handle, standing_at)
-    old = sorted(key.key_id for key in chain.current.quorum.keys)
+    gone = {item.key_id for record in chain.records for item in record.revoked if item.reason == reason}
+    old = sorted({key.key_id for record in chain.records for key in record.quorum.keys} - gone)
     record = Record(
         sequence=chain.current.sequence + 1,
         previous=_digest(chain.current),
@@ -352,6 +354,9 @@ def _name(text: str) -> str:
     from nodespec import claims
 
     try:
-        return claims.title(text, "the name")
+        name = claims.title(text, "the name")
+        if re.match(r"GLYMPH|[0-9a-f]{8,}\Z", name, re.IGNORECASE):
+            raise ValueError(f"{quoted(name)} could be taken for a handle; choose a name")
+        return name
     except ValueError as error:
         raise UsageError(str(error)) from None

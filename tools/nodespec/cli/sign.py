@@ -21,7 +21,9 @@ from nodespec.provenance import Provenance
 from nodespec.registry import Registry
 from nodespec.seal import Seal
 from nodespec.tree import (
+    NODES,
     SEAL_PATH,
+    TOMBSTONES,
     attestation_path,
     is_node_path,
     is_tombstone_path,
@@ -100,13 +102,32 @@ def add_signatures(place: Place, path: str, keys: Wallet, *, verifier: bool = Fa
         echo(f"your keys have signed {printable(waiting.says)} already\n")
         say_missing(waiting)
         return 0
+    if path.startswith((NODES, TOMBSTONES)):
+        _check_follows(place, path)
     echo(f"signing {printable(waiting.says)}\n")
+    for detail in waiting.details:
+        echo(f"  {printable(detail)}\n")
     sealed = waiting.envelope.signed_with(keys.signers(mine))
     journal.apply(place.root, {path: sealed.dump()})
     for key in mine:
         echo(f"  signed by {key.scheme} {key.key_id[:16]}…\n")
     say_missing(replace(waiting, envelope=sealed))
     return 0
+
+
+def _check_follows(place: Place, path: str) -> None:
+    """Refuse an attestation that does not follow from the one that the base holds: it is for another time or place."""
+    subject = path.removesuffix(".dsse.json") + ".yaml"
+    claim = place.provenance.attestation(subject)
+    if place.base is None or claim is None:
+        return
+    base = Provenance(place.base, place.snapshot.settings, place.provenance.now)
+    identifier = node_id(subject)
+    before = base.attestation(node_path(identifier)) or base.attestation(tombstone_path(identifier))
+    expected = (before.sequence + 1, before.digest) if before else (0, None)
+    same = before is not None and before.digest == claim.digest
+    if not same and (claim.sequence, claim.previous) != expected:
+        raise UsageError(f"{path} does not follow from what is committed", hint="sign it anew: nodespec update FILE")
 
 
 def say_missing(waiting: Waiting) -> None:
@@ -209,6 +230,8 @@ def verify_command(
     tell_example(snapshot)
     provenance = Provenance(snapshot.tree, snapshot.settings, now())
     owed = check_root(provenance, older=at is not None)
+    if snapshot.tree.defects:
+        raise RegistryError(f"the tree is malformed: {snapshot.tree.defects[0].what}", hint="run: nodespec validate")
     known = [entry.path for entry in snapshot.tree.entries]
     paths = [find(snapshot, _as_inside(target, snapshot)) for target in targets]
     if not targets:

@@ -298,9 +298,9 @@ def grant_command(
     place = Place.open(repo, now())
     root, before = next_root(place)
     ordered = tuple(lane for lane in LANES if lane in lanes)
-    item = Delegation(
-        owner=place.owner(owner), node_types=tuple(sorted(set(node_types))), lanes=ordered, max_tier=max_tier
-    )
+    handle = place.owner(owner)
+    echo(f"granting to {handle}\n")
+    item = Delegation(owner=handle, node_types=tuple(sorted(set(node_types))), lanes=ordered, max_tier=max_tier)
     return draft(
         place, replace(root, delegations=trust.in_order([*root.delegations, item])), before, wallet(key_names, signer)
     )
