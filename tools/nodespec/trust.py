@@ -19,7 +19,7 @@ the payload type ``application/vnd.nodespec.trust-root.v1+json``. A payload is c
 expiry of earlier versions is not checked: they only pass on trust, and a registry that slept must be able to wake.
 
 Lists are in order and without repetition, so that one meaning has one spelling: keys by id, handles and prefixes as
-text, lanes and schemes in the order of their definition, delegations by owner and then by what they grant.
+text, lanes and schemes in the order of their definition, delegations by their canonical JSON.
 
 A worked example, with the public key of RFC 8032's first test vector in every role:
 
