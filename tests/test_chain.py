@@ -65,7 +65,7 @@ def test_every_gap_is_found_where_it_is() -> None:
 def test_a_record_s_file_has_one_name(name: str) -> None:
     ((_, data),) = laid(1)
     assert chain.links([(f"{FOLDER}0001.dsse.json", data)], FOLDER, KIND, first=1)
-    assert broken([(FOLDER + name, data)], "should come before this record") == FOLDER + name
+    assert broken([(FOLDER + name, data)], "a file that is no record stands among the records") == FOLDER + name
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"null", b"\xff", b"[" * 5000], ids=repr)

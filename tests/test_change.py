@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from nodespec import owner, statement, trust
+from nodespec import envelope, owner, statement, trust
 from nodespec.chain import record_path
 from nodespec.errors import RegistryError
 from nodespec.rules import RULES
@@ -26,7 +26,7 @@ from nodespec.tree import (
     MemoryTree,
     attestation_path,
 )
-from tests.attacks.tampering import with_payload
+from tests.attacks.tampering import stripped, with_payload
 from tests.society import NOW, Node, Society, findings, new_keys, sealed, verdict
 
 CACHE, LOOM, GUARD, PLOT = "lab.memory/cache", "lab.dream/loom", "lab.memory/guard", "garden/plot"
@@ -513,3 +513,78 @@ def test_a_seal_may_be_signed_by_more_maintainers_later() -> None:
     later = replace(made, issued_at=NOW + timedelta(days=1))
     society.files[SEAL_PATH] = with_payload(society.files[SEAL_PATH], later.payload())
     assert sorted(code for code, _ in verdict(society.tree(), base)) == ["C008", "P030"]
+
+
+# C009: who signed.
+
+
+@breaks("C009")
+def a_signature_that_the_threshold_could_spare(society: Society, wrong: bool) -> Step:
+    both = society.join("Both", *new_keys(2))
+    path = society.register(PLOT, by=both)
+    society.sign(path, *both.wallets[0])
+    base = society.tree()
+    if wrong:
+        society.change(attestation_path(path), stripped, both.wallets[0][1].public.key_id)
+    else:
+        society.update(PLOT)
+    return base, [(attestation_path(path), "")]
+
+
+@breaks("C009")
+def a_maintainer_who_never_agreed(society: Society, wrong: bool) -> Step:
+    society.seal()
+    second = society.keyring["maintainer"][1]
+    pairs = [(second.public.key_id, second)]
+    society.change(SEAL_PATH, lambda data: envelope.parse(data).signed_with(pairs).dump())
+    base = society.tree()
+    if wrong:
+        society.change(SEAL_PATH, stripped, second.public.key_id)
+    else:
+        society.seal()
+    return base, [(SEAL_PATH, "")]
+
+
+# C010: what a tombstone tells of the node.
+
+
+@breaks("C010")
+def a_tombstone_of_a_version_that_never_was(society: Society, wrong: bool) -> Step:
+    society.register(CACHE, by=society.ada)
+    base = society.tree()
+    if wrong:
+        society.nodes[CACHE] = replace(society.nodes[CACHE], version="9.9.9")
+    path = society.deregister(CACHE)
+    return base, [(path, "/version")]
+
+
+# Settings: what a change opens is open for the next one.
+
+
+def test_a_change_is_judged_by_the_settings_of_its_base_as_well() -> None:
+    society = Society()
+    base = society.tree()
+    society.configure(newcomers={"lanes": "[candidate]", "max_tier": 3, "max_nodes": 9})
+    society.register(PLOT, by=society.newt, tier=2)
+    assert verdict(society.tree()) == [], "by its own settings it would pass"
+    assert [code for code, _ in verdict(society.tree(), base)] == ["P026"]
+    assert verdict(society.tree(), society.tree()) == [], "and once the settings are in the base, it does"
+
+
+def test_what_a_change_closes_is_closed_at_once() -> None:
+    society = Society()
+    base = society.tree()
+    society.configure()
+    society.register(PLOT, by=society.newt)
+    assert [code for code, _ in verdict(society.tree(), base)] == ["P026"]
+
+
+def test_a_tombstone_is_signed_anew_after_a_loss_of_keys() -> None:
+    society = Society()
+    society.register(CACHE, by=society.ada)
+    path = society.deregister(CACHE)
+    society.revoke(society.ada, society.ada.key, "compromised")
+    base = society.tree()
+    assert verdict(base) == [("P019", path)]
+    society.attest(society.claim(society.nodes[CACHE], "deregister", path, society.files[path]))
+    assert verdict(society.tree(), base) == []

@@ -358,7 +358,13 @@ class TestTheTrustRoot:
         assert signed.run("trust", "pin").returncode == 0
         signed.git("rm", "-q", "registry/trust/0001.dsse.json")
         signed.commit("no root")
+        refused = signed.run("trust", "init", "--expires", "30d")
+        assert refused.returncode == 2
+        assert "pinned a trust root of" in refused.stderr
+        pins = Path(signed.environment["NODESPEC_HOME"], "pins")
+        pins.rename(pins.with_name("kept"))
         assert signed.run("trust", "init", "--expires", "30d").returncode == 0
+        pins.with_name("kept").rename(pins)
         done = signed.run("checkpoint", "verify", "head.json")
         assert done.returncode == 3
         assert "is pinned" in done.stderr

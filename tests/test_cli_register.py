@@ -453,6 +453,42 @@ def test_an_edited_node_is_nobodys_until_it_is_signed_again(probed: Clone) -> No
     assert "error[S004]" in probed.refuses("update", str(probed.draft(("lane: candidate", "lane: best"))), code=1)
 
 
+def test_edits_that_are_not_committed_are_never_lost(probed: Clone) -> None:
+    probed.by("ben").says("owner", "create", "Ben")
+    probed.commit("Welcome Ben")
+    change(probed, PROBE_FILE, "version: 0.1.0", "version: 0.1.1")
+    newer = probed.draft(("version: 0.1.0", "version: 0.3.0"))
+    for words in (
+        ("update", str(newer)),
+        ("transfer", PROBE, "--to", "Ben"),
+        ("deregister", PROBE, "--reason", "It rusted"),
+    ):
+        said = probed.refuses(*words)
+        assert f"{PROBE_FILE} has changes that are not committed" in said
+        assert f"git restore {PROBE_FILE}" in said
+    assert f"wrote {PROBE_SIGNED}" in probed.says("update", PROBE_FILE), "the edit itself can be signed"
+    assert f"wrote {PROBE_FILE}" in probed.says("update", str(newer)), "and what came from a draft comes again"
+    assert probed.codes("--base", "HEAD") == []
+
+
+def test_a_tombstone_is_signed_again_after_a_theft_and_never_edited(probed: Clone) -> None:
+    probed.says("deregister", PROBE, "--reason", "It rusted", "--commit")
+    probed.says("keys", "new", "next", "--scheme", "ml-dsa-44")
+    probed.says("owner", "revoke", "Ada Lovelace", "main", "--reason", "compromised", "--add", "next")
+    probed.commit("Recover from a theft")
+    assert probed.codes() == ["P019"]
+    text = probed.read(STONE)
+    probed.replace(STONE, "It rusted", "It shone")
+    assert "a tombstone stays as it was" in probed.refuses("update", STONE)
+    probed.write(STONE, text)
+    said = probed.says("update", STONE, "--commit")
+    assert "committed" in said
+    assert probed.read(STONE) == text
+    assert probed.codes("--base", "HEAD~1") == []
+    assert f"deregister {PROBE} 0.1.0, sequence 2" in probed.says("verify", PROBE)
+    assert probed.git("status", "--porcelain") == ""
+
+
 def test_two_updates_of_one_version_cannot_both_be_merged(probed: Clone) -> None:
     for number in (1, 2):
         path = probed.draft(("version: 0.1.0", f"version: 0.2.{number}"))

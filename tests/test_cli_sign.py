@@ -73,7 +73,7 @@ def test_tier_four_needs_the_verifier_and_then_verifies(deep: Clone) -> None:
     assert f"signing register {PROBE} 0.1.0" in said
     assert f"signed by ml-dsa-44 {ada.key_id('ben')[:16]}" in said
     assert "complete" in said
-    assert "verifier: ok: Ben, record 0: 1 of 1 needed signatures" in ada.says("verify", PROBE)
+    assert "verifier: ok: Ben, record 0: 1 of 1 needed signature\n" in ada.says("verify", PROBE)
     assert ada.codes("--base", "HEAD") == []
     assert "cosigned already" in ben.refuses("cosign", PROBE, code=0)
     ada.commit("A deep one")

@@ -305,6 +305,27 @@ def test_the_root_rotates_and_the_old_key_is_nobody_afterwards(ada: Clone) -> No
     assert ada.says("trust", "verify").count("ok version") == 3
 
 
+def test_the_schemes_change_with_a_version_of_the_root(ada: Clone) -> None:
+    public = ada.public("ada").replace("ml-dsa-44", "ed25519")
+    for words, said in [
+        (("--checkpoint-scheme", "ml-dsa-87"), "no checkpoint key is of scheme ml-dsa-87"),
+        (("--checkpoint-scheme", "dilithium"), "is not one of"),
+    ]:
+        assert said in ada.refuses("trust", "rotate", *words)
+    ada.says("trust", "rotate", "--checkpoint-scheme", "ml-dsa-44", "--attestation-scheme", "ml-dsa-44")
+    said = ada.says("trust", "show")
+    assert "checkpoint schemes: ml-dsa-44\n" in said
+    assert "attestation schemes: ml-dsa-44\n" in said
+    assert ada.codes("--base", "HEAD") == []
+    ada.commit("One scheme")
+    ada.says("trust", "rotate", "--expires", "90d")
+    assert "attestation schemes: ml-dsa-44\n" in ada.says("trust", "show"), "and stays so"
+    ada.commit("Longer")
+    ada.says("trust", "rotate", "--checkpoint", "main", "--drop", public)
+    keys = [key["scheme"] for key in payload(ada, "registry/trust/0004.dsse.json")["keys"]]
+    assert keys == ["ml-dsa-44"], "what is dropped does not come back under the same name"
+
+
 def test_after_its_expiry_nothing_is_believed_until_the_root_is_renewed(ada: Clone) -> None:
     ada.says("register", str(ada.draft()), "--commit")
     expire(ada)

@@ -80,7 +80,7 @@ def test_the_order_of_keys_does_not_matter(value: dict[str, int], dice: Any) -> 
         (b'{"a": "\xff"}', r"not UTF-8 \(byte 7\)"),
         ("{}".encode("utf-16"), "not UTF-8"),
         (b"\xef\xbb\xbf{}", "BOM"),
-        (b"", "Expecting value"),
+        (b"", "it is empty"),
         (b"{}{}", "Extra data"),
         (b"{'a': 1}", "double quotes"),
         (b'{"a": 1,}', "double quotes|trailing comma"),

@@ -14,7 +14,7 @@ from nodespec import owner, trust
 from nodespec.chain import MAX_NUMBER, BrokenChainError, Link, record_path
 from nodespec.envelope import MAX_SIGNATURES, Envelope
 from nodespec.owner import Chain, Record, Recovery, Revocation
-from tests.attacks.tampering import OTHER_SPELLINGS, accepted, flipped, stripped, with_payload, written
+from tests.attacks.tampering import OTHER_SPELLINGS, accepted, flipped, parsed, stripped, with_payload, written
 from tests.society import Owner, Society, digest_of, new_keys, publics, quorum_of, revocation, sealed
 
 KEYS = new_keys(2)
@@ -470,3 +470,14 @@ def test_the_strictest_revocation_of_a_key_decides() -> None:
     assert strict.void(stolen.public.key_id, 0, "ab" * 32) is None
     assert strict.void(stolen.public.key_id, 1, "ab" * 32) is not None
     assert strict.void(ada.key.public.key_id, 1, "cd" * 32) is None
+
+
+def test_nobody_rides_along_on_a_record() -> None:
+    society = Society()
+    society.rotate(society.ada)
+    assert len(verify(society, society.ada).records) == 2
+    (stranger,) = new_keys(1)
+    for record in (1, 0):
+        pairs = [(stranger.public.key_id, stranger)]
+        society.change(society.ada.path(record), lambda data: parsed(data).signed_with(pairs).dump())  # noqa: B023  # at once
+        refused(society, society.ada, "has no say in it", record)

@@ -76,19 +76,21 @@ def test_who_has_seen_a_newer_version_refuses_an_older_one(ada: Clone, tmp_path:
     first = ada.clone(tmp_path / "first").by("user")
     ada.says("trust", "rotate", "--expires", "30d")
     ada.commit("Version 2")
-    assert "1 of 1 verified" in user.says("verify"), "what goes on from the pin is believed"
+    said = user.says("verify")
+    assert "1 of 1 verified" in said, "what goes on from the pin is believed"
+    assert "nodespec trust pin remembers version 2" in said
     assert "1 of 1 verified" in first.says("verify"), "nobody has seen anything newer yet"
     assert "newest version 2" in user.says("trust", "pin")
-    for command in ("verify", "trust verify"):
+    for command in ("verify", "trust verify", "validate", "owner list", "sign lab.probe/sonde_v1"):
         said = first.says(*command.split(), code=3)
-        assert "ends with version 1, and version 2 was seen before (rollback)" in said
+        assert "ends with version 1, and version 2 is pinned (rollback)" in said
     assert "rollback" in first.says("trust", "pin", "--expect", told, code=2)
     assert json.loads(remembered(ada).read_bytes())["newest"]["version"] == 2
 
     # Another version 2, as well signed as the first one.
     first.by("ada").says("trust", "rotate", "--expires", "60d")
-    assert first.codes() == []
-    assert "version 2 of the trust root is not the one that was seen before" in first.says("verify", code=3)
+    assert first.by("cleo").codes() == []
+    assert "version 2 of the trust root is not the one that is pinned" in first.says("verify", code=3)
     assert "1 of 1 verified" in first.by("cleo").says("verify"), "who never saw the other cannot know"
 
     # The file alone is put back.

@@ -16,9 +16,9 @@ import pytest
 from nodespec import keys, statement, trust
 from nodespec.attestation import Subject
 from nodespec.chain import record_path
+from nodespec.envelope import MAX_BYTES
 from nodespec.judge import judge
 from nodespec.owner import folder_of
-from nodespec.provenance import MAX_RECORD
 from nodespec.rules import RULES
 from nodespec.tree import (
     NODE_SCHEMA_PATH,
@@ -435,7 +435,7 @@ def an_attestation_whose_payload_says_too_much(society: Society, wrong: bool) ->
 def an_attestation_that_is_too_large_to_be_read(society: Society, wrong: bool) -> Places:
     path = society.register(CACHE, by=society.ada)
     if wrong:
-        society.files[attestation_path(path)] += b" " * MAX_RECORD
+        society.files[attestation_path(path)] += b" " * MAX_BYTES
     return [(path, "")]
 
 

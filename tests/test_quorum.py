@@ -121,3 +121,16 @@ def test_people_see_the_beginning_of_a_key_id() -> None:
     assert quorum.short("0123456789abcdef" * 4) == "0123456789abcdef…"
     assert str(Tally(signed=frozenset(["a"]), needed=1)) == "1 of 1 needed signature"
     assert str(Tally(signed=frozenset(), needed=2)) == "0 of 2 needed signatures"
+
+
+def test_nobody_rides_along() -> None:
+    one, two, other = TRIO
+    quorum.refuse_strangers(signed(one, two), [one.public, two.public])
+    quorum.refuse_strangers(signed(one), [one.public, two.public])
+    with pytest.raises(
+        ValueError, match=f"key {quorum.short(other.public.key_id)} signed it, too, and has no say in it"
+    ):
+        quorum.refuse_strangers(signed(one, other), [one.public, two.public])
+    false = replace(signed(one, two), payload=b"other")
+    with pytest.raises(ValueError, match="does not verify"):
+        quorum.refuse_strangers(false, [one.public, two.public])

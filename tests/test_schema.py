@@ -565,7 +565,7 @@ def test_the_examples_that_messages_show_are_right(path: str) -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "Expecting value"),
+        (b"", "it is empty"),
         (b"{", "Expecting"),
         (b"\xff", "not UTF-8"),
         (b"[]", "expected a JSON object"),

@@ -19,9 +19,11 @@ from tests.attacks.tampering import (
     OTHER_SPELLINGS,
     accepted,
     flipped,
+    parsed,
     renamed,
     stripped,
     with_payload,
+    with_signature,
     written,
 )
 from tests.society import Society, delegation, digest_of, new_keys, quorum_of, sealed
@@ -355,3 +357,24 @@ def test_old_signatures_do_not_cover_new_words() -> None:
     grabbing = replace(society.root, delegations=(delegation(society.newt, "lab"),))
     society.change(path, with_payload, grabbing.payload())
     refused(society, 1, "it has 0 of 2 needed signatures")
+
+
+def test_nobody_rides_along_on_a_version() -> None:
+    society = Society()
+    society.renew()
+    assert len(verify(society)) == 2
+    (stranger,) = new_keys(1)
+    society.change(
+        record_path(TRUST, 2), lambda data: parsed(data).signed_with([(stranger.public.key_id, stranger)]).dump()
+    )
+    refused(society, 2, "has no say in it")
+
+
+def test_a_surplus_signature_must_verify_as_well() -> None:
+    society = Society()
+    society.renew()
+    third = society.keyring["root"][2].public.key_id
+    good = society.files[record_path(TRUST, 2)]
+    value = parsed(good).signatures[0].value
+    society.files[record_path(TRUST, 2)] = with_signature(good, third, value)
+    refused(society, 2, f"the signature by key {third[:16]}… does not verify")

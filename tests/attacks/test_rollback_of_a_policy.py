@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from nodespec import statement
+from nodespec import envelope, statement
 from nodespec.tree import NODE_SCHEMA_PATH, POLICIES, SEAL_PATH, SETTINGS_PATH
 from tests.society import Society, new_keys, publics, sealed, verdict
 
@@ -94,6 +94,16 @@ def test_only_maintainers_seal(who: str) -> None:
     }[who]
     strict.files[SEAL_PATH] = sealed(statement.PAYLOAD_TYPE, made.payload(), key)
     assert verdict(strict.tree(), base) == [("P030", SEAL_PATH)]
+
+
+def test_nobody_rides_along_on_a_seal() -> None:
+    society = Society()
+    society.seal()
+    assert verdict(society.tree()) == []
+    (stranger,) = new_keys(1)
+    pairs = [(stranger.public.key_id, stranger)]
+    society.change(SEAL_PATH, lambda data: envelope.parse(data).signed_with(pairs).dump())
+    assert verdict(society.tree()) == [("P030", SEAL_PATH)]
 
 
 def test_the_first_seal_is_the_maintainers_as_well() -> None:

@@ -60,9 +60,9 @@ def test_who_has_pinned_the_root_needs_no_base() -> None:
     pinned = Pin.of(society.roots)
     assert pinned.contradicts(society.roots) is None
     assert pinned.contradicts([*society.roots, society.renew()]) is None
-    assert "ends with version 1, and version 2 was seen before (rollback)" in str(pinned.contradicts(society.roots[:1]))
+    assert "ends with version 1, and version 2 is pinned (rollback)" in str(pinned.contradicts(society.roots[:1]))
     another = replace(society.roots[1], issued_at=NOW + timedelta(days=1))
-    assert "is not the one that was seen before" in str(pinned.contradicts([society.roots[0], another]))
+    assert "is not the one that is pinned" in str(pinned.contradicts([society.roots[0], another]))
     assert "is pinned" in str(pinned.contradicts(Society().roots))
 
 

@@ -10,6 +10,7 @@ This module knows files and links; who must sign, and what a record says, is for
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from nodespec.envelope import Envelope
 
 SUFFIX = ".dsse.json"
+_RECORD = re.compile(r"[0-9]{4}\.dsse\.json\Z")
 MAX_NUMBER = 9999
 """The largest number that four digits hold: two centuries of weekly rotation."""
 
@@ -57,6 +59,8 @@ def links(files: Sequence[tuple[str, bytes]], folder: str, payload_type: str, *,
     found = []
     for number, (path, data) in enumerate(files, first):
         expected = record_path(folder, number)
+        if path != expected and not _RECORD.match(path.removeprefix(folder)):
+            raise BrokenChainError(path, "a file that is no record stands among the records of a chain")
         if path != expected:
             raise BrokenChainError(path, f"the chain has a gap: {expected} should come before this record")
         try:

@@ -75,12 +75,16 @@ def strict_json(data: bytes) -> Any:
     """Parse JSON text; raise ``ValueError`` with a reason for anything ambiguous."""
     try:
         text = data.decode("utf-8")
+        if not text:
+            raise ValueError("it is empty")
         if text.startswith("\ufeff"):
             raise ValueError("it begins with a byte-order mark (BOM)")
         value = _DECODER.decode(text)
         if "\\u" in text:  # half a character can only come in through an escape
             json.dumps(value, ensure_ascii=False).encode("utf-8")
         return value
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error.msg} (line {error.lineno}, column {error.colno})") from None
     except UnicodeEncodeError:
         raise ValueError("half of a surrogate pair stands alone") from None
     except UnicodeDecodeError as error:
@@ -105,11 +109,23 @@ def _finite(text: str) -> float:
     return number
 
 
+def _whole(text: str) -> int:
+    if len(text) > _MAX_DIGITS:
+        raise ValueError(f"{quoted(text)} is a whole number of {len(text)} digits")
+    return int(text)
+
+
+_MAX_DIGITS = 40
+"""Digits of a whole number: far beyond what any field here may hold, far below what is slow to read."""
+
+
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite)
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_finite, parse_int=_whole
+)
 
 
 def b64encode(data: bytes) -> str:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_BYTES = 1024 * 1024
+TOO_LARGE = bytes(MAX_BYTES + 1)
+"""Stands for the bytes of a file that is too large to be read; it is refused as such."""
 MAX_SIGNATURES = 16
 """More signers than any threshold here asks for, few enough that verifying all costs nothing."""
 
@@ -125,7 +127,7 @@ def parse_exact(data: bytes, payload_type: str) -> Envelope:
 
 def _read(data: bytes) -> tuple[Envelope, dict[str, Any]]:
     if len(data) > MAX_BYTES:
-        raise ValueError(f"it has {len(data):,} bytes; the limit is {MAX_BYTES:,}")
+        raise ValueError(f"it has more than {MAX_BYTES:,} bytes")
     fields = claims.members(strict_json(data), ("payload", "payloadType", "signatures"), "the envelope")
     items = claims.items(fields["signatures"], "signatures", least=1, most=MAX_SIGNATURES)
     signatures = tuple(_signature(item) for item in items)

@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 _UNSEEN = "FSNP"
 """The families that never open what is no regular file, or has another suffix."""
 
-_FOR_ALL = frozenset(["P001", "P002", "P003", "P004", "P030", "P031", "C004", "C005", "C006", "C007", "C008"])
+_FOR_ALL = frozenset(["P001", "P002", "P003", "P004", "P030", "P031", "C004", "C005", "C006", "C007", "C008", "C009"])
 """What is wrong with the trust root, the seal, or the past is wrong with every file."""
 
 
@@ -78,12 +78,14 @@ def judge(
     """Judge a tree.
 
     With ``only``, findings of these paths alone are reported (the whole is still looked at for G). With ``base``, the
-    tree that this one follows, family C runs. ``now`` is the moment at which an expiry is judged; by default this one.
+    tree that this one follows, family C runs, and settings count as far as both trees grant them. ``now`` is the moment at which an expiry is judged; by default this one.
     """
     only = None if only is None else _with_those_it_is_about(tree, only)
     readable = _readable(tree)
     contracts, broken = _contracts(tree, readable)
     knobs, unsettled = _settings(tree, readable, contracts)
+    believed = _believed_settings(base)
+    knobs = settings.narrower(believed, knobs) if believed and knobs else knobs
     findings = [*_listing_findings(tree), *broken, *unsettled]
     provenance = Provenance(tree, knobs, now or datetime.now(UTC)) if knobs is not None else None
     vouching = provenance if "P" in selection.families else None
@@ -97,8 +99,8 @@ def judge(
         missed[SETTINGS_PATH] = "S"
     if vouching is not None:
         findings += _whole_provenance_findings(examiner, vouching, examined)
-    if provenance is not None and base is not None:
-        findings += _change_findings(examiner, provenance, base)
+    if provenance is not None and base is not None and believed is not None:
+        findings += _change_findings(examiner, Change(Provenance(base, believed, provenance.now), provenance))
     if knobs is not None and legible and "G" in selection.families:
         findings += _graph_findings(tree, examined, knobs)
     families = family_states(
@@ -259,6 +261,13 @@ def _settings(
     return (None, findings) if findings or text.value is None else (settings.from_value(text.value), [])
 
 
+def _believed_settings(base: Tree | None) -> Settings | None:
+    """Return a base's own settings; raise ``RegistryError`` when it has none."""
+    if base is None:
+        return None
+    return settings.from_value(read_checked(base, SETTINGS_PATH, SETTINGS_SCHEMA_PATH))
+
+
 def _surroundings(knobs: Settings | None, readable: Sequence[Entry]) -> Surroundings | None:
     if knobs is None:
         return None
@@ -281,10 +290,8 @@ def _whole_provenance_findings(
         yield unvouched(path, problem, examiner.text_at(path))
 
 
-def _change_findings(examiner: Examiner, provenance: Provenance, base: Tree) -> Iterator[Finding]:
-    """Run family C. The base is believed, so it is read by its own settings; ``RegistryError`` when it has none."""
-    believed = settings.from_value(read_checked(base, SETTINGS_PATH, SETTINGS_SCHEMA_PATH))
-    change = Change(Provenance(base, believed, provenance.now), provenance)
+def _change_findings(examiner: Examiner, change: Change) -> Iterator[Finding]:
+    """Run family C."""
     for entry in rules.families_of("C"):
         assert entry.check is not None
         for hit in entry.check(change):

@@ -52,7 +52,7 @@ from nodespec.quorum import Quorum
 from nodespec.tree import OWNERS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from nodespec.trust import Root
 
@@ -166,21 +166,26 @@ def verify(handle: str, files: Sequence[tuple[str, bytes]], roots: Sequence[Root
     3. The handle is the genesis's (:func:`handle_matches` asks this alone).
     4. The record's own threshold has signed it.
     5. After the genesis, the threshold of the record before has signed it, too; in a recovery, that of the trust root.
-    6. No key comes back after it was revoked, and nothing is revoked that was not there.
+    6. Nobody else has signed it, and no signature is false.
+    7. No key comes back after it was revoked, and nothing is revoked that was not there.
 
     What the caller still owes: that no record is missing at the end, which only a base to compare with can show.
     """
     records: list[Record] = []
+    keys = _Keys()
     before: Link | None = None
     for link in chain.links(files, folder_of(handle), PAYLOAD_TYPE, first=0):  # 1
         try:
             record = read(link, before)  # 2
             if not records and handle_of(link.envelope.payload) != handle:  # 3
                 raise ValueError("the handle is not the one that this genesis stands for")
-            _check_signed(link, record.quorum, "its own keys")  # 4
-            if records:
-                _check_succession(link, record, records[-1], roots)  # 5
-            _check_revoked([*records, record])  # 6
+            quorums = [(record.quorum, "its own keys"), *(_before(record, records[-1], roots) if records else ())]
+            for who, whose in quorums:  # 4, 5
+                tally = who.counted(link.envelope)
+                if not tally.reached:
+                    raise ValueError(f"it has {tally} by {whose}")
+            quorum.refuse_strangers(link.envelope, (key for who, _ in quorums for key in who.keys))  # 6
+            keys.follow(record)  # 7
         except ValueError as error:
             raise BrokenChainError(link.path, str(error)) from None
         records.append(record)
@@ -207,44 +212,48 @@ def genesis_name(genesis: bytes) -> str:
         return ""
 
 
-def _check_signed(link: Link, who: Quorum, whose: str) -> None:
-    tally = who.counted(link.envelope)
-    if not tally.reached:
-        raise ValueError(f"it has {tally} by {whose}")
-
-
-def _check_succession(link: Link, record: Record, before: Record, roots: Sequence[Root]) -> None:
-    if record.recovery is None:
-        _check_signed(link, before.quorum, f"the keys of record {before.sequence}")
-        return
+def _before(record: Record, last: Record, roots: Sequence[Root]) -> Iterator[tuple[Quorum, str]]:
+    """Yield who must sign besides the record's own keys, and whose keys these are."""
     wanted = record.recovery
+    if wanted is None:
+        yield last.quorum, f"the keys of record {last.sequence}"
+        return
     root = next((root for root in roots if root.version == wanted.root_version), None)
     if root is None:
         raise ValueError(f"it is a recovery by version {wanted.root_version} of the trust root, which is not here")
     if wanted.registry_id != root.registry_id:
         raise ValueError(f"it is a recovery in registry {quoted(wanted.registry_id)}")
-    _check_signed(link, root.roles["root"], f"the root keys of version {root.version}, which a recovery needs")
+    yield root.roles["root"], f"the root keys of version {root.version}, which a recovery needs"
 
 
 def check(records: Sequence[Record]) -> None:
     """Raise ``ValueError`` when the last of these records could never follow from the others, whoever signs it."""
     unsigned = envelope.Envelope(payload_type=PAYLOAD_TYPE, payload=records[-1].payload(), signatures=())
     read_alone(Link(path="", number=records[-1].sequence, envelope=unsigned))
-    _check_revoked(records)
+    keys = _Keys()
+    for record in records:
+        keys.follow(record)
 
 
-def _check_revoked(records: Sequence[Record]) -> None:
-    record = records[-1]
-    known = {key.key_id for earlier in records[:-1] for key in earlier.quorum.keys}
-    revoked = {item.key_id for earlier in records for item in earlier.revoked}
-    back = next((key for key in record.quorum.keys if key.key_id in revoked), None)
-    if back is not None:
-        raise ValueError(f"it lists key {quorum.short(back.key_id)}, which is revoked")
-    for item in record.revoked:
-        if item.key_id not in known:
-            raise ValueError(f"it revokes key {quorum.short(item.key_id)}, which no earlier record lists")
-        if item.from_record >= record.sequence:
-            raise ValueError("it revokes a key from a record on that is not before it")
+class _Keys:
+    """The keys that a chain has listed so far, and those that it has revoked."""
+
+    def __init__(self) -> None:
+        self.known: set[str] = set()
+        self.revoked: set[str] = set()
+
+    def follow(self, record: Record) -> None:
+        """Take the next record in; raise ``ValueError`` when it may not follow."""
+        self.revoked |= {item.key_id for item in record.revoked}
+        back = next((key for key in record.quorum.keys if key.key_id in self.revoked), None)
+        if back is not None:
+            raise ValueError(f"it lists key {quorum.short(back.key_id)}, which is revoked")
+        for item in record.revoked:
+            if item.key_id not in self.known:
+                raise ValueError(f"it revokes key {quorum.short(item.key_id)}, which no earlier record lists")
+            if item.from_record >= record.sequence:
+                raise ValueError("it revokes a key from a record on that is not before it")
+        self.known |= {key.key_id for key in record.quorum.keys}
 
 
 def read(link: Link, before: Link | None) -> Record:

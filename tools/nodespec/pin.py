@@ -1,4 +1,4 @@
-"""What a client remembers of a registry: its first trust root, and the newest it has seen.
+"""What a client remembers of a registry: its first trust root, and the newest when it was last pinned.
 
 A trust root cannot vouch for itself. Whoever relies on a registry learns the digest of version 1 over a way they
 trust, and pins it: ``<configuration folder>/pins/<registry id>.json``, outside of every repository, canonical JSON
@@ -6,9 +6,11 @@ with a final newline::
 
     registry_id     which registry
     root            hex SHA-256 of the payload of version 1
-    newest          {version, digest}: the newest version seen, and the hex SHA-256 of its payload
+    newest          {version, digest}: the newest version then, and the hex SHA-256 of its payload
 
-From then on a chain with another version 1, or one that is shorter than what was seen, or differs from it, is refused.
+From then on a chain with another version 1, or one that is shorter than what was pinned, or differs from it, is
+refused. A chain that goes on is believed, for each version is vouched for by the one before; that it goes on is
+remembered when it is pinned again. Nothing learns by itself: what stands on a branch may never be merged.
 
 >>> Pin(registry_id="acme", root="ab" * 32, version=1, digest="ab" * 32).dump().decode()[:60]
 '{"newest":{"digest":"abababababababababababababababababababa'
@@ -59,18 +61,16 @@ class Pin:
     def contradicts(self, roots: Sequence[Root], *, older: bool = False) -> str | None:
         """Return why a chain is not the one that was pinned, or None when it is, or goes on from it.
 
-        With ``older`` a chain may end before the version that was seen, as in a commit of the past.
+        With ``older`` a chain may end before the version that was pinned, as in a commit of the past.
         """
         if fingerprint(roots[0]) != self.root:
             return f"version 1 of the trust root is {fingerprint(roots[0])[:16]}…, and {self.root[:16]}… is pinned"
         if len(roots) < self.version and older:
             return None
         if len(roots) < self.version:
-            return (
-                f"the trust root ends with version {len(roots)}, and version {self.version} was seen before (rollback)"
-            )
+            return f"the trust root ends with version {len(roots)}, and version {self.version} is pinned (rollback)"
         if fingerprint(roots[self.version - 1]) != self.digest:
-            return f"version {self.version} of the trust root is not the one that was seen before"
+            return f"version {self.version} of the trust root is not the one that is pinned"
         return None
 
 

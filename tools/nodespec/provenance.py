@@ -9,8 +9,9 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from nodespec import attestation, owner, seal, trust
+from nodespec import attestation, envelope, owner, seal, trust
 from nodespec.chain import BrokenChainError, record_path
+from nodespec.envelope import MAX_BYTES, TOO_LARGE
 from nodespec.quorum import short
 from nodespec.tree import (
     ATTESTATION_SUFFIX,
@@ -33,15 +34,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from nodespec.attestation import Attestation, Subject
+    from nodespec.envelope import Envelope
     from nodespec.keys import PublicKey
     from nodespec.owner import Chain
     from nodespec.seal import Seal
     from nodespec.settings import Newcomers, Settings
     from nodespec.tree import Entry, Tree
     from nodespec.trust import Root
-
-MAX_RECORD = 1024 * 1024
-"""Bytes of one signed file; a longer one is not read."""
 
 
 class Placed(NamedTuple):
@@ -131,7 +130,7 @@ class Provenance:
         try:
             return owner.verify(handle, data, self.roots)
         except BrokenChainError as error:
-            message = f"the chain of owner {short(handle)} is broken at {error.path}: {error}"
+            message = f"the chain of owner {short(handle)} is broken: {error}"
             return Placed(error.path, Problem(slug="owner-chain-broken", message=message))
 
     def handles(self) -> list[str]:
@@ -166,6 +165,14 @@ class Provenance:
         data = self.read(attestation_path(path))
         try:
             return attestation.read(data)[1] if data is not None else None
+        except ValueError:
+            return None
+
+    def envelope(self, path: str) -> Envelope | None:
+        """Return a signed file as it stands, nothing in it verified; None when it is none."""
+        data = self.read(path)
+        try:
+            return envelope.parse(data) if data is not None else None
         except ValueError:
             return None
 
@@ -219,7 +226,7 @@ class Provenance:
         if data is None or not self.roots:
             return
         try:
-            found = seal.verify(data, self.root, self.settings.registry_id)
+            found = seal.verify(data, self.roots, self.settings.registry_id)
         except ValueError as error:
             yield Placed(SEAL_PATH, Problem(slug="seal-broken", message=f"the seal does not verify: {error}"))
             return
@@ -261,11 +268,11 @@ class Provenance:
         return self._entries.get(path)
 
     def read(self, path: str) -> bytes | None:
-        """Return the bytes of a file; None when there is none, empty when it is too large to be a signed record."""
+        """Return the bytes of a file; None when there is none, TOO_LARGE when no signed file has so many."""
         entry = self._entries.get(path)
         if entry is None:
             return None
-        return b"" if self.tree.size(entry) > MAX_RECORD else self.tree.read(entry)
+        return TOO_LARGE if self.tree.size(entry) > MAX_BYTES else self.tree.read(entry)
 
     def records(self, folder: str) -> list[str]:
         """Return the files of a chain, in order."""

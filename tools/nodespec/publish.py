@@ -47,6 +47,10 @@ def prepare(root: str, files: Mapping[str, bytes | None], message: str, *, branc
     if branch is None:
         ref = _git(root, "symbolic-ref", "--quiet", "HEAD", hint="HEAD is on no branch; give one with --branch NAME")
         old = head
+        lock = os.path.join(root, _git(root, "rev-parse", "--git-path", "index.lock"))
+        if os.path.exists(lock):
+            hint = "wait until it is done; if none is running, delete the file"
+            raise UsageError(f"another git process holds {printable(lock)}", hint=hint)
     else:
         _git(root, "check-ref-format", "--branch", branch, hint="not a name that a branch can have")
         ref, old = f"refs/heads/{branch}", _NO_ID

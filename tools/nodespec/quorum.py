@@ -62,6 +62,20 @@ def valid_signers(envelope: Envelope, keys: Iterable[PublicKey]) -> set[str]:
     return {key.key_id for key in keys if key.key_id in by_id and key.verify(by_id[key.key_id], message)}
 
 
+def refuse_strangers(envelope: Envelope, keys: Iterable[PublicKey]) -> None:
+    """Raise ``ValueError`` when a signature is by none of these keys, or does not verify.
+
+    Whoever has no say cannot ride along: a file that people read is signed by those who count, and by nobody else.
+    """
+    known = {key.key_id: key for key in keys}
+    valid = valid_signers(envelope, known.values())
+    for signature in envelope.signatures:
+        if signature.key_id not in known:
+            raise ValueError(f"key {short(signature.key_id)} signed it, too, and has no say in it")
+        if signature.key_id not in valid:
+            raise ValueError(f"the signature by key {short(signature.key_id)} does not verify")
+
+
 def parse_keys(value: Any) -> tuple[PublicKey, ...]:
     """Read a list of 1 to 16 keys in order of their ids; raise ``ValueError``."""
     keys = tuple(PublicKey.from_fields(item) for item in claims.items(value, "keys", least=1, most=MAX_SIGNATURES))

@@ -7,6 +7,7 @@ sign it.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from nodespec import document, envelope, schema, spec, statement, tombstone
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from nodespec.provenance import Provenance
     from nodespec.signing import Wallet
     from nodespec.spec import NodeSpec
+    from nodespec.tombstone import Tombstone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +71,11 @@ class Desk:
 
     def before(self, identifier: str) -> Attestation | None:
         """Return the node's attestation in the base."""
-        return self.base.attestation(node_path(identifier)) if self.base else None
+        return self.attested(node_path(identifier))
+
+    def attested(self, path: str) -> Attestation | None:
+        """Return the attestation beside a file of the base."""
+        return self.base.attestation(path) if self.base else None
 
 
 def read_draft(data: bytes, name: str) -> NodeSpec:
@@ -94,6 +100,7 @@ def put(desk: Desk, data: bytes, node: NodeSpec, *, action: str) -> Plan:
         hint = "hand it over: nodespec transfer ID --to OWNER"
         raise UsageError(f"{node.id} belongs to {short(before.owner.handle)}, not to {short(node.owner)}", hint=hint)
     final = with_modeline(data, path)[0]
+    _refuse_to_lose(desk, path, data, final)
     subject = Subject.of_node(node, final, path)
     return _attested(desk, subject, action, before, {path: final})
 
@@ -106,6 +113,7 @@ def transfer(desk: Desk, data: bytes, node: NodeSpec, *, to: str, version: str |
     if to == node.owner:
         raise UsageError(f"{node.id} belongs to that owner already")
     path = node_path(node.id)
+    _refuse_to_lose(desk, path)
     if version is not None and not SEMVER.match(version):
         raise UsageError(f"{quoted(version)} is not a semantic version", hint="expected three numbers, as in 1.4.1")
     edits: dict[KeyPath, str] = {
@@ -129,6 +137,7 @@ def deregister(
         raise UsageError(
             f"{node.id} is not registered in the base", hint="a file that was never committed can be deleted"
         )
+    _refuse_to_lose(desk, node_path(node.id))
     waiting = dangling(node, others)
     if waiting and force is None:
         names = "; ".join(f"{subscriber} waits for {signal}" for signal, subscriber in waiting[:5])
@@ -145,6 +154,35 @@ def deregister(
         raise UsageError("the reason is not UTF-8") from None
     files = {stone.path: data, node_path(node.id): None, attestation_path(node_path(node.id)): None}
     return _attested(desk, Subject.of_tombstone(stone, data), "deregister", before, files)
+
+
+def sign_anew(desk: Desk, stone: Tombstone, data: bytes) -> Plan:
+    """Plan to attest a tombstone once more, byte for byte as it stands: after a loss of keys its signature must be new.
+
+    A tombstone is never edited.
+    """
+    before = desk.attested(stone.path)
+    if before is None:
+        hint = "to take a node out: nodespec deregister ID --reason TEXT"
+        raise UsageError(f"{stone.path} is not committed yet", hint=hint)
+    if before.sha256 != sha256(data).hexdigest():
+        raise UsageError(f"{stone.path} was edited; a tombstone stays as it was", hint="restore it: git restore PATH")
+    return _attested(desk, Subject.of_tombstone(stone, data), "deregister", before, {stone.path: data})
+
+
+def _refuse_to_lose(desk: Desk, path: str, *known: bytes) -> None:
+    """Raise ``UsageError`` when a file was edited and not committed, and is none of the ``known`` texts.
+
+    A text that was signed as it stands came from a draft and is no edit.
+    """
+    here = desk.here.read(path)
+    if here is None or here in known or (desk.base is not None and here == desk.base.read(path)):
+        return
+    signed = desk.here.attestation(path)
+    if known and signed is not None and signed.sha256 == sha256(here).hexdigest():
+        return
+    hint = f"sign them first: nodespec update {path}; or restore the file: git restore {path}"
+    raise UsageError(f"{path} has changes that are not committed", hint=hint)
 
 
 def dangling(node: NodeSpec, others: Iterable[NodeSpec]) -> list[tuple[str, str]]:

@@ -36,7 +36,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from nodespec import claims, envelope, statement
+from nodespec import claims, envelope, quorum, statement
 from nodespec.encoding import quoted
 from nodespec.tree import POLICIES, SCHEMAS, SETTINGS_PATH
 
@@ -116,19 +116,21 @@ def read(data: bytes) -> tuple[Envelope, Seal]:
     return sealed, Seal.parse(sealed.payload)
 
 
-def verify(data: bytes, root: Root, registry_id: str) -> Seal:
-    """Return a seal that verifies; raise ``ValueError`` otherwise.
+def verify(data: bytes, roots: Sequence[Root], registry_id: str) -> Seal:
+    """Return a seal that verifies; raise ``ValueError`` otherwise. ``roots`` are the trust root's versions.
 
-    1. It is one canonical envelope, signed by the threshold of the maintainer role.
-    2. Its payload, now believed, is a seal in its one form, for this registry.
+    1. It is one canonical envelope, signed by the threshold of the newest root's maintainer role.
+    2. Nobody else has signed it who never was a maintainer, and no signature is false.
+    3. Its payload, now believed, is a seal in its one form, for this registry.
 
     What the caller still owes: that the files are those (:func:`differences`), and that it follows from the base's.
     """
     sealed = envelope.parse_exact(data, statement.PAYLOAD_TYPE)
-    tally = root.roles["maintainer"].counted(sealed)
+    tally = roots[-1].roles["maintainer"].counted(sealed)  # 1
     if not tally.reached:
         raise ValueError(f"it has {tally} by the maintainers")
-    found = Seal.parse(sealed.payload)
+    quorum.refuse_strangers(sealed, (key for root in roots for key in root.roles["maintainer"].keys))  # 2
+    found = Seal.parse(sealed.payload)  # 3
     if found.registry_id != registry_id:
         raise ValueError(f"it was made for registry {quoted(found.registry_id)}, and this is {quoted(registry_id)}")
     return found

@@ -5,8 +5,10 @@ The file is a document of the same strict profile, and fulfils ``schemas/registr
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+
+from nodespec.spec import SENSITIVITIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +33,37 @@ class Settings:
     external_signals: frozenset[str] = frozenset()
     required_schemes: tuple[str, ...] = ("ml-dsa-44", "ed25519")
     newcomers: Newcomers | None = None
+
+
+def narrower(base: Settings, head: Settings) -> Settings:
+    """Return head's settings as far as base's grant them, too: base is believed, and head is on trial.
+
+    What a change opens is open for the next one. What it closes is closed at once.
+
+    >>> some, more = (Newcomers(lanes=("candidate",), max_tier=tier, max_nodes=3) for tier in (1, 2))
+    >>> narrower(Settings(newcomers=some), Settings(newcomers=more)).newcomers.max_tier
+    1
+    """
+    labels = dict(head.sensitive_signals)
+    for name, label in base.sensitive_signals.items():
+        labels[name] = max(label, labels.get(name, label), key=SENSITIVITIES.index)
+    return replace(
+        head,
+        example=base.example and head.example,
+        sensitive_signals=labels,
+        external_signals=base.external_signals & head.external_signals,
+        newcomers=_fewer(base.newcomers, head.newcomers),
+    )
+
+
+def _fewer(one: Newcomers | None, other: Newcomers | None) -> Newcomers | None:
+    if one is None or other is None:
+        return None
+    return Newcomers(
+        lanes=tuple(lane for lane in one.lanes if lane in other.lanes),
+        max_tier=min(one.max_tier, other.max_tier),
+        max_nodes=min(one.max_nodes, other.max_nodes),
+    )
 
 
 def from_value(value: dict[str, Any]) -> Settings:

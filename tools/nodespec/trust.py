@@ -171,6 +171,7 @@ def verify(files: Sequence[tuple[str, bytes]], registry_id: str) -> tuple[Root, 
     3. It is about this registry.
     4. The threshold of its own root role has signed it.
     5. From version 2 on, the threshold of the version before has signed it, too.
+    6. Nobody else has signed it, and no signature is false.
 
     What the caller still owes: that version 1 is the one it was told of (a pin), that no version is missing at the end
     (the highest that it has seen), and that the last one has not expired.
@@ -185,6 +186,8 @@ def verify(files: Sequence[tuple[str, bytes]], registry_id: str) -> tuple[Root, 
             _check_signed(link, root, "its own root keys")  # 4
             if roots:
                 _check_signed(link, roots[-1], f"the root keys of version {roots[-1].version}")  # 5
+            signers = (key for version in (*roots[-1:], root) for key in version.roles["root"].keys)
+            quorum.refuse_strangers(link.envelope, signers)  # 6
         except ValueError as error:
             raise BrokenChainError(link.path, str(error)) from None
         roots.append(root)

@@ -164,6 +164,8 @@ class Attestation:
             raise ValueError("sequence 0, previous null and action register belong together")
         if (found.action == "transfer") != (found.from_owner is not None):
             raise ValueError("action transfer and from_owner belong together")
+        if found.from_owner is not None and found.from_owner.handle == found.owner.handle:
+            raise ValueError("from_owner and owner are one; a transfer is between two")
         if found.payload != payload:
             raise ValueError("it is not written canonically (RFC 8785)")
         return found

@@ -8,7 +8,7 @@ from nodespec import envelope, statement
 from nodespec.attestation.payload import Attestation
 from nodespec.encoding import quoted
 from nodespec.owner import Chain
-from nodespec.quorum import short
+from nodespec.quorum import Tally, short
 from nodespec.spec import LANES
 from nodespec.tree import node_id
 from nodespec.verification import Problem, Step, Verification
@@ -250,14 +250,13 @@ class _Verifier:
                 problems.append(Problem(slug="scheme-not-allowed", message=message, at=_SCHEME))
             else:
                 counted.append(key)
-        enough = len(counted) >= wanted.threshold
-        tally = f"{len(counted)} of {wanted.threshold} needed signatures"
-        if not enough and not problems:
+        tally = Tally(signed=frozenset(key.key_id for key in counted), needed=wanted.threshold)
+        if not tally.reached and not problems:
             message = f"{tally} by the keys of record {record} of {chain.current.name}"
             problems.append(Problem(slug=slug, message=message, at=at))
         seen = f"{chain.current.name}, record {record}: {tally}"
-        self._step(name, [] if enough else problems, seen)
-        return counted if enough else []
+        self._step(name, [] if tally.reached else problems, seen)
+        return counted if tally.reached else []
 
     def _transfer(self, sealed: Envelope, claim: Attestation) -> None:
         if claim.from_owner is None:

@@ -13,8 +13,8 @@ import click
 from nodespec import checkpoint as checkpoints
 from nodespec import envelope, keyring, manifest, pin
 from nodespec.checkpoint import Trust
+from nodespec.cli.believed import check_root
 from nodespec.cli.common import color_option, echo, note, painter, passphrase, repo_option, tell_example
-from nodespec.cli.sign import check_root
 from nodespec.encoding import printable, quoted
 from nodespec.errors import UsageError
 from nodespec.keys import HMAC_SCHEME, HmacKey, PrivateKey

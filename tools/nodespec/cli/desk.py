@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from nodespec import journal, keyring, publish, report, signing
-from nodespec.cli.common import echo, note, painter, passphrase, repo_option, tell_example
+from nodespec.cli.believed import check_pin
+from nodespec.cli.common import color_option, echo, note, painter, passphrase, repo_option, tell_example
 from nodespec.encoding import printable, quoted
 from nodespec.errors import RegistryError, UsageError
 from nodespec.judge import judge
@@ -50,9 +52,40 @@ def signing_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return repo_option(command)
 
 
-def publish_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --dry-run, --commit, --branch and --push."""
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """How a change is to be signed and published, as the options say."""
+
+    repo: str
+    key_names: tuple[str, ...]
+    signer: str | None
+    commit: bool
+    branch: str | None
+    push: str | None
+    dry_run: bool
+    color: str
+
+    @property
+    def committed(self) -> bool:
+        """Whether the change is committed, and so judged together with what is committed already."""
+        return self.commit or self.branch is not None or self.push is not None
+
+    def wallet(self) -> Wallet:
+        """Return the keys that may sign."""
+        return wallet(self.key_names, self.signer)
+
+
+def change_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Add the options of a change, and hand them over as one ``request``."""
+
+    @functools.wraps(command)
+    def run(**options: Any) -> int:
+        request = Request(**{item.name: options.pop(item.name) for item in fields(Request)})
+        return command(request=request, **options)
+
+    with_request: Callable[..., int] = run
     for option in (
+        color_option,
         click.option("--dry-run", is_flag=True, help="Show the change, and write nothing."),
         click.option("--push", metavar="REMOTE", help="Push the branch; implies --branch."),
         click.option(
@@ -63,9 +96,10 @@ def publish_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Commit onto a new branch and leave the work tree as it is.  [default name: ACTION/ID]",
         ),
         click.option("--commit", is_flag=True, help="Commit onto the current branch."),
+        signing_options,
     ):
-        command = option(command)
-    return command
+        with_request = option(with_request)
+    return with_request
 
 
 def wallet(key_names: tuple[str, ...], signer: str | None) -> Wallet:
@@ -88,20 +122,36 @@ class Place:
     base: Tree | None
 
     @classmethod
-    def open(cls, repo: str, now: datetime, *, reading: bool = False) -> Place:
-        """Open the work tree at ``repo``; only for ``reading``, a bare repository will do."""
+    def open(cls, repo: str, now: datetime, *, reading: bool = False, pinned: bool = True) -> Place:
+        """Open the work tree at ``repo``; only for ``reading``, a bare repository will do.
+
+        Raises ``RegistryError`` when its trust root is another than the user has ``pinned``.
+        """
         registry = Registry.open(repo)
         if registry.root is None and not reading:
             raise UsageError("a bare repository has no files to change", hint="run it in a clone")
         snapshot = registry.at()
         tell_example(snapshot)
-        base = None if reading else _base(registry)
-        return cls(registry.root or "", registry, snapshot, Provenance(snapshot.tree, snapshot.settings, now), base)
+        provenance = Provenance(snapshot.tree, snapshot.settings, now)
+        if pinned:
+            check_pin(provenance)
+        return cls(registry.root or "", registry, snapshot, provenance, None if reading else _base(registry))
 
     @property
     def has_trust(self) -> bool:
         """Whether there is a trust root that verifies."""
         return bool(self.provenance.roots)
+
+    def relative(self, target: str) -> str:
+        """Return where a file is, seen from the top of the registry; it begins with ``..`` when it is outside."""
+        return os.path.relpath(os.path.realpath(target), os.path.realpath(self.root))
+
+    def inside(self, target: str) -> str:
+        """Return a file's path in the registry; raise ``UsageError`` when it is outside."""
+        inside = self.relative(target)
+        if inside.split(os.sep)[0] == "..":
+            raise UsageError(f"{printable(target)} is outside of the registry", hint=f"it is at {printable(self.root)}")
+        return inside
 
     def require_trust(self) -> None:
         """Raise ``RegistryError`` unless the trust root verifies."""
@@ -109,13 +159,14 @@ class Place:
             problem = next(self.provenance.problems()).problem
             raise RegistryError(problem.message, hint="nodespec trust init makes one; nodespec trust verify shows more")
 
-    def desk(self, keys: Wallet, now: datetime) -> Desk:
+    def desk(self, keys: Wallet) -> Desk:
         """Return what a plan is made from."""
         self.require_trust()
         base = None
         if self.base is not None:
-            base = Provenance(self.base, self.snapshot.settings, now)
-        return Desk(here=self.provenance, base=base, wallet=keys, now=now, nonce=secrets.token_hex(16))
+            base = Provenance(self.base, self.snapshot.settings, self.provenance.now)
+        nonce = secrets.token_hex(16)
+        return Desk(here=self.provenance, base=base, wallet=keys, now=self.provenance.now, nonce=nonce)
 
     def owner(self, text: str) -> str:
         """Return the handle that ``text`` names: a handle, its digits, the beginning of one, or an owner's name."""
@@ -132,12 +183,13 @@ class Place:
         hint = "nodespec owner list shows every owner"
         raise UsageError(f"{'several owners are' if found else 'no owner is'} called {quoted(text)}", hint=hint)
 
-    def judge(self, files: Mapping[str, bytes | None], now: datetime, *, committed: bool) -> Report:
+    def judge(self, files: Mapping[str, bytes | None], *, committed: bool) -> Report:
         """Judge what would stand here with these files, by the gate's own rules; only they are reported.
 
         What would is the work tree, or, when the files are ``committed``, what the base and they make together.
         """
-        return judge(self.judged(files, committed=committed), only=frozenset(files), base=self.base, now=now)
+        tree = self.judged(files, committed=committed)
+        return judge(tree, only=frozenset(files), base=self.base, now=self.provenance.now)
 
     def judged(self, files: Mapping[str, bytes | None], *, committed: bool) -> Tree:
         """Return what would stand here with these files."""
@@ -206,21 +258,15 @@ def show_difference(tree: Tree, files: Mapping[str, bytes | None]) -> None:
 
 
 def write(
-    place: Place,
-    files: Mapping[str, bytes | None],
-    message: str,
-    *,
-    commit: bool,
-    branch: str | None,
-    push: str | None,
-    default_branch: str,
+    place: Place, files: Mapping[str, bytes | None], message: str, request: Request, *, default_branch: str
 ) -> None:
     """Write a change where the options say, and tell what to do next."""
+    branch, push = request.branch, request.push
     if push is not None and branch is None:
         branch = ""
     if branch is None:
         changed = {path: data for path, data in files.items() if place.provenance.read(path) != data}
-        prepared = publish.prepare(place.root, files, message, branch=None) if commit else None
+        prepared = publish.prepare(place.root, files, message, branch=None) if request.commit else None
         journal.apply(place.root, changed)
         for path, data in changed.items():
             echo(f"{'removed' if data is None else 'wrote'} {printable(path)}\n")

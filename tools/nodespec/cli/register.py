@@ -8,30 +8,27 @@ from typing import TYPE_CHECKING
 import click
 
 from nodespec import registration
-from nodespec.cli.common import color_option, complete_id, note
+from nodespec.cli.common import complete_id, note
 from nodespec.cli.desk import (
     Place,
+    Request,
+    change_options,
     now,
-    publish_options,
     show_difference,
     show_findings,
-    signing_options,
-    wallet,
     write,
 )
 from nodespec.encoding import printable
 from nodespec.errors import UsageError
 from nodespec.judge import judge_text
-from nodespec.registry import Unreadable, load
+from nodespec.registry import Unreadable, load, load_tombstone
 from nodespec.text import MAX_BYTES
-from nodespec.tree import Overlay, node_path, read_path
+from nodespec.tree import Overlay, is_tombstone_path, node_path, read_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from nodespec.registration import Plan
-    from nodespec.signing import Wallet
     from nodespec.spec import NodeSpec
 
 _STILL_TO_SIGN = frozenset(["P018", "P022", "P023"])
@@ -40,83 +37,46 @@ _STILL_TO_SIGN = frozenset(["P018", "P022", "P023"])
 
 @click.command("register")
 @click.argument("file", metavar="FILE")
-@signing_options
-@publish_options
-@color_option
-def register_command(
-    file: str,
-    repo: str,
-    key_names: tuple[str, ...],
-    signer: str | None,
-    commit: bool,
-    branch: str | None,
-    push: str | None,
-    dry_run: bool,
-    color: str,
-) -> int:
+@change_options
+def register_command(file: str, request: Request) -> int:
     """Add a node to the registry: judge FILE, put it in its place, and sign it.
 
     FILE is a NodeSpec, anywhere; - is standard input. Its path in the registry follows from its node_type and name.
     Nothing is written when a rule finds an error. Then open a pull request with what was written.
     """
-    moment = now()
-    place = Place.open(repo, moment)
-    return _put(place, file, "register", wallet(key_names, signer), moment, (commit, branch, push, dry_run), color)
+    return _put(Place.open(request.repo, now()), file, "register", request)
 
 
 @click.command("update")
 @click.argument("file", metavar="FILE")
-@signing_options
-@publish_options
-@color_option
-def update_command(
-    file: str,
-    repo: str,
-    key_names: tuple[str, ...],
-    signer: str | None,
-    commit: bool,
-    branch: str | None,
-    push: str | None,
-    dry_run: bool,
-    color: str,
-) -> int:
+@change_options
+def update_command(file: str, request: Request) -> int:
     """Sign a changed node: judge FILE, put it in its place, and sign what now stands there.
 
-    FILE may be the node's own file, after you have edited it; - is standard input.
+    FILE may be the node's own file, after you have edited it; - is standard input. A tombstone, which nobody edits, is
+    signed anew as it stands, as after a loss of keys.
     """
-    moment = now()
-    place = Place.open(repo, moment)
-    return _put(place, file, "update", wallet(key_names, signer), moment, (commit, branch, push, dry_run), color)
+    place = Place.open(request.repo, now())
+    path = place.relative(file)
+    if is_tombstone_path(path):
+        stone = load_tombstone(place.snapshot.tree, path)
+        data = read_path(place.snapshot.tree, path) or b""
+        return _carry_out(place, registration.sign_anew(place.desk(request.wallet()), stone, data), request)
+    return _put(place, file, "update", request)
 
 
 @click.command("transfer")
 @click.argument("identifier", metavar="ID", shell_complete=complete_id)
 @click.option("--to", "to", required=True, metavar="OWNER", help="The new owner: a handle, its beginning, or a name.")
 @click.option("--version", metavar="VERSION", help="The node's next version.  [default: one patch up]")
-@signing_options
-@publish_options
-@color_option
-def transfer_command(
-    identifier: str,
-    to: str,
-    version: str | None,
-    repo: str,
-    key_names: tuple[str, ...],
-    signer: str | None,
-    commit: bool,
-    branch: str | None,
-    push: str | None,
-    dry_run: bool,
-    color: str,
-) -> int:
+@change_options
+def transfer_command(identifier: str, to: str, version: str | None, request: Request) -> int:
     """Hand a node over to another owner. Both sign: you now, the other with nodespec sign."""
-    moment = now()
-    place = Place.open(repo, moment)
+    place = Place.open(request.repo, now())
     node = place.snapshot.get(identifier)
     data = read_path(place.snapshot.tree, node.path) or b""
-    desk = place.desk(wallet(key_names, signer), moment)
-    plan = registration.transfer(desk, data, node, to=place.owner(to), version=version)
-    return _carry_out(place, plan, moment, (commit, branch, push, dry_run), color)
+    desk = place.desk(request.wallet())
+    return _carry_out(place, registration.transfer(desk, data, node, to=place.owner(to), version=version), request)
 
 
 @click.command("deregister")
@@ -124,56 +84,39 @@ def transfer_command(
 @click.option("--reason", required=True, metavar="TEXT", help="Why the node goes, for whoever looks for it.")
 @click.option("--successor", metavar="ID", help="The node to turn to instead.")
 @click.option("--force-dangling", metavar="REASON", help="Go although others subscribe to its signals; say why.")
-@signing_options
-@publish_options
-@color_option
+@change_options
 def deregister_command(
-    identifier: str,
-    reason: str,
-    successor: str | None,
-    force_dangling: str | None,
-    repo: str,
-    key_names: tuple[str, ...],
-    signer: str | None,
-    commit: bool,
-    branch: str | None,
-    push: str | None,
-    dry_run: bool,
-    color: str,
+    identifier: str, reason: str, successor: str | None, force_dangling: str | None, request: Request
 ) -> int:
     """Take a node out and leave a signed tombstone, which locks its name for good."""
-    moment = now()
-    place = Place.open(repo, moment)
+    place = Place.open(request.repo, now())
     node = place.snapshot.get(identifier)
     if successor is not None:
         place.snapshot.get(successor)
     place.snapshot.require_complete()
     plan = registration.deregister(
-        place.desk(wallet(key_names, signer), moment),
+        place.desk(request.wallet()),
         node,
         place.snapshot,
         reason=reason,
         successor=successor,
         force=force_dangling,
     )
-    return _carry_out(place, plan, moment, (commit, branch, push, dry_run), color)
+    return _carry_out(place, plan, request)
 
 
-Where = tuple[bool, str | None, str | None, bool]
-
-
-def _put(place: Place, file: str, action: str, keys: Wallet, moment: datetime, where: Where, color: str) -> int:
+def _put(place: Place, file: str, action: str, request: Request) -> int:
     data = _read(file)
     shown = "-" if file == "-" else file
     draft = judge_text(data, tree=place.snapshot.tree, path=shown)
     if any(finding.code[0] in "FS" for finding in draft.findings):
-        show_findings(draft, Overlay(place.snapshot.tree, {shown: data}), color)
+        show_findings(draft, Overlay(place.snapshot.tree, {shown: data}), request.color)
         note("nothing was written")
         return 1
     node: NodeSpec = registration.read_draft(data, shown)
-    plan = registration.put(place.desk(keys, moment), data, node, action=action)
+    plan = registration.put(place.desk(request.wallet()), data, node, action=action)
     _check_heard(place, node)
-    return _carry_out(place, plan, moment, where, color)
+    return _carry_out(place, plan, request)
 
 
 def _check_heard(place: Place, node: NodeSpec) -> None:
@@ -192,33 +135,31 @@ def _check_heard(place: Place, node: NodeSpec) -> None:
         raise UsageError(f"{node.id} would no longer send what others hear: {'; '.join(lost[:5])}", hint=hint)
 
 
-def _carry_out(place: Place, plan: Plan, moment: datetime, where: Where, color: str) -> int:
-    commit, branch, push, dry_run = where
+def _carry_out(place: Place, plan: Plan, request: Request) -> int:
     files: Mapping[str, bytes | None] = {
         **place.pending_owners({party.handle for party in plan.claim.parties}),
         **plan.files,
     }
-    committed = commit or branch is not None or push is not None
-    found = place.judge(files, moment, committed=committed)
+    found = place.judge(files, committed=request.committed)
     serious = [item for item in found.findings if item.severity == "error" and item.code not in _STILL_TO_SIGN]
     if serious or found.blocked:
-        show_findings(found, place.judged(files, committed=committed), color)
+        show_findings(found, place.judged(files, committed=request.committed), request.color)
         if not serious:
             families = ", ".join(found.blocked)
             note(f"{families} could not run on everything, because of another file; nodespec validate says which")
         note("nothing was written")
         return 1 if serious else 3
-    if dry_run:
+    if request.dry_run:
         show_difference(place.snapshot.tree, files)
         note("dry run: nothing was written")
         return 0
     message = f"{plan.action.capitalize()} {plan.node_id} {plan.claim.version}"
     default = f"{plan.action}/{plan.node_id}"
-    write(place, files, message, commit=commit, branch=branch, push=push, default_branch=default)
+    write(place, files, message, request, default_branch=default)
     for missing in plan.waiting:
         verb = f"nodespec cosign {plan.node_id}" if "verifier" in missing else f"nodespec sign {plan.node_id}"
         note(f"still to sign: {missing}, with: {verb}")
-    if not committed:
+    if not request.committed:
         note(f"next: git switch -c {default}; git add registry; git commit; git push; and open a pull request")
     return 0
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nodespec import countersign, journal, keyring, pin, quorum, signing, statement
+from nodespec import countersign, journal, quorum, signing, statement
+from nodespec.cli.believed import check_root
 from nodespec.cli.common import at_option, color_option, complete_id, echo, note, painter, repo_option, tell_example
 from nodespec.cli.desk import Place, now, signing_options, wallet
 from nodespec.cli.terminal import Progress
@@ -142,7 +143,7 @@ def say_missing(waiting: Waiting) -> None:
 def _signed_file(place: Place, target: str) -> str:
     """Return the signed file that an id, a path, or a spec's path stands for."""
     if os.path.isfile(target):
-        inside = _inside(place, target)
+        inside = place.inside(target)
         return attestation_path(inside) if inside.endswith(".yaml") else inside
     if target.startswith("registry/") and target.endswith(".dsse.json"):
         return target
@@ -152,17 +153,9 @@ def _signed_file(place: Place, target: str) -> str:
     return attestation_path(_subject_path(place, target))
 
 
-def _inside(place: Place, target: str) -> str:
-    """Return a file's path in the registry; raise ``UsageError`` when it is outside."""
-    inside = os.path.relpath(os.path.realpath(target), os.path.realpath(place.root))
-    if inside.split(os.sep)[0] == "..":
-        raise UsageError(f"{printable(target)} is outside of the registry", hint=f"it is at {printable(place.root)}")
-    return inside
-
-
 def _subject_path(place: Place, target: str) -> str:
     if os.path.isfile(target):
-        inside = _inside(place, target)
+        inside = place.inside(target)
         path = inside.removesuffix(".dsse.json") + ".yaml" if inside.endswith(".dsse.json") else inside
         if not (is_node_path(path) or is_tombstone_path(path)):
             raise UsageError(f"{printable(target)} is no node", hint="give a node's id, or its file")
@@ -263,35 +256,6 @@ def _as_inside(target: str, snapshot: Snapshot) -> str:
     if root is not None and os.path.isfile(target):
         return os.path.relpath(os.path.realpath(target), os.path.realpath(root))
     return target
-
-
-def check_root(provenance: Provenance, *, older: bool = False) -> tuple[str, ...]:
-    """Check the trust root, by the pin where there is one; return what is left to the caller.
-
-    ``older`` is for a commit of the past: there, versions that the pin has seen may still be missing.
-
-    Raises ``RegistryError`` when the root is missing, broken, expired or not the pinned one.
-    """
-    if not provenance.roots:
-        raise RegistryError(next(provenance.problems()).problem.message, hint="run: nodespec trust verify")
-    if provenance.now >= provenance.root.expires:
-        raise RegistryError(
-            f"the trust root expired at {provenance.root.expires:%Y-%m-%d %H:%M} UTC", hint="nodespec trust rotate"
-        )
-    published = next((key for key in provenance.root.keys if key.published), None)
-    if published is not None and not provenance.settings.example:
-        raise RegistryError("the trust root lists a published example key; anyone can sign with it")
-    home = keyring.home(os.environ)
-    kept = pin.load(home, provenance.settings.registry_id)
-    if kept is None:
-        first = pin.fingerprint(provenance.roots[0])
-        return (f"whether the first trust root is the right one, {first[:16]}… (nodespec trust pin remembers it)",)
-    wrong = kept.contradicts(provenance.roots, older=older)
-    if wrong is not None:
-        raise RegistryError(
-            wrong, hint="ask the registry's maintainers over a way you trust before you believe anything here"
-        )
-    return ()
 
 
 def _duties(results: Iterable[tuple[str, Verification]], owed: tuple[str, ...]) -> list[str]:

@@ -14,9 +14,10 @@ import click
 
 from nodespec import countersign, envelope, journal, keyring, pin, quorum, signing, trust
 from nodespec.chain import Link, record_path
+from nodespec.cli.believed import check_pin, check_root
 from nodespec.cli.common import color_option, echo, note, painter, repo_option
 from nodespec.cli.desk import Place, now, signing_options, wallet
-from nodespec.cli.sign import add_signatures, check_root, say_missing
+from nodespec.cli.sign import add_signatures, say_missing
 from nodespec.encoding import printable, quoted
 from nodespec.errors import RegistryError, UsageError
 from nodespec.keys import SCHEMES
@@ -91,6 +92,10 @@ def init_command(
     path = record_path(TRUST, 1)
     if place.provenance.read(path) is not None:
         raise UsageError(f"{path} exists; a trust root is made once", hint="to change it: nodespec trust rotate")
+    if pin.load(keyring.home(os.environ), place.snapshot.settings.registry_id) is not None:
+        name = place.snapshot.settings.registry_id
+        hint = "restore that trust root, or give this registry another registry_id"
+        raise UsageError(f"you have pinned a trust root of {quoted(name)} already", hint=hint)
     keys = wallet(key_names, signer)
     default = key_names or ("main",)
     given = {"root": root_keys or default, "checkpoint": checkpoint_keys, "maintainer": maintainer_keys}
@@ -232,6 +237,18 @@ def next_root(place: Place, lasts: timedelta | None = None) -> tuple[Root, tuple
 @click.option("--drop", multiple=True, metavar="KEY", help="Take a key out of every role.")
 @click.option("--verifier", multiple=True, metavar="OWNER", help="Appoint an owner as a verifier.")
 @click.option("--no-verifier", multiple=True, metavar="OWNER", help="Dismiss a verifier.")
+@click.option(
+    "--checkpoint-scheme",
+    multiple=True,
+    type=click.Choice(SCHEMES),
+    help="A checkpoint needs a signature of each of these.  [default: as before, where a key of it is left]",
+)
+@click.option(
+    "--attestation-scheme",
+    multiple=True,
+    type=click.Choice(SCHEMES),
+    help="Owners sign nodes with these.  [default: as before]",
+)
 @click.option("--expires", metavar="DAYS", help="For how long it is good, as in 90d.  [default: as long as the last]")
 @signing_options
 def rotate_command(
@@ -242,6 +259,8 @@ def rotate_command(
     drop: tuple[str, ...],
     verifier: tuple[str, ...],
     no_verifier: tuple[str, ...],
+    checkpoint_scheme: tuple[str, ...],
+    attestation_scheme: tuple[str, ...],
     root_keys: tuple[str, ...],
     root_threshold: int | None,
     checkpoint_keys: tuple[str, ...],
@@ -259,10 +278,9 @@ def rotate_command(
     thresholds = {"root": root_threshold, "checkpoint": checkpoint_threshold, "maintainer": maintainer_threshold}
     gone = key_ids(drop, [key.key_id for key in root.keys], "the trust root")
     roles = {role: _changed(role, root.roles[role], added[role], thresholds[role], gone) for role in trust.ROLES}
-    there = {key.scheme for key in roles["checkpoint"].keys}
-    schemes = tuple(scheme for scheme in root.checkpoint_schemes if scheme in there)
-    schemes = schemes or tuple(scheme for scheme in SCHEMES if scheme in there)
-    root = replace(root, checkpoint_schemes=schemes)
+    allowed = tuple(scheme for scheme in SCHEMES if scheme in (attestation_scheme or root.attestation_schemes))
+    schemes = _required(checkpoint_scheme, root.checkpoint_schemes, {key.scheme for key in roles["checkpoint"].keys})
+    root = replace(root, checkpoint_schemes=schemes, attestation_schemes=allowed)
     verifiers = (set(root.verifiers) | {place.owner(name) for name in verifier}) - {
         place.owner(name) for name in no_verifier
     }
@@ -271,10 +289,20 @@ def rotate_command(
     )
 
 
+def _required(asked: tuple[str, ...], before: tuple[str, ...], there: set[str]) -> tuple[str, ...]:
+    """Return the schemes that a checkpoint needs: those asked for, or those of before that some key still has."""
+    without = next((scheme for scheme in asked if scheme not in there), None)
+    if without is not None:
+        hint = "add one in the same command: --checkpoint KEY"
+        raise UsageError(f"no checkpoint key is of scheme {without}, so no checkpoint could count", hint=hint)
+    wanted = asked or [scheme for scheme in before if scheme in there] or there
+    return tuple(scheme for scheme in SCHEMES if scheme in wanted)
+
+
 def _changed(role: str, old: Quorum, added: tuple[str, ...], threshold: int | None, gone: set[str]) -> Quorum:
-    kept = [key for key in old.keys if key.key_id not in gone]
-    keys = [*kept, *public_keys(added, both=role == "checkpoint")]
-    return _quorum(role, keys, old.threshold if threshold is None else threshold)
+    keys = [*old.keys, *public_keys(added, both=role == "checkpoint")]
+    kept = [key for key in keys if key.key_id not in gone]
+    return _quorum(role, kept, old.threshold if threshold is None else threshold)
 
 
 @trust_command.command("grant")
@@ -369,7 +397,7 @@ def pin_command(repo: str, expect: str | None, again: bool) -> int:
     Compare the fingerprint with what the maintainers told you over a way that you trust. A pin also remembers the
     newest version, so that an older one is refused; pin again, when the registry went on, to remember that.
     """
-    place = Place.open(repo, now())
+    place = Place.open(repo, now(), pinned=False)
     place.require_trust()
     home = keyring.home(os.environ)
     roots = place.provenance.roots
@@ -402,8 +430,12 @@ def pin_command(repo: str, expect: str | None, again: bool) -> int:
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def show_command(repo: str, form: str) -> int:
     """Show the newest version: roles, delegations, verifiers, schemes."""
-    place = Place.open(repo, now(), reading=True)
+    place = Place.open(repo, now(), reading=True, pinned=False)
     place.require_trust()
+    try:
+        check_pin(place.provenance)
+    except RegistryError as error:
+        note(f"warning: this is not the trust root that you pinned: {error}")
     root = place.provenance.root
     if form == "json":
         echo(json.dumps(json.loads(root.payload()), indent=2, ensure_ascii=False) + "\n")

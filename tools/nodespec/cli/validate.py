@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nodespec import report as reports
+from nodespec.cli.believed import check_pin
 from nodespec.cli.common import (
     at_option,
     color_option,
@@ -23,8 +24,9 @@ from nodespec.cli.common import (
 from nodespec.cli.terminal import Progress
 from nodespec.crew import check_jobs
 from nodespec.encoding import printable
-from nodespec.errors import UsageError
+from nodespec.errors import RegistryError, UsageError
 from nodespec.judge import judge, judge_text
+from nodespec.provenance import Provenance
 from nodespec.registry import Registry, Snapshot
 from nodespec.text import MAX_BYTES
 from nodespec.tree import ATTESTATION_SUFFIX, REGISTRY, SCHEMAS, read_path
@@ -87,6 +89,8 @@ def validate_command(
     registry = Registry.open(_start(paths, repo, at))
     snapshot = registry.at(at)
     tell_example(snapshot)
+    if "P" in selection.families:
+        _check_pinned(snapshot, older=at is not None)
     only = _only(paths, registry, snapshot) if paths else None
     if workers is None:
         workers = check_jobs(0) if len(snapshot.tree.entries) >= _ALL_CORES_FROM else 1
@@ -101,6 +105,15 @@ def validate_command(
             progress=progress,
         )
     return _finish(report, form, strict, color, snapshot.tree)
+
+
+def _check_pinned(snapshot: Snapshot, *, older: bool) -> None:
+    """Raise ``RegistryError`` when the trust root is another than the user has pinned."""
+    try:
+        knobs = snapshot.settings
+    except RegistryError:
+        return  # a finding will say what is wrong with them
+    check_pin(Provenance(snapshot.tree, knobs, datetime.now(UTC)), older=older)
 
 
 def _start(paths: tuple[str, ...], repo: str, at: str | None) -> str:

@@ -15,6 +15,7 @@ from nodespec.owner import PREFIX, Chain
 from nodespec.quorum import short
 from nodespec.rules.declare import rule
 from nodespec.tree import (
+    ATTESTATION_SUFFIX,
     OWNERS,
     SEAL_PATH,
     TRUST,
@@ -191,7 +192,7 @@ def removed_without_tombstone(change: Change) -> Iterator[Hit]:
     fix="Restore the tombstone and its attestation.",
 )
 def tombstone_disturbed(change: Change) -> Iterator[Hit]:
-    """A tombstone of the base stays as it is, unless it is signed again."""
+    """A tombstone of the base stays byte for byte; only its attestation can be made anew."""
     before = {entry.path: entry for entry in change.base.tree.entries}
     now = {entry.path for entry in change.head.tree.entries}
     for path in change.paths:
@@ -240,3 +241,44 @@ def seal_rewound(change: Change) -> Iterator[Hit]:
     elif (now.sequence, now.previous) != (before.sequence + 1, before.digest):
         message = f"this is seal {now.sequence}, and it does not follow from seal {before.sequence} of the base"
         yield Hit(message=message, path=SEAL_PATH)
+
+
+@rule(
+    "C009",
+    "signature-removed",
+    why=(
+        "Who signed is part of the record. Taking away a signature that a threshold could spare would make it look as "
+        "though that person had never agreed."
+    ),
+    fix="Restore the signed file; signatures are only ever added to it.",
+)
+def signature_removed(change: Change) -> Iterator[Hit]:
+    """A signed file that says the same as in base has at least base's signers."""
+    for path in change.paths:
+        if not path.endswith(ATTESTATION_SUFFIX) or path.startswith((OWNERS, TRUST)):
+            continue
+        before, now = change.base.envelope(path), change.head.envelope(path)
+        if before is None or now is None or before.digest != now.digest:
+            continue
+        gone = sorted({item.key_id for item in before.signatures} - {item.key_id for item in now.signatures})
+        if gone:
+            message = f"the signature by key {', '.join(map(short, gone))} is gone, and what was signed is the same"
+            yield Hit(message=message, path=path)
+
+
+@rule(
+    "C010",
+    "tombstone-altered-history",
+    why="A tombstone is what is left to tell what the node was. One that tells of another version misleads everybody.",
+    fix="Deregister the node as it stands in the base: nodespec deregister ID --reason TEXT",
+)
+def tombstone_altered_history(change: Change) -> Iterator[Hit]:
+    """A new tombstone names the version that the node had in base."""
+    before = {entry.path for entry in change.base.tree.entries}
+    for path in change.subjects:
+        if not is_tombstone_path(path) or path in before:
+            continue
+        claim, last = change.head.attestation(path), change.base.attestation(node_path(node_id(path)))
+        if claim and claim.action == "deregister" and last and claim.version != last.version:
+            message = f"the tombstone speaks of version {claim.version}; the base holds {last.version}"
+            yield Hit(message=message, path=path, at=("version",))

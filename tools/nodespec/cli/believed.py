@@ -1,0 +1,54 @@
+"""What the user's own pin says about a registry's trust root (:mod:`nodespec.pin`)."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from nodespec import keyring, pin
+from nodespec.errors import RegistryError
+
+if TYPE_CHECKING:
+    from nodespec.pin import Pin
+    from nodespec.provenance import Provenance
+
+
+def check_pin(provenance: Provenance, *, older: bool = False) -> Pin | None:
+    """Return the user's pin of this registry, None when there is none; raise ``RegistryError`` at another trust root.
+
+    ``older`` is for a commit of the past: there, versions that the pin knows may still be missing. A trust root that is
+    missing or broken is not held against the pin; nothing is believed without it anyhow.
+    """
+    kept = pin.load(keyring.home(os.environ), provenance.settings.registry_id)
+    if kept is None or not provenance.roots:
+        return kept
+    wrong = kept.contradicts(provenance.roots, older=older)
+    if wrong is not None:
+        raise RegistryError(
+            wrong, hint="ask the registry's maintainers over a way you trust before you believe anything here"
+        )
+    return kept
+
+
+def check_root(provenance: Provenance, *, older: bool = False) -> tuple[str, ...]:
+    """Check the trust root, by the pin where there is one; return what is left to the caller.
+
+    Raises ``RegistryError`` when the root is missing, broken, expired or not the pinned one.
+    """
+    if not provenance.roots:
+        raise RegistryError(next(provenance.problems()).problem.message, hint="run: nodespec trust verify")
+    if provenance.now >= provenance.root.expires:
+        raise RegistryError(
+            f"the trust root expired at {provenance.root.expires:%Y-%m-%d %H:%M} UTC", hint="nodespec trust rotate"
+        )
+    published = next((key for key in provenance.root.keys if key.published), None)
+    if published is not None and not provenance.settings.example:
+        raise RegistryError("the trust root lists a published example key; anyone can sign with it")
+    kept = check_pin(provenance, older=older)
+    if kept is None:
+        first = pin.fingerprint(provenance.roots[0])
+        return (f"whether the first trust root is the right one, {first[:16]}… (nodespec trust pin remembers it)",)
+    if provenance.root.version > kept.version:
+        since = f"whether a newer trust root than version {kept.version}, which you pinned, comes back one day"
+        return (f"{since} as version {kept.version} (nodespec trust pin remembers version {provenance.root.version})",)
+    return ()
