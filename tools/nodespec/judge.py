@@ -78,7 +78,8 @@ def judge(
     """Judge a tree.
 
     With ``only``, findings of these paths alone are reported (the whole is still looked at for G). With ``base``, the
-    tree that this one follows, family C runs, and settings count as far as both trees grant them. ``now`` is the moment at which an expiry is judged; by default this one.
+    tree that this one follows, family C runs, and settings count as far as both trees grant them. ``now`` is the moment
+    at which an expiry is judged; by default this one.
     """
     only = None if only is None else _with_those_it_is_about(tree, only)
     readable = _readable(tree)

@@ -16,7 +16,7 @@ from nodespec.cli.desk import Place, now, signing_options, wallet
 from nodespec.cli.sign import say_missing
 from nodespec.cli.terminal import table
 from nodespec.cli.trust import key_ids, public_keys
-from nodespec.encoding import printable, quoted
+from nodespec.encoding import json_text, printable, quoted
 from nodespec.errors import RegistryError, UsageError
 from nodespec.owner import Chain, Record, Recovery, Revocation
 from nodespec.quorum import Quorum, short
@@ -223,7 +223,7 @@ def show_command(who: str, repo: str, form: str) -> int:
     chain = _chain(place, who)
     if form == "json":
         records = [json.loads(record.payload()) for record in chain.records]
-        echo(json.dumps({"handle": chain.handle, "records": records}, indent=2, ensure_ascii=False) + "\n")
+        echo(json_text({"handle": chain.handle, "records": records}, indent=2) + "\n")
         return 0
     echo(f"{printable(chain.current.name)}\n{chain.handle}\n")
     for record in chain.records:

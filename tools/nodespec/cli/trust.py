@@ -18,7 +18,7 @@ from nodespec.cli.believed import check_pin, check_root
 from nodespec.cli.common import color_option, echo, note, painter, repo_option
 from nodespec.cli.desk import Place, now, signing_options, wallet
 from nodespec.cli.sign import add_signatures, say_missing
-from nodespec.encoding import printable, quoted
+from nodespec.encoding import json_text, printable, quoted
 from nodespec.errors import RegistryError, UsageError
 from nodespec.keys import SCHEMES
 from nodespec.provenance import Provenance
@@ -438,7 +438,7 @@ def show_command(repo: str, form: str) -> int:
         note(f"warning: this is not the trust root that you pinned: {error}")
     root = place.provenance.root
     if form == "json":
-        echo(json.dumps(json.loads(root.payload()), indent=2, ensure_ascii=False) + "\n")
+        echo(json_text(json.loads(root.payload()), indent=2) + "\n")
         return 0
     chains = place.provenance.chains()
 
