@@ -28,7 +28,7 @@ from nodespec.keys import generate
 from nodespec.owner import Record, Recovery, Revocation
 from nodespec.provenance import Provenance
 from nodespec.quorum import Quorum, in_order
-from nodespec.registry import read_checked
+from nodespec.reading import read_checked
 from nodespec.tree import (
     NODE_SCHEMA_PATH,
     SEAL_PATH,

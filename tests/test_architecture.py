@@ -88,6 +88,11 @@ def test_a_third_party_library_has_one_door(path: Path) -> None:
         assert name_of(path) in DOORS[library]
 
 
+def test_sqlite_is_imported_by_the_index_alone() -> None:
+    doors = {name_of(path) for path in MODULES for name, _ in imports(path) if name.split(".")[0] == "sqlite3"}
+    assert doors == {"index"}
+
+
 def test_rich_is_imported_in_one_module_and_late() -> None:
     for path in MODULES:
         for name, at_import in imports(path):

@@ -163,7 +163,7 @@ def test_every_step_says_what_it_saw() -> None:
 
 
 def subject_at(society: Society, path: str) -> Subject:
-    from nodespec.registry import load, load_tombstone
+    from nodespec.reading import load, load_tombstone
 
     provenance = society.provenance()
     entry, data = provenance.entry(path), provenance.read(path)

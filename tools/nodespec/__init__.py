@@ -38,6 +38,8 @@ in this order tells the whole story, and ``tests/test_architecture.py`` holds th
     provenance    all of a tree's chains and attestations
     question      a query: filters, parsed and matched
     graph         who emits what to whom
+    reading       one file to a node, or why it is none
+    index         what is known of every blob, derived and disposable (the only importer of sqlite3)
     registry      the Python API: open, at, query, get
     vouch         who stands behind the files of a tree
     difference    two snapshots, compared node by node and field by field

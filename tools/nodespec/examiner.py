@@ -18,7 +18,7 @@ from nodespec import crew, document, rules, spec, tombstone
 from nodespec.attestation import Subject
 from nodespec.finding import START, Finding, Hit, pointer
 from nodespec.provenance import Provenance
-from nodespec.registry import read_document
+from nodespec.reading import read_document
 from nodespec.rules.format import CODES as FORMAT_CODES
 from nodespec.rules.graph import NodeFacts, claimed_signals
 from nodespec.rules.provenance import CODES as PROVENANCE_CODES
@@ -129,7 +129,7 @@ class Examiner:
 
     def text_at(self, path: str) -> document.Document | None:
         """Return the document at a path of the tree, to point into; None for a file that is no document."""
-        entry = next((entry for entry in self.tree.entries if entry.path == path), None) if self.tree else None
+        entry = self.tree.entry(path) if self.tree else None
         return read_document(self.tree, entry) if self.tree and entry and path.endswith(".yaml") else None
 
 

@@ -218,6 +218,60 @@ class CommitTree:
         for name, child_mode, child in _raw_entries(self._read_object(oid, ObjectType.TREE), path, reading.defects):
             self._collect(f"{path}/{name}", child_mode, child, depth + 1, reading)
 
+    def entry(self, path: str) -> Entry | None:
+        """Return the file at ``path``, reading only the folders on the way."""
+        above, _, name = path.rpartition("/")
+        found = self._children(above, self.folder(above)[0], []).get(name)
+        return Entry(path, *found) if found is not None and found[0] != FOLDER else None
+
+    def folder(self, path: str) -> tuple[str, list[Defect]]:
+        """Return the object id of the folder at ``path``, empty when there is none, and what is odd on the way."""
+        oid, above, defects = self.commit.tree, "", list[Defect]()
+        for name in path.split("/"):
+            here = f"{above}/{name}" if above else name
+            found = self._children(above, oid, defects).get(name)
+            if found is None:
+                return "", defects
+            if found[0] != FOLDER:
+                return "", [*defects, Defect(here, "it is not a folder")]
+            oid, above = found[1], here
+        return oid, defects
+
+    def changes(self, path: str, old: str, new: str) -> tuple[list[tuple[Entry | None, Entry | None]], list[Defect]]:
+        """Return what differs between two folders that stand at ``path``, given by object id (empty for none).
+
+        Folders with the same id are not read. Each change is (before, after) of one path, in no order.
+        """
+        found: list[tuple[Entry | None, Entry | None]] = []
+        defects: list[Defect] = []
+        self._compare(path, old, new, found, defects)
+        return found, defects
+
+    def _compare(
+        self, path: str, old: str, new: str, found: list[tuple[Entry | None, Entry | None]], defects: list[Defect]
+    ) -> None:
+        if path.count("/") > MAX_FOLDER_DEPTH:
+            defects.append(Defect(path, f"folders are nested more than {MAX_FOLDER_DEPTH} deep"))
+            return
+        if old == new:
+            return
+        before, after = self._children(path, old, []), self._children(path, new, defects)
+        for name in before.keys() | after.keys():
+            was, now = before.get(name), after.get(name)
+            if was == now:
+                continue
+            child = f"{path}/{name}"
+            self._compare(child, _folder_id(was), _folder_id(now), found, defects)
+            if _is_file(was) or _is_file(now):
+                pair = [Entry(child, *item) if item and _is_file(item) else None for item in (was, now)]
+                found.append((pair[0], pair[1]))
+
+    def _children(self, path: str, oid: str, defects: list[Defect]) -> dict[str, tuple[int, str]]:
+        if not oid:
+            return {}
+        entries = _raw_entries(self._read_object(oid, ObjectType.TREE), path, defects)
+        return {name: (mode, child) for name, mode, child in entries}
+
     def __reduce__(self) -> tuple[object, ...]:
         """Cross to another process as a place and a commit; libgit2's handles stay at home."""
         return _reopen, (str(self._repo.path), self.commit)
@@ -245,6 +299,14 @@ class CommitTree:
         if found != kind:
             raise RegistryError(f"object {oid[:10]} is not a {kind.name.lower()}", hint="git fsck tells more")
         return bytes(data)
+
+
+def _is_file(item: tuple[int, str] | None) -> bool:
+    return item is not None and item[0] != FOLDER
+
+
+def _folder_id(item: tuple[int, str] | None) -> str:
+    return item[1] if item and item[0] == FOLDER else ""
 
 
 def _reopen(git_dir: str, commit: Commit) -> CommitTree:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from nodespec import difference
-from nodespec.registry import Unreadable, load
+from nodespec.reading import Unreadable, load
 from nodespec.tree import node_path
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from nodespec.examiner import (
 )
 from nodespec.finding import Finding, Hit
 from nodespec.provenance import Provenance
-from nodespec.registry import may_hold_nodes, read_checked, read_document
+from nodespec.reading import may_hold_nodes, read_checked, read_document
 from nodespec.rules.change import Change
 from nodespec.rules.graph import Whole
 from nodespec.rules.node import Surroundings

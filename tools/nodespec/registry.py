@@ -16,34 +16,23 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Unpack
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
-from nodespec import document, journal, schema, settings, spec, text, tombstone
+from nodespec import journal, settings
 from nodespec.encoding import printable, quoted
 from nodespec.errors import RegistryError, UsageError
 from nodespec.question import ask
-from nodespec.tree import (
-    EXECUTABLE,
-    NODE_SCHEMA_PATH,
-    NODES,
-    REGULAR,
-    SETTINGS_PATH,
-    SETTINGS_SCHEMA_PATH,
-    TOMBSTONE_SCHEMA_PATH,
-    Entry,
-    is_node_path,
-    node_id,
-    node_path,
-    tombstone_path,
-)
+from nodespec.reading import Unreadable, concerns_nodes, load, load_tombstone, may_hold_nodes, read_checked
+from nodespec.tree import SETTINGS_PATH, SETTINGS_SCHEMA_PATH, is_node_path, node_id, node_path, tombstone_path
 from nodespec.worktree import WorkTree, find_root
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import TypedDict
 
-    from nodespec.git import Commit, GitRepository
+    from nodespec.git import Commit, CommitTree, GitRepository
+    from nodespec.index import Stand, Store
     from nodespec.question import Words
     from nodespec.settings import Settings
     from nodespec.spec import NodeSpec
@@ -69,13 +58,15 @@ _STEP = 100
 """Files between two reports of progress: some 50 ms."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unreadable:
-    """A file that should be a NodeSpec and is not; ``reason`` is its first problem."""
+Answer = TypeVar("Answer")
 
-    path: str
-    line: int
-    reason: str
+
+def _silent(_notice: str) -> None:
+    """Tell nobody."""
+
+
+def _unknown() -> None:
+    """Know nothing."""
 
 
 @dataclass(frozen=True)
@@ -84,14 +75,27 @@ class Registry:
 
     path: str
     root: str | None
+    index: bool | str = True
+    notice: Callable[[str], None] = field(default=_silent, compare=False, repr=False)
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str] = ".") -> Registry:
-        """Open the registry at or above ``path``; raise ``UsageError`` when there is none."""
+    def open(
+        cls,
+        path: str | os.PathLike[str] = ".",
+        *,
+        index: bool | str = True,
+        notice: Callable[[str], None] = _silent,
+    ) -> Registry:
+        """Open the registry at or above ``path``; raise ``UsageError`` when there is none.
+
+        ``index`` says where the index (:mod:`nodespec.index`) is: in the Git folder (True), in another file, or nowhere
+        (False). ``notice`` is told, in a line, when it cannot be used as it should be; answers are the same all the
+        same.
+        """
         start = os.fspath(path)
         if not os.path.isdir(start):
             raise UsageError(f"{printable(start)} is not a folder", hint="name a clone or a bare repository")
-        registry = cls(start, find_root(start))
+        registry = cls(start, find_root(start), index, notice)
         if registry.root is None:
             _ = registry.git  # without files there must at least be commits
         return registry
@@ -111,16 +115,55 @@ class Registry:
         """
         if revision is None and self.root is not None:
             journal.finish(self.root)
-            return Snapshot(WorkTree(self.root), progress=progress)
+            files = WorkTree(self.root)
+            return Snapshot(files, None, progress, partial(self._stand, files, progress))
         if revision is None and self.git.work_dir is not None:
             hint = "make one with: nodespec init DIR; or name a commit that holds one with --at"
             raise UsageError(f"{printable(self.path)} holds no registry (no registry/registry.yaml)", hint=hint)
-        top = self.git.work_dir
-        if self.root is not None and (top is None or os.path.realpath(top) != os.path.realpath(self.root)):
+        if not self._is_top:
             hint = "make it a repository of its own (git init), or ask without --at"
-            raise UsageError(f"the registry in {printable(self.root)} is not the top of its Git repository", hint=hint)
+            where = printable(self.root or "")
+            raise UsageError(f"the registry in {where} is not the top of its Git repository", hint=hint)
         commit = self.git.resolve("HEAD" if revision is None else revision)
-        return Snapshot(self.git.tree(commit), commit, progress)
+        tree = self.git.tree(commit)
+        return Snapshot(tree, commit, progress, partial(self._stand, tree, progress))
+
+    @property
+    def _is_top(self) -> bool:
+        """Whether the registry's files, where there are any, are at the top of the Git repository."""
+        top = self.git.work_dir
+        return self.root is None or (top is not None and os.path.realpath(top) == os.path.realpath(self.root))
+
+    # The index.
+
+    @cached_property
+    def _store(self) -> Store | None:
+        from nodespec.index import Store, UnusableError, place_of
+
+        if self.index is False:
+            return None
+        try:
+            return Store(place_of(self.root or self.path, None if self.index is True else self.index), self.notice)
+        except UnusableError:
+            return None
+
+    def _stand(self, tree: CommitTree | WorkTree, progress: Progress | None) -> Stand | None:
+        """Return what the index knows of a tree, after letting it know; None when it does not serve."""
+        from nodespec.index import UnusableError, stand_at
+
+        if self._store is None:
+            return None
+        try:
+            return stand_at(self._store, tree, present=self._present, progress=progress)
+        except UnusableError:
+            return None
+
+    def _present(self) -> CommitTree | None:
+        """Return the commit that is checked out; None without one."""
+        try:
+            return self.git.tree(self.git.resolve("HEAD")) if self._is_top else None
+        except UsageError:
+            return None
 
 
 @dataclass(frozen=True)
@@ -130,6 +173,7 @@ class Snapshot:
     tree: Tree
     commit: Commit | None = None
     progress: Progress | None = field(default=None, compare=False, repr=False)
+    known: Callable[[], Stand | None] = field(default=_unknown, compare=False, repr=False)
 
     def __iter__(self) -> Iterator[NodeSpec]:
         return iter(self._loaded[0].values())
@@ -143,13 +187,25 @@ class Snapshot:
     @property
     def unreadable(self) -> tuple[Unreadable, ...]:
         """The files under ``registry/nodes`` that are not NodeSpecs."""
-        return self._loaded[1]
+        return self._asked(lambda stand: tuple(stand.unreadable()), lambda: self._loaded[1])
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """Every signal that a node sends or receives, in order."""
+
+        def read() -> tuple[str, ...]:
+            return tuple(sorted({signal for node in self for signal in node.signals}))
+
+        return self._asked(lambda stand: tuple(stand.signals()), read)
 
     @cached_property
     def settings(self) -> Settings:
         """registry.yaml; raises ``RegistryError`` when it is missing or broken."""
-        value = read_checked(self.tree, SETTINGS_PATH, SETTINGS_SCHEMA_PATH)
-        return settings.from_value(value)
+
+        def read() -> dict[str, Any]:
+            return read_checked(self.tree, SETTINGS_PATH, SETTINGS_SCHEMA_PATH)
+
+        return settings.from_value(self._asked(lambda stand: stand.document(self.tree, SETTINGS_PATH, read), read))
 
     def ids(self) -> list[str]:
         """Return the ids that the paths stand for, without reading a file."""
@@ -158,7 +214,7 @@ class Snapshot:
     def get(self, identifier: str) -> NodeSpec:
         """Return one node, reading only its file; raise ``UsageError`` when it is not there."""
         path = node_path(identifier)
-        entry = next((entry for entry in self.tree.entries if entry.path == path), None)
+        entry = self.tree.entry(path)
         if entry is None:
             raise UsageError(
                 f"no node is called {quoted(identifier)} in {self.tree.label}", hint=self._near(identifier)
@@ -171,7 +227,7 @@ class Snapshot:
     def tombstone(self, identifier: str) -> Tombstone:
         """Return the tombstone of a node that is gone; raise ``UsageError`` when there is none."""
         path = tombstone_path(identifier)
-        if not any(entry.path == path for entry in self.tree.entries):
+        if self.tree.entry(path) is None:
             raise UsageError(f"no tombstone of {quoted(identifier)} stands in {self.tree.label}")
         return load_tombstone(self.tree, path)
 
@@ -186,7 +242,10 @@ class Snapshot:
     def query(self, **filters: Unpack[Filters]) -> tuple[NodeSpec, ...]:
         """Return the nodes that pass every filter, in order of path; see :mod:`nodespec.question`."""
         question = ask(**filters)
-        return tuple(node for node in self if question.matches(node))
+        return self._asked(
+            lambda stand: tuple(stand.nodes(question)),
+            lambda: tuple(node for node in self if question.matches(node)),
+        )
 
     def require_complete(self) -> None:
         """Raise ``RegistryError`` when a file could not be read as a node, so that an answer may lack it."""
@@ -197,9 +256,34 @@ class Snapshot:
             raise RegistryError(message, hint="run: nodespec validate")
 
     @cached_property
+    def _stand(self) -> list[Stand]:
+        """What the index knows of this tree; empty when it does not serve."""
+        found = self.known()
+        return [] if found is None else [found]
+
+    def _asked(self, of_index: Callable[[Stand], Answer], of_files: Callable[[], Answer]) -> Answer:
+        """Return an answer of the index, or, where that fails, of the files; they are the same."""
+        from nodespec.index import UnusableError
+
+        for stand in self._stand:
+            try:
+                return of_index(stand)
+            except UnusableError:
+                self._stand.clear()
+        return of_files()
+
+    @cached_property
     def _loaded(self) -> tuple[dict[str, NodeSpec], tuple[Unreadable, ...]]:
+        """Every node by id, and every file that is none."""
+        return self._asked(
+            lambda stand: ({node.id: node for node in stand.nodes()}, tuple(stand.unreadable())),
+            self._read_all,
+        )
+
+    def _read_all(self) -> tuple[dict[str, NodeSpec], tuple[Unreadable, ...]]:
         nodes: dict[str, NodeSpec] = {}
-        unreadable = [Unreadable(path=item.path, line=1, reason=item.what) for item in self.tree.defects]
+        defects = (item for item in self.tree.defects if concerns_nodes(item.path))
+        unreadable = [Unreadable(path=item.path, line=1, reason=item.what) for item in defects]
         entries = [entry for entry in self.tree.entries if may_hold_nodes(entry)]
         for done, entry in enumerate(entries, 1):
             found = load(self.tree, entry)
@@ -210,73 +294,3 @@ class Snapshot:
             else:
                 nodes[found.id] = found
         return nodes, tuple(unreadable)
-
-
-def may_hold_nodes(entry: Entry) -> bool:
-    """Say whether an entry is a node, or may hide one: a link, a submodule, a closed folder, another suffix."""
-    if entry.mode not in (REGULAR, EXECUTABLE):
-        return entry.path.startswith(NODES) or entry.path in _ABOVE_NODES
-    return entry.path.startswith(NODES) and not entry.path.endswith(".dsse.json")
-
-
-_ABOVE_NODES = ("registry", "registry/nodes")
-
-
-def read_document(tree: Tree, entry: Entry) -> document.Document:
-    """Parse one file, without reading what is too large; raises ``OSError`` when it cannot be read."""
-    size = tree.size(entry)
-    if size > text.MAX_BYTES:
-        return document.Document(None, (text.too_large(size),), None)
-    return document.parse(tree.read(entry))
-
-
-def read_checked(tree: Tree, path: str, contract_path: str) -> dict[str, Any]:
-    """Return the value of a document that fulfils the built-in contract; raise ``RegistryError`` otherwise."""
-    entry = next((entry for entry in tree.entries if entry.path == path), None)
-    if entry is None:
-        raise RegistryError(f"{path} is missing in {tree.label}", hint="nodespec init DIR writes one")
-    found = _read_value(tree, entry, contract_path)
-    if isinstance(found, Unreadable):
-        raise RegistryError(f"{path}:{found.line}: {found.reason}", hint="run: nodespec validate")
-    return found
-
-
-def load(tree: Tree, entry: Entry) -> NodeSpec | Unreadable:
-    """Read one node's file."""
-    value = _read_value(tree, entry, NODE_SCHEMA_PATH)
-    if isinstance(value, Unreadable):
-        return value
-    node = spec.from_value(value, entry.path)
-    if node_path(node.id) != entry.path:
-        return Unreadable(path=entry.path, line=1, reason=f"its id is {node.id}, which belongs at another path")
-    return node
-
-
-def load_tombstone(tree: Tree, path: str) -> Tombstone:
-    """Read one tombstone; raise ``RegistryError`` when it is none, or belongs at another path."""
-    stone = tombstone.from_value(read_checked(tree, path, TOMBSTONE_SCHEMA_PATH), path)
-    if tombstone_path(stone.id) != path:
-        raise RegistryError(
-            f"{path}: its id is {stone.id}, which belongs at another path", hint="run: nodespec validate"
-        )
-    return stone
-
-
-def _read_value(tree: Tree, entry: Entry, contract_path: str) -> dict[str, Any] | Unreadable:
-    if entry.mode not in (REGULAR, EXECUTABLE):
-        return Unreadable(path=entry.path, line=1, reason="it is not a regular file that can be read")
-    if contract_path == NODE_SCHEMA_PATH and not is_node_path(entry.path):
-        return Unreadable(path=entry.path, line=1, reason="a node's file ends in .yaml")
-    try:
-        read = read_document(tree, entry)
-    except OSError as error:
-        return Unreadable(path=entry.path, line=1, reason=error.strerror or str(error))
-    if read.value is None or read.problems:
-        problem = read.problems[0]
-        return Unreadable(path=entry.path, line=problem.span.line, reason=problem.message)
-    contract = schema.builtin(contract_path)
-    if not contract.accepts(read.value):
-        hit = contract.violations(read.value)[0]
-        line = read.locate(hit.at or (), on_key=hit.on_key).line
-        return Unreadable(path=entry.path, line=line, reason=hit.message)
-    return read.value

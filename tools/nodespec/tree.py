@@ -98,6 +98,9 @@ class Tree(Protocol):
     def defects(self) -> Sequence[Defect]:
         """What is malformed about the listing itself."""
 
+    def entry(self, path: str) -> Entry | None:
+        """Return the file at ``path`` as the listing has it, looking only at the folders on the way."""
+
     def size(self, entry: Entry) -> int:
         """Return the file's length in bytes, without reading it; raise ``OSError`` when that fails."""
 
@@ -119,6 +122,10 @@ class MemoryTree:
         """Every file, in byte order of the paths."""
         paths = sorted(self.files, key=path_bytes)
         return [Entry(path, self.modes.get(path, REGULAR)) for path in paths]
+
+    def entry(self, path: str) -> Entry | None:
+        """Return the file at ``path``."""
+        return Entry(path, self.modes.get(path, REGULAR)) if path in self.files else None
 
     def size(self, entry: Entry) -> int:
         """Return the file's length in bytes."""
@@ -148,6 +155,12 @@ class Overlay:
         added = [Entry(path, REGULAR) for path, data in self.files.items() if data is not None]
         return sorted([*kept, *added], key=lambda entry: path_bytes(entry.path))
 
+    def entry(self, path: str) -> Entry | None:
+        """Return the file at ``path``."""
+        if path in self.files:
+            return Entry(path, REGULAR) if self.files[path] is not None else None
+        return self.under.entry(path)
+
     @property
     def defects(self) -> Sequence[Defect]:
         """Those of the tree below."""
@@ -171,10 +184,8 @@ def path_bytes(path: str) -> bytes:
 
 def read_path(tree: Tree, path: str) -> bytes | None:
     """Return the bytes of the regular file at ``path``, or None when there is none."""
-    for entry in tree.entries:
-        if entry.path == path and entry.mode in (REGULAR, EXECUTABLE):
-            return tree.read(entry)
-    return None
+    entry = tree.entry(path)
+    return tree.read(entry) if entry is not None and entry.mode in (REGULAR, EXECUTABLE) else None
 
 
 def is_node_path(path: str) -> bool:

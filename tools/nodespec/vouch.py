@@ -9,7 +9,7 @@ from nodespec import crew
 from nodespec.attestation import Subject
 from nodespec.errors import NodespecError
 from nodespec.provenance import Provenance
-from nodespec.registry import Unreadable, load, load_tombstone
+from nodespec.reading import Unreadable, load, load_tombstone
 from nodespec.tree import is_node_path
 from nodespec.verification import Step, Verification
 

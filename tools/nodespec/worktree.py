@@ -10,8 +10,10 @@ import stat
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from nodespec.tree import (
+    ATTESTATION_SUFFIX,
     EXECUTABLE,
     MAX_FOLDER_DEPTH,
     REGULAR,
@@ -24,6 +26,12 @@ from nodespec.tree import (
     Defect,
     Entry,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FileState = tuple[str, int, int, int, int, int]
+"""Name, mode, size, mtime and ctime in nanoseconds, inode."""
 
 _READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 """O_NONBLOCK: opening a named pipe that was swapped in must not hang."""
@@ -49,6 +57,19 @@ class WorkTree:
         entries.sort(key=lambda entry: entry.path.encode("utf-8", "surrogateescape"))
         return entries
 
+    def entry(self, path: str) -> Entry | None:
+        """Return the file at ``path``, when no folder on the way is a link or a repository of its own."""
+        place = self.root
+        for name in path.split("/")[:-1]:
+            place = os.path.join(place, name)
+            if os.path.islink(place) or os.path.lexists(os.path.join(place, ".git")):
+                return None
+        try:
+            status = os.lstat(os.path.join(self.root, path))
+        except OSError:
+            return None
+        return None if stat.S_ISDIR(status.st_mode) else Entry(path, _mode(status))
+
     @property
     def defects(self) -> tuple[Defect, ...]:
         """A file system cannot hold what these describe."""
@@ -69,6 +90,56 @@ class WorkTree:
             return b"".join(parts)
         finally:
             os.close(descriptor)
+
+    def states(self, top: str) -> Iterator[FolderState]:
+        """Yield every folder at and below ``top``, a path from the root, with the state of its files.
+
+        Attestations are left out: no question is about them. Raises ``OSError`` when a folder cannot be read.
+        """
+        path = os.path.join(self.root, top)
+        if any(map(os.path.islink, _upwards(path, self.root))):
+            raise NotADirectoryError(f"{top} is reached through a link")
+        if os.path.lexists(path):
+            yield from _states(path, top)
+
+
+class FolderState(NamedTuple):
+    """A folder, without opening a file: each file's name, mode, size, mtime and ctime (ns), and inode.
+
+    ``mode`` is the file system's. A folder that is no part of the registry (a repository of its own, one nested too
+    deeply) counts as a file whose mode says that it is none.
+    """
+
+    path: str
+    files: tuple[FileState, ...]
+
+
+def _upwards(path: str, root: str) -> Iterator[str]:
+    while len(path) > len(root):
+        yield path
+        path = os.path.dirname(path)
+
+
+def _states(folder: str, path: str) -> Iterator[FolderState]:
+    files: list[FileState] = []
+    below: list[os.DirEntry[str]] = []
+    with os.scandir(folder) as children:
+        for child in children:
+            if child.name.endswith(ATTESTATION_SUFFIX):
+                continue
+            status = child.stat(follow_symlinks=False)
+            if stat.S_ISDIR(status.st_mode) and not _is_foreign(child, path):
+                below.append(child)
+            else:
+                times = status.st_mtime_ns, status.st_ctime_ns
+                files.append((child.name, status.st_mode, status.st_size, *times, status.st_ino))
+    yield FolderState(path, tuple(files))
+    for child in below:
+        yield from _states(child.path, f"{path}/{child.name}")
+
+
+def _is_foreign(child: os.DirEntry[str], path: str) -> bool:
+    return path.count("/") >= MAX_FOLDER_DEPTH or os.path.lexists(os.path.join(child.path, ".git"))
 
 
 def _scan(folder: str, prefix: str, entries: list[Entry]) -> None:
@@ -114,6 +185,24 @@ def find_root(start: str) -> str | None:
         bare = (candidate / "HEAD").is_file() and (candidate / "objects").is_dir() and (candidate / "refs").is_dir()
         if bare or (candidate / ".git").exists():
             return None
+    return None
+
+
+def git_folder(start: str) -> str | None:
+    """Return the Git folder of the repository around ``start``, the one that all its work trees share; None without."""
+    folder = Path(start).absolute()
+    for candidate in (folder, *folder.parents):
+        place = candidate / ".git"
+        if place.is_file():  # a linked work tree, or a submodule (gitrepository-layout)
+            word, _, target = place.read_text(encoding="utf-8", errors="replace").strip().partition(": ")
+            place = candidate / target if word == "gitdir" else place
+        elif (candidate / "HEAD").is_file() and (candidate / "objects").is_dir():
+            place = candidate
+        if place.is_dir():
+            shared = place / "commondir"
+            return (
+                os.path.normpath(place / shared.read_text(encoding="utf-8").strip()) if shared.is_file() else str(place)
+            )
     return None
 
 

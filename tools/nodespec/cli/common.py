@@ -39,7 +39,34 @@ color_option = click.option(
     show_default=True,
     help="Colour the text; auto means on a terminal, unless NO_COLOR is set.",
 )
-no_index_option = click.option("--no-index", is_flag=True, help="Do without the index (there is none yet).")
+
+
+def index_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --index and --no-index; :func:`open_registry` heeds them."""
+    command = click.option(
+        "--no-index", is_flag=True, expose_value=False, callback=_remember, help="Read the files, without the index."
+    )(command)
+    return click.option(
+        "--index",
+        metavar="PATH",
+        expose_value=False,
+        callback=_remember,
+        help="Keep the index in this file.  [default: NODESPEC_INDEX, or in the Git folder]",
+    )(command)
+
+
+def _remember(ctx: click.Context, param: click.Parameter, value: str | bool | None) -> None:
+    if value:
+        ctx.meta[f"{__name__}.{param.name}"] = value
+
+
+def open_registry(repo: str) -> Registry:
+    """Open a registry, with the index that the options or NODESPEC_INDEX name."""
+    meta = click.get_current_context().meta
+    if meta.get(f"{__name__}.no_index"):
+        return Registry.open(repo, index=False)
+    chosen = meta.get(f"{__name__}.index") or os.environ.get("NODESPEC_INDEX")
+    return Registry.open(repo, index=chosen or True, notice=note)
 
 
 def colored(choice: str) -> bool:
@@ -68,7 +95,7 @@ def note(text: str) -> None:
 
 def open_snapshot(repo: str, at: str | None) -> Snapshot:
     """Open a registry at a revision, and say so when its keys are published ones."""
-    snapshot = Registry.open(repo).at(at, progress=Progress("reading"))
+    snapshot = open_registry(repo).at(at, progress=Progress("reading"))
     tell_example(snapshot)
     return snapshot
 
@@ -100,8 +127,7 @@ def complete_signal(ctx: click.Context, _param: click.Parameter, incomplete: str
     from click.shell_completion import CompletionItem
 
     try:
-        snapshot = Registry.open(ctx.params.get("repo") or ".").at(ctx.params.get("at"))
-        signals = sorted({signal for node in snapshot for signal in node.signals})
+        signals = Registry.open(ctx.params.get("repo") or ".").at(ctx.params.get("at")).signals
     except NodespecError:
         return []
     return [CompletionItem(signal) for signal in signals if signal.startswith(incomplete)]

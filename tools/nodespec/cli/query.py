@@ -1,4 +1,4 @@
-"""nodespec query, show, log, diff, graph: questions to a checkout or any commit."""
+"""nodespec query, show, graph: questions to a checkout or any commit."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nodespec import difference, graph, history, report
+from nodespec import graph
 from nodespec.cli.common import (
     at_option,
     color_option,
@@ -14,22 +14,20 @@ from nodespec.cli.common import (
     complete_id,
     complete_signal,
     echo,
+    index_options,
     note,
     open_snapshot,
     painter,
     repo_option,
-    tell_example,
 )
-from nodespec.cli.terminal import Progress, table
+from nodespec.cli.terminal import table
 from nodespec.encoding import json_text, printable
 from nodespec.errors import UsageError
-from nodespec.registry import Registry
 from nodespec.spec import LANES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from nodespec.difference import NodeChange
     from nodespec.registry import Snapshot
     from nodespec.spec import NodeSpec
 
@@ -67,6 +65,7 @@ def _once(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
 )
 @click.option("--text", multiple=True, callback=_once, metavar="TEXT", help="In the id, the description or a role.")
 @repo_option
+@index_options
 @at_option
 @click.option("--format", "form", type=click.Choice(_FORMATS), default="table", show_default=True)
 @color_option
@@ -128,7 +127,7 @@ def _yaml(value: Any) -> str:
 def _say_nothing_matched(snapshot: Snapshot, filters: dict[str, Any]) -> None:
     from difflib import get_close_matches
 
-    known = sorted({signal for node in snapshot for signal in node.signals})
+    known = snapshot.signals
     asked = [*filters["signal"], *filters["emits"], *filters["subscribes"]]
     note(f"no node in {snapshot.tree.label} matches")
     for signal in asked:
@@ -140,6 +139,7 @@ def _say_nothing_matched(snapshot: Snapshot, filters: dict[str, Any]) -> None:
 @click.command("show")
 @click.argument("identifier", metavar="ID", shell_complete=complete_id)
 @repo_option
+@index_options
 @at_option
 @click.option("--format", "form", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True)
 @color_option
@@ -182,120 +182,10 @@ def _card(node: NodeSpec, around: graph.Graph, color: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-@click.command("log")
-@click.argument("identifier", metavar="ID", shell_complete=complete_id)
-@repo_option
-@click.option("--at", default="HEAD", metavar="REV|DATE", help="Where to start.  [default: HEAD]")
-@click.option("--format", "form", type=click.Choice(["text", "json", "ndjson"]), default="text", show_default=True)
-@click.option("--limit", "-n", type=click.IntRange(min=1), metavar="N", help="At most N versions.")
-@color_option
-def log_command(identifier: str, repo: str, at: str, form: str, limit: int | None, color: str) -> int:
-    """List the versions of a node, newest first, along the first-parent line of history."""
-    registry = Registry.open(repo)
-    tell_example(registry.at(at))
-    paint = painter(color)
-    found: list[history.Version] = []
-    for version in history.versions(registry, identifier, at):
-        found.append(version)
-        if form == "text":
-            echo(_version_text(version, paint))
-        elif form == "ndjson":
-            echo(json_text(_version_fields(version)) + "\n")
-        if len(found) == limit:
-            break
-    if form == "json":
-        echo(json_text([_version_fields(version) for version in found], indent=2) + "\n")
-    if registry.git.is_shallow and len(found) != limit:
-        note("note: this clone is shallow; older versions are not here (git fetch --unshallow)")
-    if not found:
-        registry.at(at).get(identifier)  # says what is near
-        raise UsageError(f"{identifier} has no commit yet", hint="it stands in the work tree only")
-    return 3 if any(version.problem for version in found) else 0
-
-
-def _version_text(version: history.Version, paint: report.Paint) -> str:
-    commit, change = version.commit, version.change
-    what = {"added": f"added {change.after}", "removed": f"removed (was {change.before})"}.get(
-        change.kind, f"{change.before} → {change.after}"
-    )
-    if version.edge:
-        what = f"{change.after}, the oldest version in this shallow clone"
-    if version.problem:
-        what = f"not readable: {version.problem}"
-    head = f"{paint(commit.short, 'warning')} {commit.time:%Y-%m-%d %H:%M} {paint(printable(what), 'strong')}"
-    lines = [f"{head}  {printable(commit.subject)} ({printable(commit.author)})"]
-    lines += [f"    {printable(field.words)}" for field in change.fields if field.field != "metadata.version"]
-    return "\n".join(lines) + "\n"
-
-
-def _version_fields(version: history.Version) -> dict[str, Any]:
-    return {
-        "commit": version.commit.id,
-        "time": version.commit.time.isoformat(),
-        "author": version.commit.author,
-        "subject": version.commit.subject,
-        "problem": version.problem or None,
-        "edge": version.edge,
-        **_change_fields(version.change),
-        **({"kind": "unknown"} if version.edge else {}),
-    }
-
-
-@click.command("diff")
-@click.argument("base", metavar="A")
-@click.argument("head", metavar="[B]", required=False)
-@repo_option
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@color_option
-def diff_command(base: str, head: str | None, repo: str, form: str, color: str) -> int:
-    """Compare two revisions, node by node and field by field, in words.
-
-    Without B, A is compared with the work tree. Ends with 4 when no node differs.
-    """
-    registry = Registry.open(repo)
-    before = registry.at(base, progress=Progress(f"reading {base}"))
-    after = registry.at(head, progress=Progress(f"reading {head or 'files'}"))
-    tell_example(after)
-    changes = difference.between(before, after)
-    if form == "json":
-        echo(json_text([_change_fields(change) for change in changes], indent=2) + "\n")
-    else:
-        paint = painter(color)
-        echo("".join(_change_text(change, paint) for change in changes))
-        counts = {kind: sum(change.kind == kind for change in changes) for kind in ("added", "changed", "removed")}
-        echo(
-            ", ".join(f"{count} {kind}" for kind, count in counts.items())
-            + f" ({before.tree.label} → {after.tree.label})\n"
-        )
-    for snapshot in (before, after):
-        snapshot.require_complete()
-    return 0 if changes else 4
-
-
-def _change_text(change: NodeChange, paint: report.Paint) -> str:
-    sign, purpose = {"added": ("+", "ok"), "removed": ("-", "error"), "changed": ("~", "warning")}[change.kind]
-    versions = " → ".join(version for version in (change.before, change.after) if version)
-    if change.before == change.after and change.kind == "changed":
-        versions = f"{change.after}, version unchanged"
-    lines = [f"{paint(sign, purpose)} {paint(change.id, 'strong')} ({versions})"]
-    lines += [f"    {printable(field.words)}" for field in change.fields if field.field != "metadata.version"]
-    return "\n".join(lines) + "\n"
-
-
-def _change_fields(change: NodeChange) -> dict[str, Any]:
-    names = ("field", "before", "after", "words")
-    return {
-        "id": change.id,
-        "kind": change.kind,
-        "before": change.before,
-        "after": change.after,
-        "fields": [{name: getattr(field, name) for name in names} for field in change.fields],
-    }
-
-
 @click.command("graph")
 @click.argument("identifier", metavar="[ID]", required=False, shell_complete=complete_id)
 @repo_option
+@index_options
 @at_option
 @click.option("--format", "form", type=click.Choice(["mermaid", "dot", "json"]), default="mermaid", show_default=True)
 def graph_command(identifier: str | None, repo: str, at: str | None, form: str) -> None:

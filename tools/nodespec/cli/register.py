@@ -21,7 +21,7 @@ from nodespec.cli.desk import (
 from nodespec.encoding import printable
 from nodespec.errors import UsageError
 from nodespec.judge import judge_text
-from nodespec.registry import Unreadable, load, load_tombstone
+from nodespec.reading import Unreadable, load, load_tombstone
 from nodespec.text import MAX_BYTES
 from nodespec.tree import Overlay, is_tombstone_path, node_path, read_path
 
@@ -122,7 +122,7 @@ def _put(place: Place, file: str, action: str, request: Request) -> int:
 def _check_heard(place: Place, node: NodeSpec) -> None:
     """Raise ``UsageError`` when others subscribe to signals that only this node sent, and would no longer send."""
     path = node_path(node.id)
-    entry = next((entry for entry in place.base.entries if entry.path == path), None) if place.base else None
+    entry = place.base.entry(path) if place.base else None
     old = load(place.base, entry) if place.base and entry else None
     if old is None or isinstance(old, Unreadable):
         return

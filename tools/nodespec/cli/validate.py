@@ -15,8 +15,9 @@ from nodespec.cli.common import (
     at_option,
     color_option,
     echo,
-    no_index_option,
+    index_options,
     note,
+    open_registry,
     painter,
     repo_option,
     tell_example,
@@ -51,7 +52,7 @@ _ALL_CORES_FROM = 2000
 @click.option("--ignore", multiple=True, metavar="CODES", help="Do not report these codes or families.")
 @click.option("--strict", is_flag=True, help="Let warnings fail, too.")
 @click.option("--jobs", "-j", type=int, default=None, metavar="N", help="Processes; 0 is one for each core.")
-@no_index_option
+@index_options
 @color_option
 def validate_command(
     paths: tuple[str, ...],
@@ -63,7 +64,6 @@ def validate_command(
     ignore: tuple[str, ...],
     strict: bool,
     jobs: int | None,
-    no_index: bool,  # noqa: ARG001  # accepted from the start, so that scripts need not change when the index comes
     color: str,
 ) -> int:
     r"""Judge node specs against the rules.
@@ -86,7 +86,7 @@ def validate_command(
         data = sys.stdin.buffer.read(MAX_BYTES + 1) if alone == "-" else _read(alone)
         report = judge_text(data, tree=_tree_around(repo, at), path=alone, selection=selection)
         return _finish(report, form, strict, color, {alone: data})
-    registry = Registry.open(_start(paths, repo, at))
+    registry = open_registry(_start(paths, repo, at))
     snapshot = registry.at(at)
     tell_example(snapshot)
     if "P" in selection.families:

@@ -1,0 +1,20 @@
+"""The index: what is known of every blob, derived from the files and disposable.
+
+``<git folder>/nodespec/index.sqlite3`` holds what was once read, so that it is read once ever: a node's value by the id
+of its blob, and which blobs stood where at a few trees. It answers questions; it never vouches for anything. Whoever
+verifies a signature, or judges a file, reads the file.
+
+- ``facts``: what one blob says;
+- ``store``: the file, its tables, and what happens when it is damaged, foreign, full or not writable;
+- ``stand``: where a tree stands relative to what is known, by the difference between the two;
+- ``answer``: questions in SQL.
+
+**An answer is the same with the index and without it.** SQL only narrows down; every node that it finds is asked the
+question again (:meth:`nodespec.question.Question.matches`). A tree that is odd in any way (a link or a submodule where
+a node should be, a malformed tree object, a file that cannot be read) is not indexed, and is read as it stands.
+"""
+
+from nodespec.index.stand import Stand, stand_at
+from nodespec.index.store import Store, UnusableError, place_of
+
+__all__ = ["Stand", "Store", "UnusableError", "place_of", "stand_at"]

@@ -1,0 +1,114 @@
+"""Questions in SQL: which nodes may be the answer. Each of them is then asked the question itself."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING, Any
+
+from nodespec import spec
+from nodespec.capability import parts
+from nodespec.index.facts import unpack
+from nodespec.index.store import UnusableError
+from nodespec.reading import Unreadable, astray
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nodespec.index.store import Store
+    from nodespec.question import Question
+    from nodespec.spec import NodeSpec
+
+_PRESENT = (
+    "FROM fact JOIN file ON file.fact = fact.id LEFT JOIN delta ON delta.stand = ? AND delta.path = file.path "
+    "WHERE CASE WHEN delta.path IS NULL THEN file.base ELSE delta.file IS file.id END "
+)
+
+
+def nodes(store: Store, stand: int, question: Question) -> Iterator[NodeSpec]:
+    """Yield the nodes of a tree that pass a question, in order of path."""
+    where, values = _narrowed(question)
+    query = (
+        f"SELECT file.path, fact.value {_PRESENT} AND fact.value IS NOT NULL AND file.placed {where} ORDER BY file.path"
+    )
+    with store.using() as database:
+        for path, packed in database.execute(query, (stand, *values)).fetchall():
+            node = spec.from_value(unpacked(store, packed), path)
+            if question.matches(node):
+                yield node
+
+
+def unpacked(store: Store, packed: bytes) -> dict[str, Any]:
+    """Return a value; a store that holds anything else is damaged."""
+    try:
+        value: dict[str, Any] = unpack(packed)
+    except (ValueError, TypeError, zlib.error) as error:
+        store.throw_away(str(error))
+        raise UnusableError(f"a value cannot be read: {error}") from error
+    return value
+
+
+def unreadable(store: Store, stand: int) -> list[Unreadable]:
+    """Return the files of a tree that are no nodes, in order of path."""
+    found = []
+    with store.using() as database:
+        query = f"SELECT file.path, fact.line, fact.reason {_PRESENT} AND fact.value IS NULL"
+        for path, line, reason in database.execute(query, (stand,)):
+            found.append(Unreadable(path=path, line=line, reason=reason))
+        query = f"SELECT file.path, fact.node_type, fact.name {_PRESENT} AND NOT file.placed"
+        for path, node_type, name in database.execute(query, (stand,)):
+            found.append(Unreadable(path=path, line=1, reason=astray(f"{node_type}/{name}")))
+    return sorted(found, key=lambda item: item.path.encode("utf-8", "surrogateescape"))
+
+
+def signals(store: Store, stand: int) -> list[str]:
+    """Return every signal that a node of a tree sends or receives, in order."""
+    query = f"SELECT DISTINCT name FROM signal WHERE fact IN (SELECT fact.id {_PRESENT} AND file.placed) ORDER BY name"
+    with store.using() as database:
+        return [name for (name,) in database.execute(query, (stand,))]
+
+
+def _narrowed(question: Question) -> tuple[str, list[Any]]:
+    """Return conditions that every answer fulfils, and their values."""
+    terms: list[str] = []
+    values: list[Any] = []
+
+    def narrow(term: str, *given: Any) -> None:
+        terms.append(f"AND {term}")
+        values.extend(given)
+
+    for name in question.signal:
+        narrow("fact.id IN (SELECT fact FROM signal WHERE name = ?)", name)
+    for emitted, names in ((1, question.emits), (0, question.subscribes)):
+        for name in names:
+            narrow("fact.id IN (SELECT fact FROM signal WHERE name = ? AND emitted = ?)", name, emitted)
+    for role in question.role:
+        narrow("fact.id IN (SELECT fact FROM role WHERE name = ?)", role)
+    for wanted in question.capability:
+        narrow(*_permitted(wanted))
+    if question.lane:
+        narrow("fact.lane = ?", question.lane)
+    if question.tier is not None:
+        narrow(f"fact.tier IN ({','.join('?' * len(question.tier))})", *sorted(question.tier))
+    if question.owner:
+        narrow("fact.owner >= ? AND fact.owner < ?", question.owner, question.owner + "g")  # after the last hex digit
+    if question.type.endswith(".*"):
+        narrow("fact.node_type >= ? AND fact.node_type < ?", question.type[:-1], question.type[:-2] + "/")
+    elif question.type and question.type != "*":
+        narrow("fact.node_type = ?", question.type)
+    if question.text:
+        narrow("instr(fact.words, ?)", question.text)
+    return " ".join(terms), values
+
+
+def _permitted(wanted: str) -> tuple[Any, ...]:
+    """Return a condition that whoever has this capability fulfils: something is allowed that begins alike."""
+    verb, segments, _ = parts(wanted)
+    terms, values = [], []
+    if segments:
+        terms.append("head IN (?, '*')")
+        values.append(segments[0])
+    if verb:
+        terms.append("verb = ?")
+        values.append(verb)
+    where = f" WHERE {' AND '.join(terms)}" if terms else ""
+    return (f"fact.id IN (SELECT fact FROM permit{where})", *values)

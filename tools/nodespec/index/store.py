@@ -1,0 +1,226 @@
+"""The index's file: one SQLite database, made by us, for this rule set, or made anew.
+
+========  =============================================================================================================
+table     a row is
+========  =============================================================================================================
+meta      a name and a value: the rule set
+fact      a blob: the packed value and what is asked about it, or the line and the reason why it is no node
+signal    a signal that a fact emits or subscribes to; likewise ``role`` and ``permit`` (what is allowed)
+file      a fact at a path; ``base`` says whether it stands at the base, ``placed`` whether the path is its id's
+document  the value of a file that is no node: registry.yaml
+stand     a tree that was asked about; stand 1 is the base
+delta     where a stand differs from the base: at ``path`` it has ``file`` (null: nothing)
+folder    of a work tree: a folder's files as they were, and what each of them was
+========  =============================================================================================================
+
+Writers are atomic and readers never wait for them (write-ahead log). A writer that is killed leaves what it had
+committed; facts are true by themselves, and a stand is written whole.
+
+A file that is not ours, or of another rule set, is made anew; where the user named it, a file that is not ours is
+refused instead. A file that turns out to be damaged is thrown away, with a notice. Where nothing can be written, the
+index is in memory.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from nodespec.encoding import printable
+from nodespec.errors import UsageError
+from nodespec.index.facts import rule_set
+from nodespec.worktree import git_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+APPLICATION_ID = 0x6E64_7370
+"""``ndsp``, at offset 68 of the file (SQLite file format, section 1.3)."""
+PATIENCE = 60.0
+"""Seconds to wait for another writer: as long as building an index of a large registry takes."""
+MEMORY = ":memory:"
+
+_TABLES = """
+CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE fact(
+    id INTEGER PRIMARY KEY, blob TEXT NOT NULL UNIQUE, value BLOB, line INTEGER NOT NULL, reason TEXT NOT NULL,
+    node_type TEXT NOT NULL, name TEXT NOT NULL, lane TEXT NOT NULL, tier INTEGER NOT NULL, owner TEXT NOT NULL,
+    words TEXT NOT NULL);
+CREATE INDEX fact_owner ON fact(owner);
+CREATE INDEX fact_type ON fact(node_type);
+CREATE INDEX fact_none ON fact(id) WHERE value IS NULL;
+CREATE TABLE signal(name TEXT NOT NULL, emitted INTEGER NOT NULL, fact INTEGER NOT NULL,
+    PRIMARY KEY(name, emitted, fact)) WITHOUT ROWID;
+CREATE TABLE role(name TEXT NOT NULL, fact INTEGER NOT NULL, PRIMARY KEY(name, fact)) WITHOUT ROWID;
+CREATE TABLE permit(head TEXT NOT NULL, verb TEXT NOT NULL, fact INTEGER NOT NULL,
+    PRIMARY KEY(head, verb, fact)) WITHOUT ROWID;
+CREATE TABLE file(id INTEGER PRIMARY KEY, fact INTEGER NOT NULL, path TEXT NOT NULL, placed INTEGER NOT NULL,
+    base INTEGER NOT NULL, UNIQUE(fact, path));
+CREATE INDEX file_base ON file(path) WHERE base = 1;
+CREATE INDEX file_astray ON file(id) WHERE placed = 0;
+CREATE TABLE document(blob TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE stand(id INTEGER PRIMARY KEY, tree TEXT NOT NULL UNIQUE);
+CREATE TABLE delta(stand INTEGER NOT NULL, path TEXT NOT NULL, file INTEGER, PRIMARY KEY(stand, path)) WITHOUT ROWID;
+CREATE TABLE folder(stand INTEGER NOT NULL, path TEXT NOT NULL, state BLOB, files BLOB NOT NULL,
+    PRIMARY KEY(stand, path)) WITHOUT ROWID;
+INSERT INTO stand VALUES (1, '');
+"""
+
+
+class UnusableError(Exception):
+    """The index cannot serve here, and the files must be read instead; ``str()`` says why."""
+
+
+class Store:
+    """An open index. ``notice`` is told, in a line, what the user should know."""
+
+    def __init__(self, path: str, notice: Callable[[str], None]) -> None:
+        self.path = path
+        self.notice = notice
+        self._gone = False
+        self._db = self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            return self._connect()
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError) and not _is_damage(error):
+                return self._in_memory(error)
+            self._discard(f"the index was damaged ({error}), and is made anew")
+            try:
+                return self._connect()
+            except sqlite3.DatabaseError as again:
+                return self._in_memory(again)
+        except OSError as error:
+            return self._in_memory(error)
+
+    def _connect(self) -> sqlite3.Connection:
+        if self.path != MEMORY:
+            os.makedirs(os.path.dirname(self.path) or ".", exist_ok=True)
+        database = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)
+        database.execute("PRAGMA synchronous = NORMAL")
+        database.execute("PRAGMA cache_size = -65536")
+        (ours,) = database.execute("PRAGMA application_id").fetchone()
+        (known,) = database.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'meta'").fetchone()
+        wanted = rule_set()
+        if ours == APPLICATION_ID and known:
+            row = database.execute("SELECT value FROM meta WHERE name = 'rules'").fetchone()
+            if row == (wanted,):
+                return database
+        return self._create(database, wanted)
+
+    def _create(self, database: sqlite3.Connection, wanted: str) -> sqlite3.Connection:
+        """Make the tables, after throwing away whatever tables there are."""
+        if self.path != MEMORY:
+            database.execute("PRAGMA journal_mode = WAL")
+        database.execute("BEGIN IMMEDIATE")
+        rows = database.execute("SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'").fetchall()
+        for kind, name in rows:
+            if kind == "table":
+                quoted = name.replace('"', '""')
+                database.execute(f'DROP TABLE "{quoted}"')
+        for statement in _TABLES.split(";\n"):
+            database.execute(statement)
+        database.execute("INSERT INTO meta VALUES ('rules', ?)", (wanted,))
+        database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        database.execute("COMMIT")
+        return database
+
+    def _in_memory(self, error: Exception) -> sqlite3.Connection:
+        self.notice(f"note: the index {printable(self.path)} cannot be used ({error}); working without a file")
+        self.path = MEMORY
+        return self._connect()
+
+    def _discard(self, why: str) -> None:
+        self.notice(f"note: {why}")
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            with suppress(FileNotFoundError):
+                os.unlink(self.path + suffix)
+
+    @contextmanager
+    def using(self) -> Iterator[sqlite3.Connection]:
+        """Give the database to a reader or a writer; raise :class:`UnusableError` when it fails them.
+
+        A damaged file is thrown away, so that the next command begins anew.
+        """
+        if self._gone:
+            raise UnusableError("the index was thrown away")
+        try:
+            yield self._db
+        except sqlite3.DatabaseError as error:
+            with suppress(sqlite3.Error):
+                self._db.rollback()
+            if _is_damage(error):
+                self.throw_away(str(error))
+            else:
+                self.notice(f"note: the index cannot be used now ({error}); the files are read instead")
+            raise UnusableError(str(error)) from error
+
+    def throw_away(self, why: str) -> None:
+        """Delete a file that turned out to be damaged; the next command makes another."""
+        self._gone = True
+        if self.path != MEMORY:
+            self._discard(f"the index was damaged ({why}); it is thrown away, and the files are read instead")
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Give the database to one writer, who writes all or nothing."""
+        with self.using() as database:
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                yield database
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    database.rollback()
+                raise
+            database.execute("COMMIT")
+
+    def trace(self, listener: Callable[[str], None] | None) -> None:
+        """Tell ``listener`` every statement from now on; for counting work."""
+        self._db.set_trace_callback(listener)
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._db.close()
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    """Say whether the file is not what it should be; a full disk or a lock is no damage."""
+    codes = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    code = getattr(error, "sqlite_errorcode", None)
+    return (code is not None and code & 0xFF in codes) or not isinstance(error, sqlite3.OperationalError)
+
+
+def place_of(start: str, chosen: str | None) -> str:
+    """Return where the index of the registry in the folder ``start`` is: as chosen, or in its Git folder.
+
+    Raises ``UsageError`` when the chosen file is something else, and :class:`UnusableError` without a Git folder.
+    """
+    if chosen:
+        _refuse_foreign(chosen)
+        return chosen
+    folder = git_folder(start)
+    if folder is None:
+        raise UnusableError("there is no Git folder")
+    return os.path.join(folder, "nodespec", "index.sqlite3")
+
+
+def _refuse_foreign(path: str) -> None:
+    try:
+        with open(path, "rb") as file:
+            head = file.read(100)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UsageError(f"{printable(path)} cannot be read: {error.strerror}") from None
+    if head and head[68:72] != APPLICATION_ID.to_bytes(4, "big"):
+        hint = "name a file that does not exist yet, or an index that nodespec made"
+        raise UsageError(f"{printable(path)} is no index of nodespec, and will not be overwritten", hint=hint)
+
+
+def many(values: Sequence[Any], size: int = 500) -> Iterator[Sequence[Any]]:
+    """Yield slices that fit into one statement."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
