@@ -588,3 +588,45 @@ def test_a_tombstone_is_signed_anew_after_a_loss_of_keys() -> None:
     assert verdict(base) == [("P019", path)]
     society.attest(society.claim(society.nodes[CACHE], "deregister", path, society.files[path]))
     assert verdict(society.tree(), base) == []
+
+
+# C011: what people call an owner.
+
+
+@breaks("C011")
+def a_second_owner_of_one_name(society: Society, wrong: bool) -> Step:
+    base = society.tree()
+    who = society.join("ADA" if wrong else "Ada's sister")
+    return base, [(who.path(), "")]
+
+
+@breaks("C011")
+def an_owner_who_takes_somebody_s_name(society: Society, wrong: bool) -> Step:
+    base = society.tree()
+    record = replace(
+        society.next_record(society.newt, society.newt.records[-1].quorum), name="Vera" if wrong else "Noah"
+    )
+    society.write_record(society.newt, record, society.newt.wallets[-1], society.newt.signers())
+    return base, [(society.newt.path(), "")]
+
+
+def test_a_node_that_nobody_had_signed_yet_is_its_owner_s_all_the_same() -> None:
+    """A registry that is being moved here: the file says whose the node is."""
+    society = Society()
+    path = society.register(PLOT, by=society.newt)
+    del society.files[attestation_path(path)]
+    base = society.tree()
+    society.register(PLOT, by=society.newt)
+    assert verdict(society.tree(), base) == []
+    society.register(PLOT, by=society.join("Eve"))
+    assert verdict(society.tree(), base) == [("C003", path)]
+
+
+def test_the_first_seal_is_number_zero() -> None:
+    society = Society()
+    base = society.tree()
+    society.seal()
+    assert verdict(society.tree(), base) == []
+    made = replace(society.provenance().seal, sequence=7, previous="ab" * 32)
+    society.files[SEAL_PATH] = sealed(statement.PAYLOAD_TYPE, made.payload(), society.keyring["maintainer"][0])
+    assert verdict(society.tree(), base) == [("C008", SEAL_PATH)]

@@ -33,7 +33,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         (["validate", *UNSIGNED, "--jobs", "1", "--color", "never"], b"judging", b"no findings in"),
         (["validate", *UNSIGNED, "--jobs", "2", "--color", "never"], b"judging", b"no findings in"),
-        (["query", "--format", "ids"], b"reading", b""),
+        (["query", "--no-index", "--format", "ids"], b"reading", b""),
     ],
     ids=["validate, one process", "validate, two", "query"],
 )

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from nodespec.attestation import Attestation
     from nodespec.chain import Link
     from nodespec.envelope import Envelope
+    from nodespec.owner import Chain
     from nodespec.provenance import Provenance
     from nodespec.quorum import Quorum
+    from nodespec.seal import Seal
     from nodespec.trust import Root
 
 
@@ -50,8 +52,10 @@ class Waiting:
         return tuple(f"{name} ({tally})" for name, tally in tallies if not tally.reached)
 
 
-def waiting(provenance: Provenance, path: str, *, verifier: bool = False) -> Waiting:
+def waiting(provenance: Provenance, path: str, *, verifier: bool = False, base: Provenance | None = None) -> Waiting:
     """Return what the file at ``path`` waits for; of an attestation, with ``verifier``, the second signature only.
+
+    ``base`` is what a seal is compared with, to say what it changes.
 
     Raises ``UsageError`` when it is not a file that is signed, or says nothing that could be signed.
     """
@@ -64,7 +68,7 @@ def waiting(provenance: Provenance, path: str, *, verifier: bool = False) -> Wai
         if path.startswith(OWNERS):
             return _owner(provenance, path)
         if path == SEAL_PATH:
-            return _seal(provenance, data)
+            return _seal(provenance, data, base.seal if base is not None else None)
         if path.startswith((NODES, TOMBSTONES)) and path.endswith(ATTESTATION_SUFFIX):
             return _attestation(provenance, path, data, verifier=verifier)
     except ValueError as error:
@@ -89,11 +93,11 @@ def _trust(provenance: Provenance, path: str) -> Waiting:
     if root.registry_id != provenance.settings.registry_id:
         raise ValueError(f"it is about registry {quoted(root.registry_id)}")
     says = f"version {root.version} of the trust root of {root.registry_id}, until {root.expires:%Y-%m-%d}"
-    details = _changes(trust.read_alone(before) if before else None, root)
+    details = changes(trust.read_alone(before) if before else None, root)
     return Waiting(path=path, envelope=link.envelope, says=says, quorums=tuple(quorums), details=details)
 
 
-def _changes(before: Root | None, root: Root) -> tuple[str, ...]:
+def changes(before: Root | None, root: Root) -> tuple[str, ...]:
     """Say what a version of the trust root changes, or, of the first, what it holds."""
     lines = []
     for name, role in root.roles.items():
@@ -122,6 +126,7 @@ def _grants(root: Root) -> set[str]:
 
 def _owner(provenance: Provenance, path: str) -> Waiting:
     before, link = _links(provenance, path, owner.PAYLOAD_TYPE, 0)
+    handle = owner.PREFIX + path.removeprefix(OWNERS).partition("/")[0]
     record = owner.read(link, before)
     quorums = [(f"the keys of record {record.sequence}", record.quorum)]
     if record.recovery is not None:
@@ -135,7 +140,7 @@ def _owner(provenance: Provenance, path: str) -> Waiting:
     if record.recovery is not None and record.recovery.registry_id != provenance.settings.registry_id:
         raise ValueError(f"it is a recovery in registry {quoted(record.recovery.registry_id)}")
     how = "a recovery by the trust root, " if record.recovery else ""
-    says = f"{how}record {record.sequence} of owner {record.name}"
+    says = f"{how}record {record.sequence} of owner {record.name} ({short(handle)})"
     old = owner.read_alone(before).quorum if before else None
     details = (
         f"{record.quorum.threshold} of {len(record.quorum.keys)} keys must sign from now on",
@@ -164,14 +169,14 @@ def _attestation(provenance: Provenance, path: str, data: bytes, *, verifier: bo
             raise ValueError(found.message)
         if party.record >= len(found.records):
             raise ValueError(f"it names record {party.record} of {found.current.name}, which does not exist")
-        quorums.append((f"{name} {found.current.name}", found.records[party.record].quorum))
+        quorums.append((f"{name} {called(found)}", found.records[party.record].quorum))
     details = tuple(f"{name}" for name, _ in quorums)
     return Waiting(
         path=path, envelope=sealed, says=describe(claim), quorums=tuple(quorums), details=details, verifier=verifier
     )
 
 
-def _seal(provenance: Provenance, data: bytes) -> Waiting:
+def _seal(provenance: Provenance, data: bytes, before: Seal | None) -> Waiting:
     sealed, claim = seal.read(data)
     if claim.registry_id != provenance.settings.registry_id:
         raise ValueError(f"it was made for registry {quoted(claim.registry_id)}")
@@ -181,7 +186,20 @@ def _seal(provenance: Provenance, data: bytes) -> Waiting:
         raise ValueError("it is not about the files that stand here")
     quorums = (("the maintainers", provenance.root.roles["maintainer"]),)
     says = f"seal {claim.sequence} of {claim.registry_id} over {len(claim.files)} files"
-    return Waiting(path=SEAL_PATH, envelope=sealed, says=says, quorums=quorums)
+    details = sealed_changes(before, claim)
+    return Waiting(path=SEAL_PATH, envelope=sealed, says=says, quorums=quorums, details=details)
+
+
+def sealed_changes(before: Seal | None, after: Seal) -> tuple[str, ...]:
+    """Say which files a seal adds, changes and lets go, compared with the one before it."""
+    was, now = dict(before.files if before else ()), dict(after.files)
+    signs = ((path, "+" if path not in was else "-" if path not in now else "~") for path in sorted(was | now))
+    return tuple(f"{sign} {path}" for path, sign in signs if was.get(path) != now.get(path))
+
+
+def called(chain: Chain) -> str:
+    """Return how people know an owner: by a name that anybody may take, and the handle that nobody else has."""
+    return f"{chain.current.name} ({short(chain.handle)})"
 
 
 def describe(claim: Attestation) -> str:

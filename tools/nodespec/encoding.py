@@ -80,6 +80,8 @@ def strict_json(data: bytes) -> Any:
         if text.startswith("\ufeff"):
             raise ValueError("it begins with a byte-order mark (BOM)")
         value = _DECODER.decode(text)
+        if text.count("[") + text.count("{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+            raise RecursionError
         if "\\u" in text:  # half a character can only come in through an escape
             json.dumps(value, ensure_ascii=False).encode("utf-8")
         return value
@@ -91,6 +93,20 @@ def strict_json(data: bytes) -> Any:
         raise ValueError(f"not UTF-8 (byte {error.start})") from None
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def _depth(value: Any) -> int:
+    """Return how deeply a value is nested, without recursion."""
+    depth, level = 0, [value]
+    while level:
+        level = [
+            inner
+            for item in level
+            if isinstance(item, dict | list)
+            for inner in (item.values() if isinstance(item, dict) else item)
+        ]
+        depth += 1
+    return depth
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -114,6 +130,9 @@ def _whole(text: str) -> int:
         raise ValueError(f"{quoted(text)} is a whole number of {len(text)} digits")
     return int(text)
 
+
+MAX_DEPTH = 64
+"""Levels of JSON: no format here needs a third of it, and whatever walks over a value can trust it to end."""
 
 _MAX_DIGITS = 40
 """Digits of a whole number: far beyond what any field here may hold, far below what is slow to read."""

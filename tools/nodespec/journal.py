@@ -2,8 +2,9 @@
 
 A change to a registry is several files, and no file system renames several at once. So the whole change is first
 written to a journal in the Git folder, then applied file by file, then the journal is taken away. Whoever is
-interrupted, at whatever moment, leaves either nothing or a journal; :func:`finish` completes it, and whoever opens the
-work tree as a registry (:meth:`nodespec.registry.Registry.at`) calls it first.
+interrupted takes everything back. Whoever is killed, at whatever moment, leaves either nothing or a journal;
+:func:`finish` completes it, and whoever opens the work tree as a registry (:meth:`nodespec.registry.Registry.at`) calls
+it first, and says so.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -41,26 +42,30 @@ def apply(root: str, files: Mapping[str, bytes | None]) -> None:
             for path, data in files.items()
         }
         before = {path: _bytes(root, path) for path in files}
-        write_file(journal, json.dumps(entries).encode())
         try:
+            write_file(journal, json.dumps({"head": _head(journal), "files": entries}).encode())
             _carry_out(root, files)
-        except OSError as error:
+        except BaseException as error:  # an interrupt, too, leaves everything as it was
             _carry_out(root, {path: data for path, data in before.items() if _bytes(root, path) != data})
-            os.unlink(journal)
-            raise RegistryError(f"{_about(error)}; nothing was changed", hint="is the folder writable?") from None
+            with suppress(FileNotFoundError):
+                os.unlink(journal)
+            if isinstance(error, OSError):
+                raise RegistryError(f"{_about(error)}; nothing was changed", hint="is the folder writable?") from None
+            raise
         os.unlink(journal)
 
 
-def finish(root: str) -> bool:
-    """Complete a change that was interrupted; return whether there was one.
+def finish(root: str) -> tuple[str, ...]:
+    """Complete a change whose process was killed; return the files that it is about, or none.
 
-    Raises ``RegistryError`` when somebody has changed one of its files since: nothing of theirs is overwritten.
+    Raises ``RegistryError`` when another branch is checked out since, or somebody has changed one of its files:
+    nothing of theirs is overwritten.
     """
     if not os.path.lexists(os.path.join(root, ".git")):
-        return False
+        return ()
     journal = _journal(root)
     if not os.path.lexists(journal):
-        return False
+        return ()
     with _locked(journal):  # a writer that is alive holds the lock, and takes its journal away itself
         return _finish(root, journal)
 
@@ -81,16 +86,19 @@ def _locked(journal: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _finish(root: str, journal: str) -> bool:
+def _finish(root: str, journal: str) -> tuple[str, ...]:
     shown = printable(journal)
     try:
         with open(journal, "rb") as file:
-            files, before = _read(file.read())
+            head, files, before = _read(file.read())
     except FileNotFoundError:
-        return False
+        return ()
     except (ValueError, OSError) as error:
         hint = "look at the files that git status names, then delete it"
         raise RegistryError(f"an interrupted change cannot be completed: {shown}: {error}", hint=hint) from None
+    if head != _head(journal):
+        hint = f"go back there and run any command to complete it; or give it up: delete {shown}"
+        raise RegistryError(f"a change was interrupted while HEAD was {printable(head)}", hint=hint)
     for path, data in files.items():
         here = _digest(root, path)
         if here not in (before[path], None if data is None else sha256(data).hexdigest()):
@@ -104,7 +112,7 @@ def _finish(root: str, journal: str) -> bool:
         hint = f"make it writable and run the command again; or give the change up: delete {shown}"
         raise RegistryError(f"an interrupted change cannot be completed: {_about(error)}", hint=hint) from None
     os.unlink(journal)
-    return True
+    return tuple(files)
 
 
 def _sweep(root: str, files: Mapping[str, bytes | None]) -> None:
@@ -119,8 +127,18 @@ def _about(error: OSError) -> str:
     return f"{printable(str(error.filename or 'a file'))}: {error.strerror or error}"
 
 
-def _read(data: bytes) -> tuple[dict[str, bytes | None], dict[str, str | None]]:
-    entries = strict_json(data)
+def _head(journal: str) -> str:
+    """Return what is checked out, as Git's own file has it: a branch, or a commit."""
+    try:
+        with open(os.path.join(os.path.dirname(os.path.dirname(journal)), "HEAD"), encoding="utf-8") as file:
+            return file.read().strip().removeprefix("ref: ").removeprefix("refs/heads/")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _read(data: bytes) -> tuple[str, dict[str, bytes | None], dict[str, str | None]]:
+    value = claims.members(strict_json(data), ("head", "files"), "the journal")
+    head, entries = claims.text(value["head"], "head"), value["files"]
     if not isinstance(entries, dict):
         raise ValueError("it is no journal")
     files: dict[str, bytes | None] = {}
@@ -131,7 +149,7 @@ def _read(data: bytes) -> tuple[dict[str, bytes | None], dict[str, str | None]]:
         fields = claims.members(entry, ("before", "after"), "an entry")
         files[path] = None if fields["after"] is None else b64decode(claims.text(fields["after"], "after"))
         before[path] = None if fields["before"] is None else claims.digest(fields["before"], "before")
-    return files, before
+    return head, files, before
 
 
 def _bytes(root: str, path: str) -> bytes | None:

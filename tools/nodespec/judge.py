@@ -61,7 +61,9 @@ if TYPE_CHECKING:
 _UNSEEN = "FSNP"
 """The families that never open what is no regular file, or has another suffix."""
 
-_FOR_ALL = frozenset(["P001", "P002", "P003", "P004", "P030", "P031", "C004", "C005", "C006", "C007", "C008", "C009"])
+_FOR_ALL = frozenset(
+    ["P001", "P002", "P003", "P004", "P030", "P031", *(f"C{number:03}" for number in (4, 5, 6, 7, 8, 9, 11))]
+)
 """What is wrong with the trust root, the seal, or the past is wrong with every file."""
 
 

@@ -41,6 +41,7 @@ A worked example, with the public key of RFC 8032's first test vector:
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -151,6 +152,15 @@ def handle_of(genesis: bytes) -> str:
     'GLYMPH:e3ca772ae4cc4d12b9546f506b2e016f2115c2845cec6ff09f8b786d357340ef'
     """
     return PREFIX + sha256(DOMAIN + genesis).hexdigest()
+
+
+def likeness(name: str) -> str:
+    """Return what is left of a name for somebody who reads it in passing: letters and digits, in one case.
+
+    >>> likeness("Dana's Lab"), likeness("DANA S. LAB"), likeness("\uff24ana's lab")
+    ('danaslab', 'danaslab', 'danaslab')
+    """
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", name).casefold()))
 
 
 def folder_of(handle: str) -> str:

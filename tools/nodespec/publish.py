@@ -64,10 +64,21 @@ def prepare(root: str, files: Mapping[str, bytes | None], message: str, *, branc
 
 def land(root: str, prepared: Prepared) -> str:
     """Move the branch to the prepared commit; return the branch's name."""
-    _git(root, "update-ref", "-m", f"nodespec: {prepared.message}", prepared.ref, prepared.commit, prepared.old)
+    name = prepared.ref.removeprefix("refs/heads/")
+    hint = f"somebody committed to {printable(name)} meanwhile; look with git status, and run the command again"
+    _git(
+        root,
+        "update-ref",
+        "-m",
+        f"nodespec: {prepared.message}",
+        prepared.ref,
+        prepared.commit,
+        prepared.old,
+        hint=hint,
+    )
     if prepared.old != _NO_ID:  # the user's index still describes the old commit for these paths
         _git(root, "reset", "--quiet", "--", *prepared.files)
-    return prepared.ref.removeprefix("refs/heads/")
+    return name
 
 
 def _write_tree(root: str, head: str, files: Mapping[str, bytes | None]) -> str:

@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from nodespec import document, envelope, schema, spec, statement, tombstone
-from nodespec.attestation import Attestation, Party, Subject
+from nodespec import attestation, document, envelope, schema, spec, statement, tombstone
+from nodespec.attestation import Attestation, Party, Subject, beyond_delegation
+from nodespec.countersign import called
 from nodespec.edit import with_modeline
 from nodespec.encoding import quoted
 from nodespec.errors import RegistryError, UsageError
-from nodespec.quorum import short
+from nodespec.quorum import refuse_strangers, short, valid_signers
 from nodespec.signing import holding
 from nodespec.spec import SEMVER
 from nodespec.tree import NODE_SCHEMA_PATH, attestation_path, node_path, tombstone_path
@@ -114,6 +115,7 @@ def transfer(desk: Desk, data: bytes, node: NodeSpec, *, to: str, version: str |
         raise UsageError(f"{node.id} belongs to that owner already")
     path = node_path(node.id)
     _refuse_to_lose(desk, path)
+    _refuse_unvouched(desk, Subject.of_node(node, data))
     if version is not None and not SEMVER.match(version):
         raise UsageError(f"{quoted(version)} is not a semantic version", hint="expected three numbers, as in 1.4.1")
     edits: dict[KeyPath, str] = {
@@ -123,6 +125,9 @@ def transfer(desk: Desk, data: bytes, node: NodeSpec, *, to: str, version: str |
     final = _rewritten(data, edits)
     changed = replace(read_draft(final, path), path=path)
     subject = Subject.of_node(changed, final, path)
+    beyond = beyond_delegation(subject, desk.here)
+    if beyond is not None:
+        raise UsageError(f"the new owner may not hold it: {beyond.message}", hint="nodespec trust grant delegates more")
     return _attested(desk, subject, "transfer", before, {path: final}, giver=desk.party(before.owner.handle))
 
 
@@ -168,6 +173,14 @@ def sign_anew(desk: Desk, stone: Tombstone, data: bytes) -> Plan:
     if before.sha256 != sha256(data).hexdigest():
         raise UsageError(f"{stone.path} was edited; a tombstone stays as it was", hint="restore it: git restore PATH")
     return _attested(desk, Subject.of_tombstone(stone, data), "deregister", before, {stone.path: data})
+
+
+def _refuse_unvouched(desk: Desk, subject: Subject) -> None:
+    """Raise ``UsageError`` when the owner does not stand behind the file as it is: who gives it away signs it all."""
+    wrong = next((item for item in desk.here.verify(subject).problems if item.slug != "delegation-exceeded"), None)
+    if wrong is not None:
+        hint = f"look at it, and if it is what it should be: nodespec update {subject.path}"
+        raise UsageError(f"{subject.path} does not verify as it stands: {wrong.message}", hint=hint)
 
 
 def _refuse_to_lose(desk: Desk, path: str, *known: bytes) -> None:
@@ -254,6 +267,9 @@ def _attested(
         nonce=desk.nonce,
     )
     unsigned = envelope.Envelope(payload_type=statement.PAYLOAD_TYPE, payload=claim.payload, signatures=())
+    begun = _begun(desk, claim)
+    if begun is not None:
+        unsigned, claim = begun
     sealed = sign(desk, unsigned, [party for party in (claim.owner, claim.from_owner) if party])
     if not sealed.signatures:
         owner = desk.chain(subject.owner)
@@ -273,10 +289,24 @@ def _attested(
     )
 
 
+def _begun(desk: Desk, claim: Attestation) -> tuple[Envelope, Attestation] | None:
+    """Return what stands here, if it says the same and is signed by those who may: their signatures are kept."""
+    data = desk.here.read(attestation_path(claim.path))
+    try:
+        sealed, found = attestation.read(data or b"")
+        keys = [key for party in found.parties for key in desk.chain(party.handle).records[party.record].quorum.keys]
+        refuse_strangers(sealed, keys)
+    except (ValueError, IndexError, RegistryError):
+        return None
+    same = replace(found, issued_at=claim.issued_at, nonce=claim.nonce) == claim
+    return (sealed, found) if same else None
+
+
 def sign(desk: Desk, sealed: Envelope, parties: Iterable[Party]) -> Envelope:
     """Add the signatures that the wallet can give for these parties, by the keys of the records that they name."""
     wanted = [key for party in parties for key in desk.chain(party.handle).records[party.record].quorum.keys]
-    mine = {key.key_id: key for key in holding(desk.wallet, wanted)}
+    done = valid_signers(sealed, wanted)
+    mine = {key.key_id: key for key in holding(desk.wallet, wanted) if key.key_id not in done}
     return sealed.signed_with(desk.wallet.signers(mine.values()))
 
 
@@ -289,5 +319,5 @@ def waiting_for(desk: Desk, sealed: Envelope, claim: Attestation) -> tuple[str, 
         chain = desk.chain(party.handle)
         tally = chain.records[party.record].quorum.counted(sealed)
         if not tally.reached:
-            names.append(f"the {role} {chain.current.name} ({tally})")
+            names.append(f"the {role} {called(chain)} ({tally})")
     return tuple(names)

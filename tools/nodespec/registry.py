@@ -114,7 +114,10 @@ class Registry:
         was interrupted half-way is completed first (:mod:`nodespec.journal`).
         """
         if revision is None and self.root is not None:
-            journal.finish(self.root)
+            completed = journal.finish(self.root)
+            if completed:
+                names = ", ".join(map(printable, completed))
+                self.notice(f"note: a change had been interrupted, and is completed now: {names}")
             files = WorkTree(self.root)
             return Snapshot(files, None, progress, partial(self._stand, files, progress))
         if revision is None and self.git.work_dir is not None:

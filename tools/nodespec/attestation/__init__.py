@@ -6,7 +6,7 @@
 """
 
 from nodespec.attestation.payload import ACTIONS, PREDICATE, Attestation, Party, read
-from nodespec.attestation.steps import Believed, verify
+from nodespec.attestation.steps import Believed, beyond_delegation, verify
 from nodespec.attestation.subject import VERIFIED_TIER, Subject
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Believed",
     "Party",
     "Subject",
+    "beyond_delegation",
     "read",
     "verify",
 ]

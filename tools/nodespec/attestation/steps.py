@@ -132,7 +132,8 @@ class _Verifier:
         if isinstance(found, Problem):
             self._step(f"{name} chain", [Problem(slug=found.slug, message=found.message, at=at, fix=found.fix)], "")
             return None
-        seen = f"{found.current.name}, {len(found.records)} record{'s' * (len(found.records) != 1)}"
+        number = len(found.records)
+        seen = f"{found.current.name} ({short(found.handle)}), {number} record{'s' * (number != 1)}"
         self._step(f"{name} chain", [], seen)
         return found
 
@@ -321,11 +322,18 @@ class _Verifier:
         self._step("no others", problems, "every signature counts for somebody")
 
     def _delegated(self) -> None:
-        subject, root = self.subject, self.believed.root
-        granted = root.of_owner(subject.owner)
-        problem = _beyond(subject, granted) if granted else _beyond_newcomers(subject, root, self.believed.newcomers)
+        granted = self.believed.root.of_owner(self.subject.owner)
+        problem = beyond_delegation(self.subject, self.believed)
         seen = "; ".join(map(str, granted)) or "open to newcomers"
         self._step("delegation", [problem] if problem else [], seen)
+
+
+def beyond_delegation(subject: Subject, believed: Believed) -> Problem | None:
+    """Return what the trust root does not delegate to the file's owner, and newcomers may not do either."""
+    granted = believed.root.of_owner(subject.owner)
+    if granted:
+        return _beyond(subject, granted)
+    return _beyond_newcomers(subject, believed.root, believed.newcomers)
 
 
 def _beyond(subject: Subject, granted: Sequence[Any]) -> Problem | None:

@@ -8,6 +8,7 @@ import re
 import secrets
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -141,6 +142,13 @@ class Place:
         """Whether there is a trust root that verifies."""
         return bool(self.provenance.roots)
 
+    @cached_property
+    def believed(self) -> Provenance | None:
+        """The provenance of the commit that the change follows."""
+        if self.base is None:
+            return None
+        return Provenance(self.base, self.snapshot.settings, self.provenance.now)
+
     def relative(self, target: str) -> str:
         """Return where a file is, seen from the top of the registry; it begins with ``..`` when it is outside."""
         return os.path.relpath(os.path.realpath(target), os.path.realpath(self.root))
@@ -161,11 +169,8 @@ class Place:
     def desk(self, keys: Wallet) -> Desk:
         """Return what a plan is made from."""
         self.require_trust()
-        base = None
-        if self.base is not None:
-            base = Provenance(self.base, self.snapshot.settings, self.provenance.now)
         nonce = secrets.token_hex(16)
-        return Desk(here=self.provenance, base=base, wallet=keys, now=self.provenance.now, nonce=nonce)
+        return Desk(here=self.provenance, base=self.believed, wallet=keys, now=self.provenance.now, nonce=nonce)
 
     def owner(self, text: str) -> str:
         """Return the handle that ``text`` names: a handle, its digits, the beginning of one, or an owner's name."""
@@ -243,7 +248,7 @@ def show_findings(found: Report, tree: Tree, color: str) -> None:
 
 
 def show_difference(tree: Tree, files: Mapping[str, bytes | None]) -> None:
-    """Print what would be written, as a unified diff; signed files are named, not shown."""
+    """Print how a tree would change, as a unified diff; signed files are named, not shown."""
     import difflib
 
     for path, data in files.items():

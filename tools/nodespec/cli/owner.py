@@ -56,6 +56,7 @@ def create_command(
     path = record_path(owner.folder_of(handle), 0)
     if place.provenance.read(path) is not None:
         raise UsageError(f"this owner exists: {handle}", hint="the same name with the same keys is the same owner")
+    _refuse_taken(place, record.name, handle)
     _write(place, path, _signed(record, [record.quorum], keys))
     echo(f"{handle}\n")
     note(f"made owner {printable(name)}; put the handle under identity.owner_id of its nodes")
@@ -89,6 +90,7 @@ def rotate_command(
     record = _next(chain, add=public_keys(add), revoked=retired, threshold=threshold)
     if name is not None:
         record = replace(record, name=_name(name))
+        _refuse_taken(place, record.name, chain.handle)
     keys = wallet(key_names, signer)
     return _append(place, chain, record, [chain.current.quorum, record.quorum], keys)
 
@@ -348,6 +350,13 @@ def _quorum(keys: Iterable[PublicKey], threshold: int) -> Quorum:
         return Quorum(keys=quorum.in_order(keys), threshold=threshold)
     except ValueError as error:
         raise UsageError(f"the owner would have {error}", hint="give --threshold, or more keys") from None
+
+
+def _refuse_taken(place: Place, name: str, handle: str) -> None:
+    """Raise ``UsageError`` when people would take this owner for another."""
+    for other, known in place.provenance.names().items():
+        if other != handle and owner.likeness(known) == owner.likeness(name):
+            raise UsageError(f"an owner is called {quoted(known)} already: {other}", hint="choose another name")
 
 
 def _name(text: str) -> str:

@@ -150,7 +150,7 @@ def _carry_out(place: Place, plan: Plan, request: Request) -> int:
         note("nothing was written")
         return 1 if serious else 3
     if request.dry_run:
-        show_difference(place.snapshot.tree, files)
+        show_difference(place.base or place.snapshot.tree, files)
         note("dry run: nothing was written")
         return 0
     message = f"{plan.action.capitalize()} {plan.node_id} {plan.claim.version}"

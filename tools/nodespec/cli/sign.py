@@ -22,6 +22,7 @@ from nodespec.provenance import Provenance
 from nodespec.registry import Registry
 from nodespec.seal import Seal
 from nodespec.tree import (
+    ATTESTATION_SUFFIX,
     NODES,
     SEAL_PATH,
     TOMBSTONES,
@@ -87,7 +88,7 @@ def cosign_command(target: str, repo: str, key_names: tuple[str, ...], signer: s
 
 def add_signatures(place: Place, path: str, keys: Wallet, *, verifier: bool = False) -> int:
     """Sign one file with every key that counts for it; print what is still missing."""
-    waiting = countersign.waiting(place.provenance, path, verifier=verifier)
+    waiting = countersign.waiting(place.provenance, path, verifier=verifier, base=place.believed)
     wanted = {key.key_id: key for _, who in waiting.signing for key in who.keys}
     mine = signing.holding(keys, wanted.values())
     if not mine:
@@ -112,7 +113,15 @@ def add_signatures(place: Place, path: str, keys: Wallet, *, verifier: bool = Fa
     journal.apply(place.root, {path: sealed.dump()})
     for key in mine:
         echo(f"  signed by {key.scheme} {key.key_id[:16]}…\n")
-    say_missing(replace(waiting, envelope=sealed))
+    signed = replace(waiting, envelope=sealed)
+    if not signed.missing and path.startswith((NODES, TOMBSTONES)):
+        again = Place.open(place.root, place.provenance.now)
+        result = verify_file(again.provenance, path.removesuffix(ATTESTATION_SUFFIX) + ".yaml")
+        if not result.held:
+            failed = next(step.seen for step in result.steps if not step.held)
+            note(f"everybody has signed, and still it does not verify: {failed}")
+            return 1
+    say_missing(signed)
     return 0
 
 
@@ -120,9 +129,9 @@ def _check_follows(place: Place, path: str) -> None:
     """Refuse an attestation that does not follow from the one that the base holds: it is for another time or place."""
     subject = path.removesuffix(".dsse.json") + ".yaml"
     claim = place.provenance.attestation(subject)
-    if place.base is None or claim is None:
+    base = place.believed
+    if base is None or claim is None:
         return
-    base = Provenance(place.base, place.snapshot.settings, place.provenance.now)
     identifier = node_id(subject)
     before = base.attestation(node_path(identifier)) or base.attestation(tombstone_path(identifier))
     expected = (before.sequence + 1, before.digest) if before else (0, None)
@@ -184,7 +193,7 @@ def seal_command(repo: str, key_names: tuple[str, ...], signer: str | None) -> i
     """
     place = Place.open(repo, now())
     place.require_trust()
-    before = Provenance(place.base, place.snapshot.settings, place.provenance.now).seal if place.base else None
+    before = place.believed.seal if place.believed else None
     made = Seal(
         registry_id=place.snapshot.settings.registry_id,
         files=place.provenance.protected(),
@@ -192,10 +201,15 @@ def seal_command(repo: str, key_names: tuple[str, ...], signer: str | None) -> i
         previous=before.digest if before else None,
         issued_at=place.provenance.now,
     )
+    standing = place.provenance.seal
+    if standing is not None and replace(standing, issued_at=made.issued_at) == made:
+        return add_signatures(place, SEAL_PATH, wallet(key_names, signer))
     keys, role = wallet(key_names, signer), place.provenance.root.roles["maintainer"]
     mine = signing.holding(keys, role.keys)
     if not mine:
         raise UsageError("none of your keys is a maintainer's", hint="nodespec trust show lists them")
+    for line in countersign.sealed_changes(before, made):
+        echo(f"  {printable(line)}\n")
     unsigned = Envelope(payload_type=statement.PAYLOAD_TYPE, payload=made.payload(), signatures=())
     journal.apply(place.root, {SEAL_PATH: unsigned.signed_with(keys.signers(mine)).dump()})
     echo(f"wrote seal {made.sequence} over {len(made.files)} files: {SEAL_PATH}\n")

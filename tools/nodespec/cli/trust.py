@@ -179,6 +179,8 @@ def draft(place: Place, root: Root, before: tuple[Root, ...], keys: Wallet) -> i
     """Write a version, signed with the keys at hand; say who has yet to sign."""
     path = record_path(TRUST, root.version)
     place.refuse_published(root.keys)
+    for line in countersign.changes(before[-1] if before else None, root):
+        echo(f"  {printable(line)}\n")
     journal.apply(place.root, {path: sealed_root(root, before, keys).dump()})
     echo(f"wrote version {root.version} of the trust root: {path}\n")
     echo(f"  fingerprint {pin.fingerprint(root)}\n  good until  {root.expires:%Y-%m-%d}\n")
@@ -196,17 +198,18 @@ def sealed_root(root: Root, before: tuple[Root, ...], keys: Wallet) -> envelope.
         raise UsageError(f"that would be no trust root: {error}") from None
     wanted = {key.key_id: key for version in (*before[-1:], root) for key in version.roles["root"].keys}
     mine = signing.holding(keys, wanted.values())
-    if not mine:
+    if not signing.holding(keys, (before[-1] if before else root).roles["root"].keys):
         raise UsageError(
             "none of your keys is a root key", hint="nodespec trust show lists them; nodespec keys show lists yours"
         )
     return unsigned.signed_with(keys.signers(mine))
 
 
-def next_root(place: Place, lasts: timedelta | None = None) -> tuple[Root, tuple[Root, ...]]:
+def next_root(place: Place, keys: Wallet, lasts: timedelta | None = None) -> tuple[Root, tuple[Root, ...]]:
     """Return what the next version starts from, and the versions that are committed.
 
-    A version that is in the work tree, and not committed or not completely signed, is changed in place and signed anew.
+    A version that you began and that is not complete and committed is changed in place and signed anew. One that
+    somebody else began is refused: what it changes would be signed unseen.
     """
     moment = place.provenance.now
     committed = Provenance(place.base, place.snapshot.settings, moment).sound_roots() if place.base else ()
@@ -218,7 +221,10 @@ def next_root(place: Place, lasts: timedelta | None = None) -> tuple[Root, tuple
             pending = trust.read_alone(link)
         except ValueError as error:
             raise UsageError(f"{path} is no trust root: {error}", hint="delete it, and begin again") from None
-        note(f"note: version {pending.version} is not complete and committed yet: it is changed, and signed anew")
+        if not quorum.valid_signers(link.envelope, signing.holding(keys, pending.keys)):
+            hint = f"nodespec trust sign shows what it changes; to begin your own, take it away first: rm {path}"
+            raise UsageError(f"{path} was begun by somebody else, and is not complete", hint=hint)
+        note(f"note: version {pending.version}, which you began, is changed and signed anew")
         lasts = lasts or (pending.expires - pending.issued_at)
         return replace(pending, issued_at=moment, expires=moment + lasts), committed
     if not committed:
@@ -273,7 +279,8 @@ def rotate_command(
     --root, --checkpoint and --maintainer add keys. The root keys of both versions sign, each up to its threshold.
     """
     place = Place.open(repo, now())
-    root, before = next_root(place, life(expires) if expires else None)
+    keys = wallet(key_names, signer)
+    root, before = next_root(place, keys, life(expires) if expires else None)
     added = {"root": root_keys, "checkpoint": checkpoint_keys, "maintainer": maintainer_keys}
     thresholds = {"root": root_threshold, "checkpoint": checkpoint_threshold, "maintainer": maintainer_threshold}
     gone = key_ids(drop, [key.key_id for key in root.keys], "the trust root")
@@ -284,9 +291,7 @@ def rotate_command(
     verifiers = (set(root.verifiers) | {place.owner(name) for name in verifier}) - {
         place.owner(name) for name in no_verifier
     }
-    return draft(
-        place, replace(root, roles=roles, verifiers=tuple(sorted(verifiers))), before, wallet(key_names, signer)
-    )
+    return draft(place, replace(root, roles=roles, verifiers=tuple(sorted(verifiers))), before, keys)
 
 
 def _required(asked: tuple[str, ...], before: tuple[str, ...], there: set[str]) -> tuple[str, ...]:
@@ -324,14 +329,13 @@ def grant_command(
 ) -> int:
     """Delegate node types, lanes and tiers to OWNER, in a new version."""
     place = Place.open(repo, now())
-    root, before = next_root(place)
+    keys = wallet(key_names, signer)
+    root, before = next_root(place, keys)
     ordered = tuple(lane for lane in LANES if lane in lanes)
     handle = place.owner(owner)
     echo(f"granting to {handle}\n")
     item = Delegation(owner=handle, node_types=tuple(sorted(set(node_types))), lanes=ordered, max_tier=max_tier)
-    return draft(
-        place, replace(root, delegations=trust.in_order([*root.delegations, item])), before, wallet(key_names, signer)
-    )
+    return draft(place, replace(root, delegations=trust.in_order([*root.delegations, item])), before, keys)
 
 
 @trust_command.command("revoke")
@@ -341,7 +345,8 @@ def grant_command(
 def revoke_command(owner: str, prefix: str | None, repo: str, key_names: tuple[str, ...], signer: str | None) -> int:
     """Take delegations away from OWNER, in a new version. Nodes that they cover become findings."""
     place = Place.open(repo, now())
-    root, before = next_root(place)
+    keys = wallet(key_names, signer)
+    root, before = next_root(place, keys)
     handle = place.owner(owner)
     gone = [item for item in root.of_owner(handle) if prefix is None or prefix in item.node_types]
     if not gone:
@@ -350,7 +355,7 @@ def revoke_command(owner: str, prefix: str | None, repo: str, key_names: tuple[s
     for item in gone if prefix is not None else ():
         others = tuple(other for other in item.node_types if other != prefix)
         left += [replace(item, node_types=others)] if others else []
-    return draft(place, replace(root, delegations=trust.in_order(left)), before, wallet(key_names, signer))
+    return draft(place, replace(root, delegations=trust.in_order(left)), before, keys)
 
 
 @trust_command.command("sign")

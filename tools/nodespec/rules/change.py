@@ -10,9 +10,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from nodespec.chain import record_path
+from nodespec.encoding import quoted
 from nodespec.finding import Hit
-from nodespec.owner import PREFIX, Chain
+from nodespec.owner import PREFIX, Chain, folder_of, likeness
 from nodespec.quorum import short
+from nodespec.reading import Unreadable, load
 from nodespec.rules.declare import rule
 from nodespec.tree import (
     ATTESTATION_SUFFIX,
@@ -66,6 +68,15 @@ class Change:
     def before(self, identifier: str) -> Attestation | None:
         """Return the attestation that base holds of a node, or of its tombstone."""
         return self.base.attestation(node_path(identifier)) or self.base.attestation(tombstone_path(identifier))
+
+    def owner_before(self, identifier: str) -> str | None:
+        """Return the owner of a node in base, signed or not; None when there is no node of this name."""
+        before = self.before(identifier)
+        if before is not None:
+            return before.owner.handle
+        entry = self.base.entry(node_path(identifier))
+        node = load(self.base.tree, entry) if entry is not None else None
+        return None if node is None or isinstance(node, Unreadable) else node.owner
 
 
 def changed_paths(base: Tree, head: Tree) -> tuple[str, ...]:
@@ -147,11 +158,12 @@ def owner_changed(change: Change) -> Iterator[Hit]:
     """The owner is base's, or base's owner gave the node away."""
     for path in change.subjects:
         claim, before = change.head.attestation(path), change.before(node_id(path))
-        if claim is None or before is None or before.digest == claim.digest:
+        owner = change.owner_before(node_id(path))
+        if claim is None or owner is None or (before is not None and before.digest == claim.digest):
             continue
         giver = claim.from_owner.handle if claim.from_owner else claim.owner.handle
-        if giver != before.owner.handle:
-            message = f"the base's owner is {short(before.owner.handle)}, and {short(giver)} signed"
+        if giver != owner:
+            message = f"the base's owner is {short(owner)}, and {short(giver)} signed"
             yield Hit(message=message, path=path, at=_OWNER if is_node_path(path) else ("owner_id",))
 
 
@@ -234,9 +246,12 @@ def stale_recovery(change: Change) -> Iterator[Hit]:
 def seal_rewound(change: Change) -> Iterator[Hit]:
     """A seal is base's, or the one that follows from it."""
     before, now = change.base.seal, change.head.seal
-    if before is None or (now is not None and now.digest == before.digest):
+    if before is None:
+        if now is not None and now.sequence != 0:
+            yield Hit(message=f"this is seal {now.sequence}, and the base has none; the first is 0", path=SEAL_PATH)
+    elif now is not None and now.digest == before.digest:
         return
-    if now is None:
+    elif now is None:
         yield Hit(message=f"the base has seal {before.sequence}, and here is none", path=SEAL_PATH)
     elif (now.sequence, now.previous) != (before.sequence + 1, before.digest):
         message = f"this is seal {now.sequence}, and it does not follow from seal {before.sequence} of the base"
@@ -282,3 +297,27 @@ def tombstone_altered_history(change: Change) -> Iterator[Hit]:
         if claim and claim.action == "deregister" and last and claim.version != last.version:
             message = f"the tombstone speaks of version {claim.version}; the base holds {last.version}"
             yield Hit(message=message, path=path, at=("version",))
+
+
+@rule(
+    "C011",
+    "owner-name-taken",
+    why=(
+        "People read names, and only programs read handles. A second owner of one name is how somebody is trusted for "
+        "somebody else."
+    ),
+    fix="Choose another name; an owner who is known already changes it with: nodespec owner rotate OWNER --name NAME",
+)
+def owner_name_taken(change: Change) -> Iterator[Hit]:
+    """A new or renamed owner has a name that nobody else has, whatever the case, the spacing and the signs in it."""
+    before, now = change.base.names(), change.head.names()
+    called: dict[str, list[str]] = {}
+    for handle, name in now.items():
+        called.setdefault(likeness(name), []).append(handle)
+    for handle, name in now.items():
+        other = next((other for other in called[likeness(name)] if other != handle), None)
+        if other is not None and before.get(handle) != name:
+            message = (
+                f"owner {short(handle)} is called {quoted(name)}, and {short(other)} is called {quoted(now[other])}"
+            )
+            yield Hit(message=message, path=change.head.records(folder_of(handle))[-1])
