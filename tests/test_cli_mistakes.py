@@ -28,7 +28,7 @@ def test_a_version_that_was_committed_half_signed_is_completed_or_changed_and_ve
     ada.says("trust", "rotate", "--root", ada.public("ben"), "--root-threshold", "2")
     ada.commit("for Ben to sign")
     said = ada.says("trust", "grant", ADA, "--type", "lab", "--lane", "core", "--max-tier", "1")
-    assert "version 2 is not complete and committed yet" in said
+    assert "version 2, which you began, is changed and signed anew" in said
     assert ada.read("registry/trust/0001.dsse.json") == first
     assert not (ada.path / "registry/trust/0003.dsse.json").exists()
     ada.by("ben").says("trust", "sign")
@@ -51,6 +51,11 @@ def test_what_could_never_verify_is_not_written(ada: Clone, words: list[str]) ->
     assert "error: " in said
 
 
+def journal_of(path: str) -> str:
+    """What a writer leaves that was killed before it wrote this one file."""
+    return json.dumps({"head": "main", "files": {path: {"before": None, "after": "aGk="}}})
+
+
 def test_a_reader_waits_for_a_writer_that_is_alive(ada: Clone) -> None:
     """The lock is held as a writer would hold it; a reader that finds the journal must not complete it meanwhile."""
     folder = ada.path / ".git" / "nodespec"
@@ -58,7 +63,10 @@ def test_a_reader_waits_for_a_writer_that_is_alive(ada: Clone) -> None:
     target = "registry/nodes/lab/x.yaml"
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        ada.write(".git/nodespec/journal.json", json.dumps({target: {"before": None, "after": "aGk="}}))
+        ada.write(
+            ".git/nodespec/journal.json",
+            journal_of(target),
+        )
         command = [Path(sys.executable).with_name("nodespec"), "owner", "list"]
         reader = subprocess.Popen(command, cwd=ada.path, env={**os.environ, **ada.environment}, stdout=subprocess.PIPE)
         with pytest.raises(subprocess.TimeoutExpired):
@@ -73,7 +81,8 @@ def test_a_reader_waits_for_a_writer_that_is_alive(ada: Clone) -> None:
 def test_what_an_interrupted_writer_left_half_written_is_swept(ada: Clone) -> None:
     ada.write("registry/nodes/lab/.nodespec-abc", "half")
     ada.write(
-        ".git/nodespec/journal.json", json.dumps({"registry/nodes/lab/x.yaml": {"before": None, "after": "aGk="}})
+        ".git/nodespec/journal.json",
+        journal_of("registry/nodes/lab/x.yaml"),
     )
     ada.says("owner", "list")
     assert [path.name for path in (ada.path / "registry/nodes/lab").iterdir()] == ["x.yaml"]

@@ -390,7 +390,7 @@ def test_who_may_register_what(probed: Clone) -> None:
     assert f"{PROBE} belongs to {ada.handle('Ada Lovelace')[:16]}" in said
     assert "nodespec transfer" in said
     said = ben.refuses("register", str(ben.draft(("sonde_v1", "rain_gauge"), owner="GLYMPH:" + "0" * 64)), code=3)
-    assert "no owner GLYMPH:000000000… is known here" in said
+    assert "no owner GLYMPH:0000000000000000… is known here" in said
     assert "nodespec owner create" in said
     said = ada.refuses("update", str(ada.draft(("sonde_v1", "rain_gauge"))))
     assert "not registered here yet" in said
@@ -487,6 +487,42 @@ def test_a_tombstone_is_signed_again_after_a_theft_and_never_edited(probed: Clon
     assert probed.codes("--base", "HEAD~1") == []
     assert f"deregister {PROBE} 0.1.0, sequence 2" in probed.says("verify", PROBE)
     assert probed.git("status", "--porcelain") == ""
+
+
+def test_who_gives_a_node_away_signs_only_what_they_had_signed(probed: Clone) -> None:
+    probed.by("ben").says("owner", "create", "Ben")
+    change(probed, PROBE_FILE, "tier: 0", "tier: 1")
+    probed.commit("harmless")
+    said = probed.refuses("transfer", PROBE, "--to", "Ben")
+    assert f"{PROBE_FILE} does not verify as it stands" in said
+    assert "nodespec update" in said
+
+
+def test_a_transfer_to_who_may_not_hold_it_is_refused_at_once(probed: Clone) -> None:
+    probed.by("ben").says("owner", "create", "Ben")
+    probed.says("trust", "grant", "Ada Lovelace", "--type", "lab.probe", "--lane", "candidate", "--max-tier", "3")
+    probed.commit("Welcome Ben, who holds nothing")
+    said = probed.refuses("transfer", PROBE, "--to", "Ben")
+    assert "the new owner may not hold it: type lab.probe is delegated to somebody else" in said
+
+
+def test_signatures_that_were_given_are_kept_when_the_same_is_signed_again(ada: Clone) -> None:
+    ben = ada.by("ben")
+    ada.says("owner", "create", "Both", "--with", ada.public("ben"), "--threshold", "2")
+    ben.says("sign", "Both")
+    ada.says("register", str(ada.draft(owner="Both")))
+    ben.says("sign", PROBE)
+    signed = ada.read(PROBE_SIGNED)
+    assert ada.codes("--base", "HEAD") == []
+    ada.says("register", str(ada.draft(owner="Both")))
+    assert ada.read(PROBE_SIGNED) == signed
+
+
+def test_a_dry_run_of_an_edit_in_place_shows_the_edit(probed: Clone) -> None:
+    change(probed, PROBE_FILE, "version: 0.1.0", "version: 0.1.1")
+    said = probed.refuses("update", PROBE_FILE, "--dry-run", code=0)
+    assert "-  version: 0.1.0" in said
+    assert "+  version: 0.1.1" in said
 
 
 def test_two_updates_of_one_version_cannot_both_be_merged(probed: Clone) -> None:
@@ -666,7 +702,7 @@ def test_an_owner_of_two_keys_acts_when_both_have_signed(ada: Clone) -> None:
     for number, step in enumerate(steps):
         one, other = (ada, ben) if number % 2 == 0 else (ben, ada)
         said = one.says(*step)
-        assert re.search(r"still to sign: the (former )?owner Both \(1 of 2 needed signatures\)", said)
+        assert re.search(r"still to sign: the (former )?owner Both \(GLYMPH:\w+…\) \(1 of 2 needed signatures\)", said)
         assert ada.codes("--base", "HEAD") in (["P018"], ["P022"])
         other.says("sign", PROBE)
         assert ada.codes("--base", "HEAD") == []

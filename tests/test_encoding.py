@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nodespec.encoding import (
+    MAX_DEPTH,
     MAX_QUOTED,
     b64decode,
     b64encode,
@@ -177,3 +178,12 @@ def test_a_value_is_shown_as_yaml_writes_it(value: object, shown: str) -> None:
 
 def test_a_number_of_many_digits_is_cut() -> None:
     assert len(quoted(10**1000)) <= MAX_QUOTED
+
+
+def test_json_is_nested_as_deeply_as_any_format_needs_and_no_deeper() -> None:
+    assert strict_json(b"[" * MAX_DEPTH + b"]" * MAX_DEPTH)
+    assert len(strict_json(b"[" + b"[]," * 500 + b"[]]")) == 501
+    for depth in (MAX_DEPTH + 1, 700, 100_000):
+        for opening, closing in ((b"[", b"]"), (b'{"a":[', b"]}")):
+            with pytest.raises(ValueError, match="nested too deeply"):
+                strict_json(opening * depth + closing * depth)

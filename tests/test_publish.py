@@ -6,10 +6,12 @@ import json
 import os
 import subprocess
 import sys
+from base64 import b64encode
 from typing import TYPE_CHECKING
 
 import pytest
 
+from nodespec import journal, worktree
 from nodespec.publish import pull_request_address
 from tests.test_cli_register import PROBE, PROBE_FILE, PROBE_SIGNED, STONE, Clone, founded
 
@@ -112,29 +114,36 @@ BROKEN_JOURNALS = [
     "",
     "{",
     "[]",
-    '{"registry/a.yaml": null}',
-    '{"registry/a.yaml": {"before": null, "after": "%"}}',
-    '{"registry/a.yaml": {"before": "0", "after": "aGk="}}',
-    '{"registry/a.yaml": {"before": null, "after": "aGk=", "more": 1}}',
-    '{"a": {"before": null, "after": null}}',
-    '{"README.md": {"before": null, "after": "aGk="}}',
-    '{"registry/../README.md": {"before": null, "after": "aGk="}}',
-    '{"registry": {"before": null, "after": null}}',
-    '{"/etc/hosts": {"before": null, "after": "aGk="}}',
-    '{"registry/a.yaml": {}, "registry/a.yaml": {}}',
+    '{"head": "main"}',
+    '{"head": "main", "files": []}',
+    *(
+        f'{{"head": "main", "files": {files}}}'
+        for files in (
+            '{"registry/a.yaml": null}',
+            '{"registry/a.yaml": {"before": null, "after": "%"}}',
+            '{"registry/a.yaml": {"before": "0", "after": "aGk="}}',
+            '{"registry/a.yaml": {"before": null, "after": "aGk=", "more": 1}}',
+            '{"a": {"before": null, "after": null}}',
+            '{"README.md": {"before": null, "after": "aGk="}}',
+            '{"registry/../README.md": {"before": null, "after": "aGk="}}',
+            '{"registry": {"before": null, "after": null}}',
+            '{"/etc/hosts": {"before": null, "after": "aGk="}}',
+            '{"registry/a.yaml": {}, "registry/a.yaml": {}}',
+        )
+    ),
 ]
 
 
 def test_a_broken_journal_stops_everything_and_the_remedy_is_said(ada: Clone) -> None:
     draft = str(ada.draft())
     before = ada.files()
-    for journal in BROKEN_JOURNALS:
-        ada.write(JOURNAL, journal)
+    for text in BROKEN_JOURNALS:
+        ada.write(JOURNAL, text)
         said = ada.says("register", draft, code=3)
         assert "journal.json" in said
         assert "delete it" in said
         assert ada.files() == before
-        assert ada.read(JOURNAL) == journal
+        assert ada.read(JOURNAL) == text
     (ada.path / JOURNAL).unlink()
     ada.says("register", draft)
 
@@ -144,11 +153,49 @@ def test_what_somebody_changed_since_is_not_overwritten(ada: Clone) -> None:
     mine = "# mine\n"
     ada.write(PROBE_FILE, mine)
     entry = {"before": None, "after": "aGk="}
-    ada.write(JOURNAL, json.dumps({PROBE_FILE: entry}))
+    ada.write(JOURNAL, json.dumps({"head": "main", "files": {PROBE_FILE: entry}}))
     said = ada.says("validate", code=3)
     assert f"{PROBE_FILE} was changed by somebody else since" in said
     assert "journal.json" in said
     assert ada.read(PROBE_FILE) == mine
+
+
+def test_what_was_interrupted_on_another_branch_waits_for_it_and_what_is_completed_is_said(ada: Clone) -> None:
+    entry = {"before": None, "after": b64encode(b"hi\n").decode()}
+    ada.write(JOURNAL, json.dumps({"head": "main", "files": {PROBE_FILE: entry}}))
+    ada.git("checkout", "-q", "-b", "other")
+    before = ada.files()
+    said = ada.says("query", code=3)
+    assert "interrupted while HEAD was main" in said
+    assert "delete" in said
+    assert ada.files() == before
+    ada.git("checkout", "-q", "main")
+    assert f"is completed now: {PROBE_FILE}" in ada.run("query").stderr
+    assert ada.read(PROBE_FILE) == "hi\n"
+
+
+def test_an_interrupt_takes_everything_back(ada: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    ada.write("registry/nodes/lab/b.yaml", "old\n")
+    before = ada.files()
+    for moment in range(1, 5):
+        written: list[str] = []
+
+        def stop(path: str, data: bytes, *, moment: int = moment, written: list[str] = written) -> None:
+            written.append(path)
+            if len(written) == moment:
+                raise KeyboardInterrupt
+            worktree.write_file(path, data)
+
+        monkeypatch.setattr(journal, "write_file", stop)
+        files = {"registry/nodes/lab/a.yaml": b"new\n", "registry/nodes/lab/b.yaml": b"new\n"}
+        if moment < 4:
+            with pytest.raises(KeyboardInterrupt):
+                journal.apply(str(ada.path), files)
+            assert ada.files() == before
+            assert not (ada.path / JOURNAL).exists()
+        else:
+            journal.apply(str(ada.path), files)
+            assert ada.files() != before
 
 
 # Links.
@@ -177,7 +224,9 @@ def test_neither_does_a_journal_lead_outside(ada: Clone) -> None:
     outside = ada.people / "outside"
     outside.mkdir()
     (ada.path / "registry" / "out").symlink_to(outside)
-    ada.write(JOURNAL, json.dumps({"registry/out/a.yaml": {"before": None, "after": "aGk="}}))
+    ada.write(
+        JOURNAL, json.dumps({"head": "main", "files": {"registry/out/a.yaml": {"before": None, "after": "aGk="}}})
+    )
     said = ada.says("owner", "list", code=2)
     assert "symbolic link" in said
     assert list(outside.iterdir()) == []

@@ -91,5 +91,10 @@ def in_order(keys: Iterable[PublicKey]) -> tuple[PublicKey, ...]:
 
 
 def short(key_id: str) -> str:
-    """Return a key id as messages show it."""
-    return f"{printable(key_id[:16])}…"
+    """Return a key id or a handle as messages show it: 16 of its 64 digits.
+
+    >>> short("ab" * 32), short("GLYMPH:" + "cd" * 32)
+    ('abababababababab…', 'GLYMPH:cdcdcdcdcdcdcdcd…')
+    """
+    digits = 16 + len("GLYMPH:") * key_id.startswith("GLYMPH:")
+    return f"{printable(key_id[:digits])}…"

@@ -148,7 +148,10 @@ def revoke_command(
     help="A new key: a public key file, or a name of yours.",
 )
 @click.option(
-    "--reason", type=click.Choice(["lost", "compromised"]), required=True, help="What became of the old keys."
+    "--reason",
+    type=click.Choice(owner.REASONS),
+    required=True,
+    help="Why the old keys stop; compromised voids what they signed.",
 )
 @click.option(
     "--from-record", type=int, default=0, show_default=True, help="compromised: from which record of the chain on."
@@ -169,7 +172,7 @@ def recover_command(
     key_names: tuple[str, ...],
     signer: str | None,
 ) -> int:
-    """Put an owner back in possession who lost the keys, or whose keys were stolen.
+    """Put an owner back in possession who lost the keys, or whose keys were stolen; or put somebody in charge.
 
     The root keys sign, and the new ones. Every key that the owner ever had is revoked.
     """
