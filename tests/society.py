@@ -20,7 +20,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nodespec import attestation, envelope, keys, owner, schema, seal, settings, statement, tombstone, trust
+from nodespec import attestation, builtin, envelope, keys, owner, seal, settings, statement, tombstone, trust
 from nodespec.attestation import Attestation, Party
 from nodespec.chain import record_path
 from nodespec.judge import judge
@@ -171,7 +171,7 @@ class Society:
 
     def __post_init__(self) -> None:
         for path in (NODE_SCHEMA_PATH, SETTINGS_SCHEMA_PATH, TOMBSTONE_SCHEMA_PATH):
-            self.files[path] = schema.builtin_bytes(path)
+            self.files[path] = builtin.contract(path)
         self.configure(newcomers={"lanes": "[candidate]", "max_tier": 1, "max_nodes": 2})
         self.ada, self.bob, self.vera, self.newt = map(self.join, ("Ada", "Bob", "Vera", "Newt"))
         held = ((self.ada, "lab.memory"), (self.bob, "lab.dream"), (self.vera, "lab.audit"))

@@ -19,6 +19,7 @@ in this order tells the whole story, and ``tests/test_architecture.py`` holds th
     journal       several files, written whole or not at all
     pattern       regular expressions as JSON Schema means them
     violation     a schema violation in an author's words
+    builtin       the contracts that this version was built with
     schema        the contract's verdict (the only importer of jsonschema)
     verification  numbered steps, what each saw, what the caller still owes
     envelope      DSSE

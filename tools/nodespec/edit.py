@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nodespec import document, schema
+from nodespec import builtin, document
 from nodespec.scalar import is_likely_text, plain_meaning
 from nodespec.tree import NODE_SCHEMA_PATH, SETTINGS_PATH, SETTINGS_SCHEMA_PATH, TOMBSTONE_SCHEMA_PATH, is_node_path
 
@@ -135,9 +135,9 @@ required_schemes:
 """
     return {
         SETTINGS_PATH: settings.encode(),
-        NODE_SCHEMA_PATH: schema.builtin_bytes(NODE_SCHEMA_PATH),
-        SETTINGS_SCHEMA_PATH: schema.builtin_bytes(SETTINGS_SCHEMA_PATH),
-        TOMBSTONE_SCHEMA_PATH: schema.builtin_bytes(TOMBSTONE_SCHEMA_PATH),
+        NODE_SCHEMA_PATH: builtin.contract(NODE_SCHEMA_PATH),
+        SETTINGS_SCHEMA_PATH: builtin.contract(SETTINGS_SCHEMA_PATH),
+        TOMBSTONE_SCHEMA_PATH: builtin.contract(TOMBSTONE_SCHEMA_PATH),
         ".gitattributes": b"# Specs and schemas are signed byte by byte: no line-end conversion, ever.\n"
         b"registry/** -text\nschemas/** -text\n",
     }

@@ -14,7 +14,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from nodespec import document, rules, schema, settings
+from nodespec import builtin, document, rules, schema, settings
 from nodespec.examiner import (
     Examiner,
     examine_all,
@@ -240,7 +240,7 @@ def _contracts(tree: Tree, readable: Sequence[Entry]) -> tuple[dict[str, tuple[C
             continue
         try:
             data = tree.read(entries[path])
-            contracts[path] = own if data == schema.builtin_bytes(path) else (Contract(data), *own)
+            contracts[path] = own if data == builtin.contract(path) else (Contract(data), *own)
         except OSError as error:
             findings.append(unreadable(path, error))
         except ValueError as error:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from typing import TypedDict
 
     from nodespec.git import Commit, CommitTree, GitRepository
-    from nodespec.index import Stand, Store
+    from nodespec.index import KnownCommit, Stand, Store
     from nodespec.question import Words
     from nodespec.settings import Settings
     from nodespec.spec import NodeSpec
@@ -119,17 +119,23 @@ class Registry:
                 names = ", ".join(map(printable, completed))
                 self.notice(f"note: a change had been interrupted, and is completed now: {names}")
             files = WorkTree(self.root)
-            return Snapshot(files, None, progress, partial(self._stand, files, progress))
+            return Snapshot(lambda: files, progress, partial(self._stand, files, progress))
         if revision is None and self.git.work_dir is not None:
             hint = "make one with: nodespec init DIR; or name a commit that holds one with --at"
             raise UsageError(f"{printable(self.path)} holds no registry (no registry/registry.yaml)", hint=hint)
+        revision = "HEAD" if revision is None else revision
+        known = self._known_commit(revision)
+        if known is not None:
+            return Snapshot(known.open, progress, partial(self._stand, known, progress))
+        tree = self._commit(revision)
+        return Snapshot(lambda: tree, progress, partial(self._stand, tree, progress))
+
+    def _commit(self, revision: str) -> CommitTree:
         if not self._is_top:
             hint = "make it a repository of its own (git init), or ask without --at"
             where = printable(self.root or "")
             raise UsageError(f"the registry in {where} is not the top of its Git repository", hint=hint)
-        commit = self.git.resolve("HEAD" if revision is None else revision)
-        tree = self.git.tree(commit)
-        return Snapshot(tree, commit, progress, partial(self._stand, tree, progress))
+        return self.git.tree(self.git.resolve(revision))
 
     @property
     def _is_top(self) -> bool:
@@ -139,18 +145,37 @@ class Registry:
 
     # The index.
 
+    def _known_commit(self, revision: str) -> KnownCommit | None:
+        """Return the commit that a revision names, when the index has seen it."""
+        from nodespec.index import UnusableError, known_commit
+
+        top = self.root is None or os.path.lexists(os.path.join(self.root, ".git"))
+        if not top or self._place is None or not os.path.exists(self._place) or self._store is None:
+            return None
+        try:
+            return known_commit(self._store, self.root or self.path, revision, self._commit)
+        except UnusableError:
+            return None
+
     @cached_property
-    def _store(self) -> Store | None:
-        from nodespec.index import Store, UnusableError, place_of
+    def _place(self) -> str | None:
+        """Where the index is; None when there is to be none."""
+        from nodespec.index import UnusableError, place_of
 
         if self.index is False:
             return None
         try:
-            return Store(place_of(self.root or self.path, None if self.index is True else self.index), self.notice)
+            return place_of(self.root or self.path, None if self.index is True else self.index)
         except UnusableError:
             return None
 
-    def _stand(self, tree: CommitTree | WorkTree, progress: Progress | None) -> Stand | None:
+    @cached_property
+    def _store(self) -> Store | None:
+        from nodespec.index import Store
+
+        return Store(self._place, self.notice) if self._place is not None else None
+
+    def _stand(self, tree: CommitTree | KnownCommit | WorkTree, progress: Progress | None) -> Stand | None:
         """Return what the index knows of a tree, after letting it know; None when it does not serve."""
         from nodespec.index import UnusableError, stand_at
 
@@ -173,10 +198,19 @@ class Registry:
 class Snapshot:
     """A frozen view of one tree. Iterating yields every node, in order of path."""
 
-    tree: Tree
-    commit: Commit | None = None
+    source: Callable[[], Tree]
     progress: Progress | None = field(default=None, compare=False, repr=False)
     known: Callable[[], Stand | None] = field(default=_unknown, compare=False, repr=False)
+
+    @cached_property
+    def tree(self) -> Tree:
+        """Its files, opened when somebody first asks for more than the index holds."""
+        return self.source()
+
+    @property
+    def commit(self) -> Commit | None:
+        """The commit; None for a work tree."""
+        return getattr(self.tree, "commit", None)
 
     def __iter__(self) -> Iterator[NodeSpec]:
         return iter(self._loaded[0].values())
@@ -203,12 +237,21 @@ class Snapshot:
 
     @cached_property
     def settings(self) -> Settings:
-        """registry.yaml; raises ``RegistryError`` when it is missing or broken."""
+        """registry.yaml, as it stands there; raises ``RegistryError`` when it is missing or broken."""
+        return settings.from_value(self._read_settings())
 
-        def read() -> dict[str, Any]:
-            return read_checked(self.tree, SETTINGS_PATH, SETTINGS_SCHEMA_PATH)
+    @property
+    def example(self) -> str:
+        """The registry's id when it says that it is an example, else empty. For telling people; nothing relies on it.
 
-        return settings.from_value(self._asked(lambda stand: stand.document(self.tree, SETTINGS_PATH, read), read))
+        Raises ``RegistryError`` as :attr:`settings` does.
+        """
+        value = self._asked(lambda stand: stand.document(SETTINGS_PATH, self._read_settings), self._read_settings)
+        found = settings.from_value(value)
+        return found.registry_id if found.example else ""
+
+    def _read_settings(self) -> dict[str, Any]:
+        return read_checked(self.tree, SETTINGS_PATH, SETTINGS_SCHEMA_PATH)
 
     def ids(self) -> list[str]:
         """Return the ids that the paths stand for, without reading a file."""

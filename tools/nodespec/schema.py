@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from functools import cached_property, lru_cache
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nodespec import builtin as own
 from nodespec.encoding import quoted, strict_json
 from nodespec.finding import Hit
 from nodespec.pattern import matches
@@ -148,15 +148,7 @@ def _error(message: str, **fields: Any) -> Any:
 # The contracts that this version of the tool was built with.
 
 
-def builtin_bytes(path: str) -> bytes:
-    """Return the tool's own copy of ``schemas/…``: from the installed package, or the checkout it runs in."""
-    package = Path(__file__).parent
-    name = path.rpartition("/")[2]
-    installed = package / "contracts" / name
-    return (installed if installed.exists() else package.parents[1] / path).read_bytes()
-
-
 @lru_cache(maxsize=8)
 def builtin(path: str) -> Contract:
     """Return the tool's own contract, compiled once."""
-    return Contract(builtin_bytes(path))
+    return Contract(own.contract(path))

@@ -57,7 +57,7 @@ def create_command(
     revision: str, repo: str, key_name: str, scheme: str, previous: str | None, output: str | None
 ) -> None:
     """Sign what a commit holds (by default: HEAD)."""
-    registry = Registry.open(repo)
+    registry = Registry.open(repo, index=False)
     snapshot = registry.at(revision)
     tell_example(snapshot)
     trust, files = _own_trust(snapshot, scheme, key_name)
@@ -95,7 +95,7 @@ def verify_command(
     Trusted are the keys given with --key; else, when you have pinned the registry (nodespec trust pin), the checkpoint
     keys of its trust root; else all your own. A trusted key of each required scheme must have signed.
     """
-    registry = Registry.open(repo)
+    registry = Registry.open(repo, index=False)
     snapshot = registry.at(None)
     tell_example(snapshot)
     age = _age(max_age)
@@ -114,7 +114,7 @@ def verify_command(
 @repo_option
 def manifest_command(revision: str, repo: str) -> None:
     """Print the list that a checkpoint is about: the same bytes from the same commit on any machine."""
-    snapshot = Registry.open(repo).at(revision)
+    snapshot = Registry.open(repo, index=False).at(revision)
     tell_example(snapshot)
     click.echo(manifest.of_tree(snapshot.tree).dump(), nl=False)
 

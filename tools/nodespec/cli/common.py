@@ -103,11 +103,10 @@ def open_snapshot(repo: str, at: str | None) -> Snapshot:
 def tell_example(snapshot: Snapshot) -> None:
     """Say on standard error that a registry is an example."""
     try:
-        example = snapshot.settings.example
+        name = snapshot.example
     except NodespecError:
         return  # whoever needs the settings will say what is wrong with them
-    if example:
-        name = snapshot.settings.registry_id
+    if name:
         note(f"note: {name} is an example registry; its keys are published, its signatures prove nothing")
 
 

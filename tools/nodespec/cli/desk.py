@@ -15,20 +15,21 @@ import click
 
 from nodespec import journal, keyring, publish, report, signing
 from nodespec.cli.believed import check_pin
-from nodespec.cli.common import color_option, echo, note, open_registry, painter, passphrase, repo_option, tell_example
+from nodespec.cli.common import color_option, echo, note, painter, passphrase, repo_option, tell_example
 from nodespec.encoding import printable, quoted
 from nodespec.errors import RegistryError, UsageError
 from nodespec.judge import judge
 from nodespec.owner import PREFIX
 from nodespec.provenance import Provenance
 from nodespec.registration import Desk
+from nodespec.registry import Registry
 from nodespec.tree import OWNERS, SETTINGS_PATH, Overlay, read_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from nodespec.keys import PublicKey
-    from nodespec.registry import Registry, Snapshot
+    from nodespec.registry import Snapshot
     from nodespec.signing import Wallet
     from nodespec.tree import Tree
     from nodespec.verdict import Report
@@ -127,7 +128,7 @@ class Place:
 
         Raises ``RegistryError`` when its trust root is another than the user has ``pinned``.
         """
-        registry = open_registry(repo)
+        registry = Registry.open(repo, index=False)
         if registry.root is None and not reading:
             raise UsageError("a bare repository has no files to change", hint="run it in a clone")
         snapshot = registry.at()

@@ -6,10 +6,11 @@ import os
 
 import click
 
-from nodespec.cli.common import echo, note, open_registry, repo_option, tell_example
+from nodespec.cli.common import echo, note, repo_option, tell_example
 from nodespec.edit import repair
 from nodespec.encoding import printable
 from nodespec.errors import UsageError
+from nodespec.registry import Registry
 from nodespec.text import MAX_BYTES
 from nodespec.tree import EXECUTABLE, POLICIES, POLICY_SUFFIX, REGULAR, SETTINGS_PATH, is_node_path
 from nodespec.worktree import WorkTree, write_file
@@ -30,7 +31,7 @@ def fmt_command(paths: tuple[str, ...], repo: str, check: bool) -> int:
     writes the line that tells an editor which schema applies. Comments and layout stay. Everything else
     is for the author: nodespec validate says what.
     """
-    registry = open_registry(repo)
+    registry = Registry.open(repo, index=False)
     tell_example(registry.at())  # says so, too, when there is no registry
     if registry.root is None:
         raise UsageError("a bare repository has no files to repair", hint="run it in a clone")

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nodespec import graph
 from nodespec.cli.common import (
     at_option,
     color_option,
@@ -28,6 +27,7 @@ from nodespec.spec import LANES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from nodespec.graph import Graph
     from nodespec.registry import Snapshot
     from nodespec.spec import NodeSpec
 
@@ -152,11 +152,13 @@ def show_command(identifier: str, repo: str, at: str | None, form: str, color: s
     elif form == "yaml":
         echo(_yaml(node.value))
     else:
+        from nodespec import graph
+
         echo(_card(node, graph.around(graph.of(snapshot), node.id), color))
         snapshot.require_complete()
 
 
-def _card(node: NodeSpec, around: graph.Graph, color: str) -> str:
+def _card(node: NodeSpec, around: Graph, color: str) -> str:
     paint = painter(color)
     rows = [
         ("version", f"{node.version}, created {node.created_at}"),
@@ -191,6 +193,8 @@ def _card(node: NodeSpec, around: graph.Graph, color: str) -> str:
 def graph_command(identifier: str | None, repo: str, at: str | None, form: str) -> None:
     """Draw who emits what to whom: the whole registry, or what touches one node."""
     snapshot = open_snapshot(repo, at)
+    from nodespec import graph
+
     whole = graph.of(snapshot)
     if identifier is not None:
         whole = graph.around(whole, snapshot.get(identifier).id)

@@ -233,7 +233,7 @@ def verify_command(
 
     Shows what each step saw and what it leaves to you. Against your pin (nodespec trust pin), when there is one.
     """
-    snapshot = Registry.open(repo).at(at)
+    snapshot = Registry.open(repo, index=False).at(at)
     tell_example(snapshot)
     provenance = Provenance(snapshot.tree, snapshot.settings, now())
     owed = check_root(provenance, older=at is not None)

@@ -17,7 +17,6 @@ from nodespec.cli.common import (
     echo,
     index_options,
     note,
-    open_registry,
     painter,
     repo_option,
     tell_example,
@@ -86,7 +85,7 @@ def validate_command(
         data = sys.stdin.buffer.read(MAX_BYTES + 1) if alone == "-" else _read(alone)
         report = judge_text(data, tree=_tree_around(repo, at), path=alone, selection=selection)
         return _finish(report, form, strict, color, {alone: data})
-    registry = open_registry(_start(paths, repo, at))
+    registry = Registry.open(_start(paths, repo, at), index=False)
     snapshot = registry.at(at)
     tell_example(snapshot)
     if "P" in selection.families:
@@ -127,7 +126,7 @@ def _start(paths: tuple[str, ...], repo: str, at: str | None) -> str:
 def _tree_around(repo: str, at: str | None) -> Tree | None:
     """Return the registry that gives a loose spec its contract and settings; None outside of one."""
     try:
-        return Registry.open(repo).at(at).tree
+        return Registry.open(repo, index=False).at(at).tree
     except UsageError:
         if at is not None or repo != ".":
             raise
@@ -138,7 +137,7 @@ def _loose_file(paths: tuple[str, ...], repo: str, at: str | None) -> str | None
     if len(paths) != 1 or at is not None or not os.path.isfile(paths[0]):
         return None
     try:
-        root = Registry.open(_start(paths, repo, at)).root
+        root = Registry.open(_start(paths, repo, at), index=False).root
     except UsageError:
         return paths[0]
     if root is None:

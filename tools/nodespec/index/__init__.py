@@ -7,6 +7,7 @@ verifies a signature, or judges a file, reads the file.
 - ``facts``: what one blob says;
 - ``store``: the file, its tables, and what happens when it is damaged, foreign, full or not writable;
 - ``stand``: where a tree stands relative to what is known, by the difference between the two;
+- ``commits``: commits that were looked at before;
 - ``answer``: questions in SQL.
 
 **An answer is the same with the index and without it.** SQL only narrows down; every node that it finds is asked the
@@ -14,7 +15,8 @@ question again (:meth:`nodespec.question.Question.matches`). A tree that is odd 
 a node should be, a malformed tree object, a file that cannot be read) is not indexed, and is read as it stands.
 """
 
+from nodespec.index.commits import KnownCommit, known_commit
 from nodespec.index.stand import Stand, stand_at
 from nodespec.index.store import Store, UnusableError, place_of
 
-__all__ = ["Stand", "Store", "UnusableError", "place_of", "stand_at"]
+__all__ = ["KnownCommit", "Stand", "Store", "UnusableError", "known_commit", "place_of", "stand_at"]

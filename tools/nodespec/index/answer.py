@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from nodespec.spec import NodeSpec
 
 _PRESENT = (
-    "FROM fact JOIN file ON file.fact = fact.id LEFT JOIN delta ON delta.stand = ? AND delta.path = file.path "
+    "FROM fact CROSS JOIN file ON file.fact = fact.id LEFT JOIN delta ON delta.stand = ? AND delta.path = file.path "
     "WHERE CASE WHEN delta.path IS NULL THEN file.base ELSE delta.file IS file.id END "
 )
+_PRESENT_ASTRAY = _PRESENT.replace("fact CROSS JOIN file", "file CROSS JOIN fact")
 
 
 def nodes(store: Store, stand: int, question: Question) -> Iterator[NodeSpec]:
@@ -54,7 +55,7 @@ def unreadable(store: Store, stand: int) -> list[Unreadable]:
         query = f"SELECT file.path, fact.line, fact.reason {_PRESENT} AND fact.value IS NULL"
         for path, line, reason in database.execute(query, (stand,)):
             found.append(Unreadable(path=path, line=line, reason=reason))
-        query = f"SELECT file.path, fact.node_type, fact.name {_PRESENT} AND NOT file.placed"
+        query = f"SELECT file.path, fact.node_type, fact.name {_PRESENT_ASTRAY} AND file.placed = 0"
         for path, node_type, name in database.execute(query, (stand,)):
             found.append(Unreadable(path=path, line=1, reason=astray(f"{node_type}/{name}")))
     return sorted(found, key=lambda item: item.path.encode("utf-8", "surrogateescape"))

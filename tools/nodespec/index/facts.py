@@ -13,7 +13,7 @@ from hashlib import sha1, sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from nodespec import crew, schema, spec, text
+from nodespec import builtin, crew, spec
 from nodespec.capability import parts
 from nodespec.reading import Unreadable, checked_value
 from nodespec.tree import NODE_SCHEMA_PATH, SETTINGS_SCHEMA_PATH, Entry
@@ -56,7 +56,7 @@ def rule_set() -> str:
     files += [path for name in _DECIDING for path in sorted((package / name).glob("*.py"))]
     digest = sha256()
     for contract in (NODE_SCHEMA_PATH, SETTINGS_SCHEMA_PATH):
-        digest.update(schema.builtin_bytes(contract))
+        digest.update(builtin.contract(contract))
     for path in files:
         if path.exists():
             digest.update(path.read_bytes())
@@ -74,8 +74,10 @@ def blob_id(data: bytes) -> str:
 
 def identify(tree: Tree, entry: Entry) -> str:
     """Return the blob id of a file in a work tree; one that is too large to be a node is known by its size alone."""
+    from nodespec.text import MAX_BYTES
+
     size = tree.size(entry)
-    return blob_id(tree.read(entry)) if size <= text.MAX_BYTES else _large(size)
+    return blob_id(tree.read(entry)) if size <= MAX_BYTES else _large(size)
 
 
 def _large(size: int) -> str:
@@ -87,7 +89,7 @@ def learn(tree: Tree, entry: Entry) -> Fact:
 
     Without a blob id, as in a work tree, the fact carries the one that Git would give.
     """
-    from nodespec import document
+    from nodespec import document, text
 
     size = tree.size(entry)
     if size > text.MAX_BYTES:

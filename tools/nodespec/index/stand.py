@@ -21,10 +21,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nodespec.index import answer
+from nodespec.index.commits import KnownCommit
 from nodespec.index.facts import Fact, identify, learn_all, pack
 from nodespec.index.store import UnusableError, many
 from nodespec.question import Question
-from nodespec.tree import ATTESTATION_SUFFIX, EXECUTABLE, NODES, REGULAR, Entry, is_node_path
+from nodespec.tree import ATTESTATION_SUFFIX, EXECUTABLE, NODES, REGULAR, SETTINGS_PATH, Entry, is_node_path
 from nodespec.worktree import WorkTree
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Stand:
 
     store: Store
     id: int
+    tree: CommitTree | KnownCommit | WorkTree
 
     def nodes(self, question: Question | None = None) -> Iterator[NodeSpec]:
         """Yield the nodes that pass a question, by default all, in order of path."""
@@ -70,11 +72,11 @@ class Stand:
         """Return the files that are no nodes, in order of path."""
         return answer.unreadable(self.store, self.id)
 
-    def document(self, tree: Tree, path: str, read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def document(self, path: str, read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Return the value of another document of the tree, which is ``read`` once ever."""
-        entry = tree.entry(path)
+        entry = self.tree.entry(path)
         try:
-            blob = (entry.blob or identify(tree, entry)) if entry else ""
+            blob = (entry.blob or identify(self.tree, entry)) if entry else ""
         except OSError:
             blob = ""
         if not blob:
@@ -95,7 +97,7 @@ class Stand:
 
 def stand_at(
     store: Store,
-    tree: CommitTree | WorkTree,
+    tree: CommitTree | KnownCommit | WorkTree,
     *,
     present: Callable[[], CommitTree | None],
     jobs: int | None = None,
@@ -107,8 +109,11 @@ def stand_at(
     time, or when a commit is not known yet: the base moves there.
     """
     if isinstance(tree, WorkTree):
-        return Stand(store, _of_work_tree(_Work(store, tree, jobs, progress), tree, present))
-    return Stand(store, _of_commit(_Work(store, tree, jobs, progress), tree, present))
+        return Stand(store, _of_work_tree(_Work(store, tree, jobs, progress), tree, present), tree)
+    stand = _of_commit(_Work(store, tree, jobs, progress), tree, present)
+    if not isinstance(tree, KnownCommit):
+        _remember(store, tree)
+    return Stand(store, stand, tree)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +147,7 @@ class _Work:
 # Commits.
 
 
-def _of_commit(work: _Work, tree: CommitTree, present: Callable[[], CommitTree | None]) -> int:
+def _of_commit(work: _Work, tree: CommitTree | KnownCommit, present: Callable[[], CommitTree | None]) -> int:
     folder = _folder(tree)
     known = _known(work, folder)
     if known is not None:
@@ -165,7 +170,15 @@ def _of_commit(work: _Work, tree: CommitTree, present: Callable[[], CommitTree |
         return _write_stand(database, folder, changes)
 
 
-def _folder(tree: CommitTree) -> str:
+def _remember(store: Store, tree: CommitTree) -> None:
+    settings = tree.entry(SETTINGS_PATH)
+    if settings is not None and settings.mode == REGULAR:
+        with store.writing() as database:
+            seen = (tree.commit.id, _folder(tree), settings.blob)
+            database.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", seen)
+
+
+def _folder(tree: CommitTree | KnownCommit) -> str:
     folder, defects = tree.folder(_TOP)
     if defects:
         raise UnusableError(defects[0].what)
@@ -178,7 +191,7 @@ def _known(work: _Work, tree: str) -> int | None:
     return int(row[0]) if row else None
 
 
-def _difference(tree: CommitTree, base: str, folder: str) -> Changes:
+def _difference(tree: CommitTree | KnownCommit, base: str, folder: str) -> Changes:
     from nodespec.errors import RegistryError
 
     try:

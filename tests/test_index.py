@@ -1,0 +1,438 @@
+"""The index: the same answers as without it, whatever happens to the file, and work that grows with the change."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import sqlite3
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from benchmarks.generate import generate
+from benchmarks.population import Population
+from nodespec import Registry
+from nodespec.encoding import printable
+from nodespec.index import facts, stand
+from tests.conftest import ADAPTER, ADAPTER_FILE, Checkout, as_mere_owner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+INDEX = ".git/nodespec/index.sqlite3"
+
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A registry of 300 nodes with 40 commits."""
+    folder = tmp_path_factory.mktemp("grown") / "registry"
+    generate(folder, Population(seed=11, nodes=300, types=12), 40)
+    return folder
+
+
+@pytest.fixture
+def copy(grown: Path, tmp_path: Path, home: dict[str, str]) -> Checkout:
+    shutil.copytree(grown, tmp_path / "registry", symlinks=True)
+    return Checkout(tmp_path / "registry", home)
+
+
+def told(notices: list[str]) -> Callable[[str], None]:
+    return notices.append
+
+
+# The same answers.
+
+
+def questions(rng: random.Random, registry: Registry) -> Iterator[dict[str, Any]]:
+    """Yield filters without end, most of which something fulfils."""
+    nodes = list(registry.at("HEAD"))
+    while True:
+        node, other = rng.choice(nodes), rng.choice(nodes)
+        signals = sorted(node.signals | other.signals) or ["no_such_signal"]
+        allowed = [*node.allow, *other.allow, "memory:none/*"]
+        capability = rng.choice(allowed)
+        possible: dict[str, Any] = {
+            "signal": rng.choice(signals),
+            "emits": tuple(emit.name for emit in node.emits[: rng.randint(0, 2)]),
+            "subscribes": rng.choice([item.signal for item in other.subscribes] or ["no_such_signal"]),
+            "capability": rng.choice([capability, capability.partition(":")[2], capability.partition("/")[0] + "/*"]),
+            "role": rng.choice([*node.roles, "nobody"]),
+            "owner": node.owner[: rng.choice([15, 20, 71])],
+            "lane": node.lane,
+            "tier": rng.choice([str(node.tier), f">={node.tier}", f"<={node.tier}", "2..5"]),
+            "type": rng.choice([node.node_type, node.node_type.rpartition(".")[0] + ".*", "*"]),
+            "text": rng.choice([node.name[:4].upper(), node.description[:9] or "x", node.roles[0], "é"]),
+        }
+        yield {name: possible[name] for name in rng.sample(sorted(possible), rng.choice([1, 1, 1, 2, 2, 3]))}
+
+
+def test_hundreds_of_random_questions_have_the_same_answer_both_ways_at_several_commits(copy: Checkout) -> None:
+    rng = random.Random(5)
+    with_index, without = Registry.open(copy.path), Registry.open(copy.path, index=False)
+    asked = questions(rng, without)
+    counts = []
+    for revision in ("HEAD", None, "HEAD~39", "HEAD~7", "HEAD~20", "HEAD~1", "HEAD"):
+        mine, plain = with_index.at(revision), without.at(revision)
+        assert list(mine) == list(plain)
+        assert mine.unreadable == plain.unreadable
+        assert mine.signals == plain.signals
+        for _ in range(60):
+            question = next(asked)
+            expected = plain.query(**question)
+            assert mine.query(**question) == expected, question
+            counts.append(len(expected))
+    assert sum(map(bool, counts)) > len(counts) / 2, "most questions have an answer"
+    assert sum(count < 100 for count in counts) > len(counts) * 0.8, "and few are about everything"
+
+
+def test_a_work_tree_is_followed_through_every_kind_of_change(copy: Checkout) -> None:
+    """Edits in place, of the same length, back and forth; new files, moved files, broken ones, deletions, checkouts."""
+    rng = random.Random(6)
+    paths = sorted(path.relative_to(copy.path).as_posix() for path in copy.path.glob("registry/nodes/**/*.yaml"))
+
+    def edit() -> None:
+        path = rng.choice(paths)
+        if (copy.path / path).exists():
+            copy.write(path, copy.read(path).replace("tier: 1", "tier: 2").replace("lane: core", "lane: products"))
+
+    def back() -> None:
+        copy.git("checkout", "-q", "--", rng.choice(paths))
+
+    def delete() -> None:
+        (copy.path / rng.choice(paths)).unlink(missing_ok=True)
+
+    def move() -> None:
+        path = copy.path / rng.choice(paths)
+        if path.exists():
+            path.rename(path.with_name("moved.yaml"))
+
+    def damage() -> None:
+        copy.write(rng.choice(paths), "broken: [")
+
+    def commit() -> None:
+        copy.commit("change")
+
+    def stand_elsewhere() -> None:
+        copy.git("checkout", "-q", "-f", rng.choice(["main", "main~3", "main~9"]))
+
+    for _ in range(60):
+        rng.choice([edit, edit, edit, back, back, delete, move, damage, commit, stand_elsewhere])()
+        mine, plain = Registry.open(copy.path).at(), Registry.open(copy.path, index=False).at()
+        assert list(mine) == list(plain)
+        assert mine.unreadable == plain.unreadable
+        assert list(Registry.open(copy.path).at("HEAD")) == list(Registry.open(copy.path, index=False).at("HEAD"))
+
+
+def test_a_change_of_the_same_size_at_the_same_time_is_seen(copy: Checkout) -> None:
+    """The times of a young file cannot tell, so it is read again ("racy git")."""
+    path = "registry/nodes/lab/twin/one.yaml"
+    text = next(copy.path.glob("registry/nodes/**/*.yaml")).read_text(encoding="utf-8")
+    stamp = (copy.path / "registry").stat().st_mtime_ns
+    for content in (text, text.replace("tier", "reit"), text):
+        copy.write(path, content)
+        os.utime(copy.path / path, ns=(stamp, stamp))
+        mine, plain = Registry.open(copy.path).at(), Registry.open(copy.path, index=False).at()
+        assert mine.unreadable == plain.unreadable
+        assert list(mine) == list(plain)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        lambda folder: (folder / "registry/nodes/link.yaml").symlink_to("x"),
+        lambda folder: (folder / "registry/nodes/notes.txt").write_text("x"),
+        lambda folder: (folder / "registry/nodes/inner/.git").mkdir(parents=True),
+        lambda folder: (folder / "registry/nodes/large.yaml").write_text("x" * 70_000),
+        lambda folder: (
+            (folder / "registry/nodes").rename(folder / "elsewhere"),
+            (folder / "registry/nodes").symlink_to("../elsewhere"),
+        ),
+        lambda folder: shutil.rmtree(folder / "registry/nodes"),
+    ],
+    ids=["link", "stray", "repository", "large", "linked folder", "nothing"],
+)
+def test_what_is_odd_is_told_as_without_the_index(copy: Checkout, odd: Callable[[Path], object]) -> None:
+    for turn in range(2):
+        if turn:
+            odd(copy.path)
+        mine, plain = Registry.open(copy.path).at(), Registry.open(copy.path, index=False).at()
+        assert mine.unreadable == plain.unreadable
+        assert list(mine) == list(plain)
+    copy.git("add", "-A")
+    copy.commit("odd")
+    mine, plain = Registry.open(copy.path).at("HEAD"), Registry.open(copy.path, index=False).at("HEAD")
+    assert mine.unreadable == plain.unreadable
+    assert list(mine) == list(plain)
+
+
+def test_the_settings_that_others_rely_on_never_come_from_the_index(example: Checkout) -> None:
+    """A poisoned index can mislead who asks, and nobody who verifies."""
+    assert Registry.open(example.path).at("HEAD").example == "matriz.example"
+    lie = facts.pack({"schema_version": "registry.v1", "registry_id": "someone.else"})
+    with sqlite3.connect(example.path / INDEX) as database:
+        database.execute("UPDATE document SET value = ?", (lie,))
+    assert Registry.open(example.path).at("HEAD").example == ""
+    assert Registry.open(example.path).at("HEAD").settings.registry_id == "matriz.example"
+    assert example.run("verify", "--at", "HEAD", "--quiet").returncode == 0
+    assert example.run("validate", "--at", "HEAD").returncode == 0
+
+
+# Where it is.
+
+
+def test_it_is_in_the_git_folder_of_every_kind_of_repository(copy: Checkout, tmp_path: Path) -> None:
+    wanted = copy.run("query", "--format", "ids").stdout
+    assert (copy.path / INDEX).exists()
+    copy.git("worktree", "add", "-q", str(tmp_path / "linked"), "HEAD~5")
+    linked = Checkout(tmp_path / "linked", copy.environment)
+    linked.run("query")
+    assert not (tmp_path / "linked" / ".git" / "nodespec").exists()
+    with sqlite3.connect(copy.path / INDEX) as database:
+        stands = [name for (name,) in database.execute("SELECT tree FROM stand")]
+    assert f"work tree {tmp_path / 'linked'}" in stands
+    copy.git("clone", "-q", "--bare", str(copy.path), str(tmp_path / "bare.git"))
+    bare = Checkout(tmp_path / "bare.git", copy.environment)
+    assert bare.run("query", "--format", "ids").stdout == wanted
+    assert (tmp_path / "bare.git" / "nodespec" / "index.sqlite3").exists()
+
+
+def test_it_may_be_elsewhere_or_nowhere(copy: Checkout, tmp_path: Path) -> None:
+    other = tmp_path / "elsewhere" / "own.sqlite3"
+    copy.run("query", "--no-index")
+    assert not (copy.path / INDEX).exists()
+    copy.run("query", "--index", str(other))
+    assert other.exists()
+    copy.run("query", NODESPEC_INDEX=str(tmp_path / "named.sqlite3"))
+    assert (tmp_path / "named.sqlite3").exists()
+    assert not (copy.path / INDEX).exists()
+
+
+def test_a_file_that_is_something_else_is_never_overwritten(copy: Checkout, tmp_path: Path) -> None:
+    other = tmp_path / "mine.sqlite3"
+    with sqlite3.connect(other) as database:
+        database.execute("CREATE TABLE mine(x)")
+    for path in (copy.path / "registry/registry.yaml", other):
+        before = path.read_bytes()
+        done = copy.run("query", "--index", str(path))
+        assert done.returncode == 2
+        assert "is no index of nodespec, and will not be overwritten" in done.stderr
+        assert path.read_bytes() == before
+
+
+# What happens to the file.
+
+
+def damaged(data: bytes) -> dict[str, bytes]:
+    rng = random.Random(1)
+    scattered = bytearray(data)
+    for _ in range(2000):
+        scattered[rng.randrange(100, len(data))] = rng.randrange(256)
+    return {
+        "nothing": b"",
+        "rubbish": b"rubbish" * 1000,
+        "cut short": data[: len(data) // 3],
+        "one page": data[:4096],
+        "scattered": bytes(scattered),
+        "zeros": data[:8192] + bytes(len(data) - 8192),
+    }
+
+
+@pytest.mark.parametrize("how", sorted(damaged(bytes(10_000))))
+def test_a_damaged_file_is_made_anew_with_one_line_of_notice(copy: Checkout, how: str) -> None:
+    plain = copy.run("query", "--no-index", "--format", "json").stdout
+    copy.run("query")
+    data = (copy.path / INDEX).read_bytes()
+    (copy.path / INDEX).write_bytes(damaged(data)[how])
+    done = copy.run("query", "--format", "json")
+    assert done.stdout == plain
+    assert done.stderr.count("\n") <= 1
+    assert "damaged" in done.stderr or how == "nothing"
+    again = copy.run("query", "--format", "json")
+    assert (again.stdout, again.stderr) == (plain, "")
+
+
+def test_an_index_of_another_rule_set_is_made_anew(copy: Checkout) -> None:
+    plain = copy.run("query", "--format", "ids").stdout
+    with sqlite3.connect(copy.path / INDEX) as database:
+        database.execute("UPDATE meta SET value = 'of yesterday'")
+        database.execute("UPDATE fact SET node_type = 'wrong', lane = 'wrong'")
+    done = copy.run("query", "--format", "ids")
+    assert (done.stdout, done.stderr) == (plain, "")
+
+
+def test_a_folder_that_cannot_be_written_is_no_hindrance(copy: Checkout) -> None:
+    wanted = copy.run("query", "--format", "ids").stdout
+    shutil.rmtree(copy.path / ".git" / "nodespec")
+    (copy.path / ".git").chmod(0o555)
+    try:
+        command = [*as_mere_owner(), sys.executable, "-m", "nodespec", "query", "--format", "ids", "--at", "HEAD"]
+        done = subprocess.run(command, cwd=copy.path, env=copy.environment, capture_output=True, text=True, check=False)
+    finally:
+        (copy.path / ".git").chmod(0o755)
+    assert done.stdout == wanted
+    assert "working without a file" in done.stderr
+
+
+def test_a_full_disk_is_no_hindrance(copy: Checkout) -> None:
+    """The file may grow by a few pages and no more."""
+    notices: list[str] = []
+    registry = Registry.open(copy.path, notice=told(notices))
+    store = registry._store  # the limit is set where the disk would be
+    assert store is not None
+    with store.using() as database:
+        database.execute("PRAGMA max_page_count = 30")
+    assert list(registry.at("HEAD")) == list(Registry.open(copy.path, index=False).at("HEAD"))
+    assert len(notices) == 1
+    assert "full" in notices[0]
+    assert list(Registry.open(copy.path).at("HEAD")) == list(Registry.open(copy.path, index=False).at("HEAD"))
+
+
+KILLED = """
+import os, sys, sqlite3
+left = [int(sys.argv[1])]
+from nodespec.index import store
+real = store.Store.writing
+from contextlib import contextmanager
+@contextmanager
+def writing(self):
+    with real(self) as database:
+        def trace(statement):
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), 9)
+        database.set_trace_callback(trace)
+        yield database
+store.Store.writing = writing
+from nodespec.cli import main
+main(sys.argv[2:])
+"""
+
+
+def test_a_writer_that_is_killed_at_any_statement_leaves_an_index_that_answers_right(copy: Checkout) -> None:
+    plain = {at: copy.run("query", "--no-index", "--format", "ids", *at).stdout for at in ((), ("--at", "HEAD~9"))}
+    killed = 0
+    for moment in (1, 2, 5, 20, 200, 700, 900, 1100, 1300, 2000, 3000):
+        shutil.rmtree(copy.path / ".git" / "nodespec", ignore_errors=True)
+        command = [sys.executable, "-c", KILLED, str(moment), "query", "--format", "ids"]
+        done = subprocess.run(command, cwd=copy.path, env=copy.environment, capture_output=True, check=False)
+        killed += done.returncode == -9
+        for at, wanted in plain.items():
+            found = copy.run("query", "--format", "ids", *at)
+            assert (found.stdout, found.stderr) == (wanted, ""), moment
+    assert killed >= 6
+
+
+def test_many_readers_and_writers_at_once_all_answer_right(copy: Checkout) -> None:
+    places = [(), ("--at", "HEAD"), ("--at", "HEAD~3"), ("--at", "HEAD~12"), ("--at", "HEAD~30")]
+    plain = {at: copy.run("query", "--no-index", "--format", "ids", *at).stdout for at in places}
+    command = [sys.executable, "-m", "nodespec", "query", "--format", "ids"]
+    running = [
+        (
+            at,
+            subprocess.Popen(
+                [*command, *at],
+                cwd=copy.path,
+                env=copy.environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            ),
+        )
+        for at in places * 3
+    ]
+    for at, process in running:
+        out, err = process.communicate(timeout=120)
+        assert (out, err) == (plain[at], "")
+
+
+# The work that is done.
+
+
+class Counted:
+    """A registry whose files read, folders read and SQL statements are counted."""
+
+    def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.parsed: list[str] = []
+        self.trees: list[str] = []
+        self.statements: list[str] = []
+        original = facts.learn
+
+        def learn(tree: Any, entry: Any) -> Any:
+            self.parsed.append(entry.path)
+            return original(tree, entry)
+
+        monkeypatch.setattr(facts, "learn", learn)
+        from nodespec.git import CommitTree
+
+        read = CommitTree._read_object  # where a folder's object is read
+
+        def read_object(tree: CommitTree, oid: str, kind: Any) -> bytes:
+            self.trees.append(oid)
+            return read(tree, oid, kind)
+
+        monkeypatch.setattr(CommitTree, "_read_object", read_object)
+        self.path = path
+
+    def ask(self, revision: str | None) -> tuple[int, int, int]:
+        """Ask one question in a registry opened anew; return how many blobs, folders and statements it took."""
+        self.parsed.clear(), self.trees.clear(), self.statements.clear()
+        registry = Registry.open(self.path)
+        store = registry._store  # to listen to it
+        assert store is not None
+        store.trace(self.statements.append)
+        assert registry.at(revision).query(signal="no_such_signal") == ()
+        store.close()
+        return len(self.parsed), len(self.trees), len(self.statements)
+
+
+@pytest.mark.parametrize("nodes", [50, 800])
+def test_a_commit_of_one_file_costs_one_blob_whatever_the_size(
+    tmp_path: Path, home: dict[str, str], nodes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generate(tmp_path / "registry", Population(seed=3, nodes=nodes, types=8), 12)
+    registry = Checkout(tmp_path / "registry", home)
+    work = Counted(registry.path, monkeypatch)
+    blobs, _, _ = work.ask("HEAD")
+    assert blobs == len(set(registry.git("ls-tree", "-r", "--object-only", "HEAD", "registry/nodes").split()))
+    assert work.ask("HEAD") == (0, 0, work.ask("HEAD")[2])
+
+    path = next(registry.path.glob("registry/nodes/**/*.yaml")).relative_to(registry.path).as_posix()
+    depth = path.count("/") + 1
+    registry.replace(path, "schema_version: nodespec.v1", "schema_version:   nodespec.v1")
+    registry.commit("one file")
+    blobs, trees, statements = work.ask("HEAD")
+    assert blobs == 1
+    assert trees <= 3 * depth + 8, "the folders on the way to the file, in both commits, and those above nodes"
+    assert statements <= 40
+
+    changed = registry.git("diff", "--name-only", "--diff-filter=DM", "HEAD~5", "HEAD~1", "registry/nodes").split()
+    assert work.ask("HEAD~5")[0] == len(changed), "what was changed since, and nothing else"
+    blobs, trees, statements = work.ask("HEAD~5")
+    assert (blobs, trees) == (0, 0), "the second time nothing is read"
+    assert statements <= 8
+    monkeypatch.setattr(stand, "RACY_NS", 0)  # as though two seconds had passed
+    work.ask(None)
+    blobs, trees, statements = work.ask(None)
+    assert (blobs, trees) == (0, 0)
+    assert statements <= 8
+
+
+def test_a_name_that_could_forge_a_notice_is_printed_as_it_is(copy: Checkout, tmp_path: Path) -> None:
+    strange = tmp_path / "a\x1b[31m.sqlite3"
+    strange.write_text("rubbish")
+    done = copy.run("query", "--index", str(strange))
+    assert done.returncode == 2
+    assert printable(str(strange)) in done.stderr
+    assert "\x1b" not in done.stderr
+
+
+def test_an_answer_is_typed_as_ever(example: Checkout) -> None:
+    nodes = Registry.open(example.path).at("HEAD").query(emits="memory_stored")
+    assert [node.id for node in nodes] == [ADAPTER]
+    assert nodes[0].path == ADAPTER_FILE
+    assert json.loads(json.dumps(nodes[0].value)) == nodes[0].value
