@@ -45,6 +45,7 @@ in this order tells the whole story, and ``tests/test_architecture.py`` holds th
     vouch         who stands behind the files of a tree
     difference    two snapshots, compared node by node and field by field
     history       the versions of a node
+    stats         a registry in numbers
     checkpoint    the signed statement about a commit
     rules         one function a rule
     examiner      one document after another, each by itself

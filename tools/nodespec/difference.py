@@ -49,14 +49,21 @@ class NodeChange:
 
 
 def between(base: Snapshot, head: Snapshot) -> tuple[NodeChange, ...]:
-    """Return every change from ``base`` to ``head``, in order of id."""
-    before, after = {node.id: node for node in base}, {node.id: node for node in head}
+    """Return every change from ``base`` to ``head``, in order of id; what is known not to differ is not read."""
+    paths = base.apart(head)
+    before, after = (_by_id(snapshot, paths) for snapshot in (base, head))
     changes = []
     for identifier in sorted(before.keys() | after.keys()):
         old, new = before.get(identifier), after.get(identifier)
         if old is None or new is None or old.value != new.value:
             changes.append(change(identifier, old, new))
     return tuple(changes)
+
+
+def _by_id(snapshot: Snapshot, paths: frozenset[str] | None) -> dict[str, NodeSpec]:
+    if paths is None:
+        return {node.id: node for node in snapshot}
+    return {node.id: node for path in sorted(paths) if (node := snapshot.at_path(path)) is not None}
 
 
 def change(identifier: str, old: NodeSpec | None, new: NodeSpec | None) -> NodeChange:

@@ -15,6 +15,7 @@ narrower one under ``schemas/`` (``nodespec validate`` applies both); it cannot 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
@@ -150,7 +151,7 @@ class Registry:
         from nodespec.index import UnusableError, known_commit
 
         top = self.root is None or os.path.lexists(os.path.join(self.root, ".git"))
-        if not top or self._place is None or not os.path.exists(self._place) or self._store is None:
+        if not top or self.index_path is None or not os.path.exists(self.index_path) or self._store is None:
             return None
         try:
             return known_commit(self._store, self.root or self.path, revision, self._commit)
@@ -158,7 +159,7 @@ class Registry:
             return None
 
     @cached_property
-    def _place(self) -> str | None:
+    def index_path(self) -> str | None:
         """Where the index is; None when there is to be none."""
         from nodespec.index import UnusableError, place_of
 
@@ -173,7 +174,7 @@ class Registry:
     def _store(self) -> Store | None:
         from nodespec.index import Store
 
-        return Store(self._place, self.notice) if self._place is not None else None
+        return Store(self.index_path, self.notice) if self.index_path is not None else None
 
     def _stand(self, tree: CommitTree | KnownCommit | WorkTree, progress: Progress | None) -> Stand | None:
         """Return what the index knows of a tree, after letting it know; None when it does not serve."""
@@ -292,6 +293,39 @@ class Snapshot:
             lambda stand: tuple(stand.nodes(question)),
             lambda: tuple(node for node in self if question.matches(node)),
         )
+
+    def counts(self, by: str) -> dict[Any, int]:
+        """Return how many nodes have each ``lane``, ``tier``, ``owner`` or ``type``."""
+
+        def count() -> dict[Any, int]:
+            name = {"type": "node_type"}.get(by, by)
+            return dict(Counter(getattr(node, name) for node in self))
+
+        return self._asked(lambda stand: stand.counts(by), count)
+
+    def one_sided(self) -> tuple[list[str], list[str]]:
+        """Return the signals that nobody emits, and those that nobody subscribes to, each in order."""
+
+        def read() -> tuple[list[str], list[str]]:
+            emitted = {emit.name for node in self for emit in node.emits}
+            heard = {item.signal for node in self for item in node.subscribes}
+            return sorted(heard - emitted), sorted(emitted - heard)
+
+        return self._asked(lambda stand: stand.one_sided(), read)
+
+    def apart(self, other: Snapshot) -> frozenset[str] | None:
+        """Return paths outside of which the nodes of the two are the same; None when that is not known."""
+        for mine in self._stand:
+            for theirs in other._stand:
+                found = self._asked(lambda _: mine.apart(theirs), lambda: None)  # noqa: B023  # asked at once
+                return None if found is None else frozenset(found)
+        return None
+
+    def at_path(self, path: str) -> NodeSpec | None:
+        """Return the node whose file is at ``path``; None when there is none that can be read."""
+        entry = self.tree.entry(path) if is_node_path(path) else None
+        found = load(self.tree, entry) if entry is not None else None
+        return None if isinstance(found, Unreadable) else found
 
     def require_complete(self) -> None:
         """Raise ``RegistryError`` when a file could not be read as a node, so that an answer may lack it."""

@@ -68,6 +68,36 @@ def signals(store: Store, stand: int) -> list[str]:
         return [name for (name,) in database.execute(query, (stand,))]
 
 
+COUNTED = {"lane": "lane", "tier": "tier", "owner": "owner", "type": "node_type"}
+"""What nodes are counted by, and the column that holds it."""
+
+
+def counts(store: Store, stand: int, by: str) -> dict[Any, int]:
+    """Return how many nodes of a tree have each lane, tier, owner or type."""
+    column = COUNTED[by]
+    query = f"SELECT fact.{column}, count(*) {_PRESENT} AND fact.value IS NOT NULL AND file.placed GROUP BY 1"
+    with store.using() as database:
+        return dict(database.execute(query, (stand,)).fetchall())
+
+
+def one_sided(store: Store, stand: int) -> tuple[list[str], list[str]]:
+    """Return the signals that nobody emits and those that nobody subscribes to, each in order."""
+    query = (
+        "SELECT name, max(emitted), min(emitted) FROM signal "
+        f"WHERE fact IN (SELECT fact.id {_PRESENT} AND file.placed) GROUP BY name ORDER BY name"
+    )
+    with store.using() as database:
+        rows = database.execute(query, (stand,)).fetchall()
+    return [name for name, most, _ in rows if not most], [name for name, _, least in rows if least]
+
+
+def apart(store: Store, one: int, other: int) -> list[str]:
+    """Return every path at which two trees may differ: no other does."""
+    with store.using() as database:
+        query = "SELECT DISTINCT path FROM delta WHERE stand IN (?, ?)"
+        return [path for (path,) in database.execute(query, (one, other))]
+
+
 def _narrowed(question: Question) -> tuple[str, list[Any]]:
     """Return conditions that every answer fulfils, and their values."""
     terms: list[str] = []

@@ -12,6 +12,7 @@ new commit moves the base by its own changes, however large the registry is.
 
 from __future__ import annotations
 
+import json
 import marshal
 import os
 import stat
@@ -93,6 +94,18 @@ class Stand:
     def signals(self) -> list[str]:
         """Return every signal that a node sends or receives, in order."""
         return answer.signals(self.store, self.id)
+
+    def counts(self, by: str) -> dict[Any, int]:
+        """Return how many nodes have each lane, tier, owner or type."""
+        return answer.counts(self.store, self.id, by)
+
+    def one_sided(self) -> tuple[list[str], list[str]]:
+        """Return the signals that nobody emits, and those that nobody subscribes to."""
+        return answer.one_sided(self.store, self.id)
+
+    def apart(self, other: Stand) -> list[str] | None:
+        """Return every path at which the two may differ; None when they are not of one index."""
+        return answer.apart(self.store, self.id, other.id) if self.store is other.store else None
 
 
 def stand_at(
@@ -247,6 +260,15 @@ def _of_work_tree(work: _Work, tree: WorkTree, present: Callable[[], CommitTree 
     return _renew(work, name, stand, {path: states[path] for path in stale}, gone, began)
 
 
+def _unpacked(store: Store, packed: bytes) -> dict[str, tuple[FileState, str]]:
+    """Return what is remembered of a folder's files; a store that holds anything else is damaged."""
+    try:
+        return {str(name): (tuple(state), str(blob)) for name, (state, blob) in json.loads(packed).items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        store.throw_away(str(error))
+        raise UnusableError(f"a folder cannot be read: {error}") from error
+
+
 def _digest(files: Iterable[FileState]) -> bytes:
     from hashlib import sha256
 
@@ -262,7 +284,7 @@ def _renew(
         for some in many([*stale, *gone]):
             query = f"SELECT path, files FROM folder WHERE stand = {stand} AND path IN"
             for path, packed in _select_in(database, query, some):
-                before[path] = marshal.loads(packed)
+                before[path] = _unpacked(work.store, packed)
     unknown: list[Entry] = []
     now: dict[str, dict[str, tuple[FileState, str]]] = {path: {} for path in stale}
     for folder, files in stale.items():
@@ -271,7 +293,7 @@ def _renew(
             if not stat.S_ISREG(state[1]) or not is_node_path(path):
                 raise UnusableError(f"{path} is no node's file")
             known = before.get(folder, {}).get(state[0])
-            if known is not None and known[0] == state:
+            if known is not None and tuple(known[0]) == state:
                 now[folder][state[0]] = known
             else:
                 unknown.append(Entry(path, REGULAR))
@@ -293,7 +315,7 @@ def _renew(
         database.executemany(
             "INSERT OR REPLACE INTO folder VALUES (?, ?, ?, ?)",
             (
-                (stand, folder, _settled(stale[folder], began), marshal.dumps(_steady(files, began), 2))
+                (stand, folder, _settled(stale[folder], began), json.dumps(_steady(files, began)).encode())
                 for folder, files in now.items()
             ),
         )
