@@ -30,7 +30,7 @@ lint: $(READY) ## ruff, mypy strict, zizmor, and whether the generated documents
 	$(BIN)/zizmor --offline --quiet .github/workflows
 	$(BIN)/python tools/rules_page.py --check
 
-bench: $(READY) ## measure against other tools, side by side (minutes; BENCH_STRICT=1 fails on a missed bar)
+bench: $(READY) ## measure against other tools, side by side (minutes; BENCH=full asks 100,000 nodes; BENCH_STRICT=1 fails on a missed bar)
 	$(BIN)/python -m benchmarks.run
 
 docs: $(READY) ## write docs/rules.md from the rules

@@ -17,7 +17,8 @@ from benchmarks.generate import generate
 from benchmarks.population import Population
 from nodespec import Registry
 from nodespec.encoding import printable
-from nodespec.index import facts, stand
+from nodespec.index import facts, stand, states
+from nodespec.worktree import WorkTree
 from tests.conftest import ADAPTER, ADAPTER_FILE, Checkout, as_mere_owner
 
 if TYPE_CHECKING:
@@ -126,6 +127,29 @@ def test_a_work_tree_is_followed_through_every_kind_of_change(copy: Checkout) ->
         assert list(mine) == list(plain)
         assert mine.unreadable == plain.unreadable
         assert list(Registry.open(copy.path).at("HEAD")) == list(Registry.open(copy.path, index=False).at("HEAD"))
+
+
+def test_folders_are_looked_at_alike_by_one_process_and_by_several(
+    copy: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = WorkTree(str(copy.path))
+    copy.write("registry/nodes/lab/deep/deeper/deepest/a.yaml", "x")
+    copy.write("registry/nodes/top.yaml", "x")
+    alone = states.digests(tree, "registry/nodes", expected=0)
+    monkeypatch.setattr(states, "check_jobs", lambda _: 3)
+    assert states.digests(tree, "registry/nodes", expected=1000) == alone
+    assert len(alone) > 12
+    copy.write("registry/nodes/lab/deep/deeper/deepest/a.yaml", "xy")
+    changed = states.digests(tree, "registry/nodes", expected=1000)
+    assert [path for path in alone if alone[path] != changed[path]] == ["registry/nodes/lab/deep/deeper/deepest"]
+    (copy.path / "registry/nodes/lab/deep/deeper").rename(copy.path / "registry/nodes/lab/deep/link")
+    (copy.path / "registry/nodes/lab/deep/link/deepest").chmod(0)
+    try:
+        if os.geteuid() != 0:
+            with pytest.raises(OSError, match="failed|denied"):
+                states.digests(tree, "registry/nodes", expected=1000)
+    finally:
+        (copy.path / "registry/nodes/lab/deep/link/deepest").chmod(0o755)
 
 
 def test_a_change_of_the_same_size_at_the_same_time_is_seen(copy: Checkout) -> None:

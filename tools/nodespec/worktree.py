@@ -72,6 +72,12 @@ class WorkTree:
             return None
         return None if stat.S_ISDIR(status.st_mode) else Entry(path, _mode(status))
 
+    def state(self, folder: str) -> tuple[FileState, ...]:
+        """Return the state of the files in one folder; raise ``OSError`` when it cannot be read."""
+        for found in self.states(folder, depth=0):
+            return found.files
+        raise FileNotFoundError(f"{folder} is gone")
+
     @property
     def defects(self) -> tuple[Defect, ...]:
         """A file system cannot hold what these describe."""
@@ -93,16 +99,17 @@ class WorkTree:
         finally:
             os.close(descriptor)
 
-    def states(self, top: str) -> Iterator[FolderState]:
+    def states(self, top: str, *, depth: int = MAX_FOLDER_DEPTH, cut: list[str] | None = None) -> Iterator[FolderState]:
         """Yield every folder at and below ``top``, a path from the root, with the state of its files.
 
-        Attestations are left out: no question is about them. Raises ``OSError`` when a folder cannot be read.
+        Attestations are left out: no question is about them. Folders ``depth`` levels down are not looked into, but
+        appended to ``cut``. Raises ``OSError`` when a folder cannot be read.
         """
         path = os.path.join(self.root, top)
         if any(map(os.path.islink, _upwards(path, self.root))):
             raise NotADirectoryError(f"{top} is reached through a link")
         if os.path.lexists(path):
-            yield from _states(None, path, top)
+            yield from _states(None, path, top, depth, [] if cut is None else cut)
 
 
 class FolderState(NamedTuple):
@@ -122,7 +129,7 @@ def _upwards(path: str, root: str) -> Iterator[str]:
         path = os.path.dirname(path)
 
 
-def _states(parent: int | None, name: str, path: str) -> Iterator[FolderState]:
+def _states(parent: int | None, name: str, path: str, depth: int, cut: list[str]) -> Iterator[FolderState]:
     """Walk by descriptors: the system looks a name up in an open folder faster than it follows a long path."""
     descriptor = os.open(name, _FOLDER_FLAGS, dir_fd=parent)
     try:
@@ -139,8 +146,11 @@ def _states(parent: int | None, name: str, path: str) -> Iterator[FolderState]:
                 times = status.st_mtime_ns, status.st_ctime_ns
                 files.append((child.name, status.st_mode, status.st_size, *times, status.st_ino))
         yield FolderState(path, tuple(files))
+        if depth == 0:
+            cut += [f"{path}/{child_name}" for child_name in below]
+            return
         for child_name in below:
-            yield from _states(descriptor, child_name, f"{path}/{child_name}")
+            yield from _states(descriptor, child_name, f"{path}/{child_name}", depth - 1, cut)
     finally:
         os.close(descriptor)
 

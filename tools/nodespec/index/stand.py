@@ -13,7 +13,6 @@ new commit moves the base by its own changes, however large the registry is.
 from __future__ import annotations
 
 import json
-import marshal
 import os
 import stat
 import time
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from nodespec.index import answer
 from nodespec.index.commits import KnownCommit
 from nodespec.index.facts import Fact, identify, learn_all, pack
+from nodespec.index.states import digest, digests
 from nodespec.index.store import UnusableError, many
 from nodespec.question import Question
 from nodespec.tree import ATTESTATION_SUFFIX, EXECUTABLE, NODES, REGULAR, SETTINGS_PATH, Entry, is_node_path
@@ -240,24 +240,23 @@ def _learn_missing(work: _Work, changes: Changes) -> None:
 
 def _of_work_tree(work: _Work, tree: WorkTree, present: Callable[[], CommitTree | None]) -> int:
     began = time.time_ns()
-    try:
-        states = {folder.path: folder.files for folder in tree.states(_TOP)}
-    except OSError as error:
-        raise UnusableError(f"a folder cannot be read: {error}") from error
     name = f"work tree {os.path.realpath(tree.root)}"
     stand = _known(work, name) or 0
     if not stand and (head := present()) is not None:
         with suppress(UnusableError):
             _of_commit(_Work(work.store, head, work.jobs, work.progress), head, present)
     with work.store.using() as database:
-        rows = database.execute("SELECT path, state FROM folder WHERE stand = ?", (stand,)).fetchall()
-    settled = dict(rows)
-    fresh = {path: _digest(files) for path, files in states.items()}
-    stale = [path for path, digest in fresh.items() if settled.get(path) != digest]
-    gone = [path for path in settled if path not in states]
-    if stand and not stale and not gone:
-        return stand
-    return _renew(work, name, stand, {path: states[path] for path in stale}, gone, began)
+        settled = dict(database.execute("SELECT path, state FROM folder WHERE stand = ?", (stand,)).fetchall())
+    try:
+        fresh = digests(tree, _TOP, expected=len(settled))
+        stale = [path for path, state in fresh.items() if settled.get(path) != state]
+        gone = [path for path in settled if path not in fresh]
+        if stand and not stale and not gone:
+            return stand
+        files = {path: tree.state(path) for path in stale}
+    except OSError as error:
+        raise UnusableError(f"a folder cannot be read: {error}") from error
+    return _renew(work, name, stand, files, gone, began)
 
 
 def _unpacked(store: Store, packed: bytes) -> dict[str, tuple[FileState, str]]:
@@ -267,12 +266,6 @@ def _unpacked(store: Store, packed: bytes) -> dict[str, tuple[FileState, str]]:
     except (ValueError, TypeError, AttributeError) as error:
         store.throw_away(str(error))
         raise UnusableError(f"a folder cannot be read: {error}") from error
-
-
-def _digest(files: Iterable[FileState]) -> bytes:
-    from hashlib import sha256
-
-    return sha256(marshal.dumps(tuple(files), 2)).digest()
 
 
 def _renew(
@@ -346,7 +339,7 @@ def _is_racy(state: FileState, began: int) -> bool:
 
 def _settled(files: Iterable[FileState], began: int) -> bytes | None:
     """Return the digest by which a folder is known to be as it was; None while a file in it is too young to tell."""
-    return None if any(_is_racy(state, began) for state in files) else _digest(files)
+    return None if any(_is_racy(state, began) for state in files) else digest(files)
 
 
 def _steady(files: Mapping[str, tuple[FileState, str]], began: int) -> dict[str, tuple[Any, str]]:

@@ -1,0 +1,103 @@
+"""What is promised of the index: warm questions, questions to the past, and the cost of the next commit.
+
+The registry is unsigned, has a thousand commits behind it, and is asked once before anything is measured.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from itertools import count
+from typing import TYPE_CHECKING
+
+from benchmarks.generate import default_types, generate
+from benchmarks.measure import Contender
+from benchmarks.population import Population
+from benchmarks.promises import SEED, Promise, Round, program
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+COMMITS = 1_010
+SMALL = 1_000
+"""Nodes of the registry that a large one is compared with."""
+
+FULL = 100_000
+"""Nodes from which the index is promised to beat a search through the files, which start faster than Python does."""
+
+_AUTHOR = ("-c", "user.name=Benchmark", "-c", "user.email=benchmark@example.invalid")
+
+
+def questions(folder: Path, nodes: int) -> Round:
+    """Ask for one signal: in the work tree, at HEAD, a thousand commits back; and as one would without nodespec."""
+    registry = _asked(folder, nodes)
+    signal = _signal(registry)
+    ask = [program("nodespec"), "query", "--format", "ids", "--signal", signal]
+    here, head, past = "nodespec query", "nodespec query --at HEAD", "nodespec query --at HEAD~1000"
+    imports, search = "python -c 'import click, sqlite3'", "rg -l SIGNAL registry/nodes"
+    contenders = [
+        Contender(name=here, command=ask, folder=registry),
+        Contender(name=head, command=[*ask, "--at", "HEAD"], folder=registry),
+        Contender(name=past, command=[*ask, "--at", "HEAD~1000"], folder=registry),
+        Contender(name=imports, command=[sys.executable, "-c", "import click, sqlite3"], folder=registry),
+    ]
+    work = f"ask {nodes:,} nodes for a signal"
+    promises = [
+        Promise(work=work, ours=head, other=imports, bar=2.5, at_most=True),
+        Promise(work=f"{work}, the second time", ours=past, other=head, bar=1.25, at_most=True),
+    ]
+    if shutil.which("rg") is not None and nodes >= FULL:
+        contenders.append(Contender(name=search, command=["rg", "-l", signal, "registry/nodes"], folder=registry))
+        promises += [Promise(work=work, ours=ours, other=search, bar=1) for ours in (head, here)]
+    return Round(contenders=contenders, promises=promises, turns=9)
+
+
+def next_commit(folder: Path, nodes: int) -> Round:
+    """Ask right after a commit of one file: in a small registry, and in a large one."""
+    contenders = []
+    for size in (SMALL, nodes):
+        registry = _asked(folder, size)
+        command = [program("nodespec"), "query", "--format", "ids", "--signal", _signal(registry), "--at", "HEAD"]
+        name = f"nodespec query after a commit, {size:,} nodes"
+        contenders.append(Contender(name=name, command=command, folder=registry, before=_committer(registry)))
+    small, large = (contender.name for contender in contenders)
+    promise = Promise(work="index a commit of one file", ours=large, other=small, bar=2, at_most=True)
+    return Round(contenders=contenders, promises=[promise], turns=9)
+
+
+def _asked(folder: Path, nodes: int) -> Path:
+    """Return a registry that has been asked before, made when it is first needed."""
+    registry = folder / f"asked-{nodes}"
+    if not registry.exists():
+        generate(registry, Population(seed=SEED, nodes=nodes, types=default_types(nodes)), COMMITS)
+        for at in ((), ("--at", "HEAD"), ("--at", "HEAD~1000")):
+            _run([program("nodespec"), "query", "--format", "ids", "--signal", _signal(registry), *at], registry)
+    return registry
+
+
+def _signal(registry: Path) -> str:
+    """Return a signal that the first node sends, which has been there from the first commit on."""
+    spec = next(iter(_specs(registry))).read_text(encoding="utf-8")
+    return spec.partition("emits:\n")[2].partition("name: ")[2].partition("\n")[0].strip()
+
+
+def _specs(registry: Path) -> Sequence[Path]:
+    return sorted((registry / "registry/nodes").rglob("*.yaml"))
+
+
+def _committer(registry: Path) -> Callable[[], None]:
+    """Return what commits a change of one file, another each time."""
+    spec, turn = _specs(registry)[-1], count(1)
+
+    def commit() -> None:
+        text = spec.read_text(encoding="utf-8").partition("# turn")[0]
+        spec.write_text(f"{text}# turn {next(turn)}\n", encoding="utf-8")
+        _run(["git", *_AUTHOR, "commit", "-q", "-m", "one file", "--", str(spec.relative_to(registry))], registry)
+
+    return commit
+
+
+def _run(command: Sequence[str], folder: Path) -> None:
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
