@@ -146,7 +146,7 @@ def test_folders_are_looked_at_alike_by_one_process_and_by_several(
     (copy.path / "registry/nodes/lab/deep/link/deepest").chmod(0)
     try:
         if os.geteuid() != 0:
-            with pytest.raises(OSError, match="failed|denied"):
+            with pytest.raises(OSError, match=r"failed|denied"):
                 states.digests(tree, "registry/nodes", expected=1000)
     finally:
         (copy.path / "registry/nodes/lab/deep/link/deepest").chmod(0o755)
