@@ -6,6 +6,7 @@ import io
 import itertools
 import json
 import random
+import re
 import tracemalloc
 from typing import Any
 
@@ -690,3 +691,11 @@ def test_what_is_written_is_read_back_alike_by_everyone(value: dict[str, Any]) -
     assert found.problems == ()
     assert same(found.value, value)
     assert disagreements(text) == {}
+
+
+@given(
+    st.lists(st.sampled_from(["a", "%", "&", "!", " " * 13, "- ", ": ", "? ", "-" * 41, " " * 41, "\n"]), max_size=12)
+)
+def test_the_quick_question_asks_what_the_pattern_asks(parts: list[str]) -> None:
+    data = "".join(parts).encode()
+    assert strict.needs_event_pass(data) == bool(re.search(rb"[&!]|^%|^[ ?:-]{41}", data, re.MULTILINE))
