@@ -15,7 +15,7 @@ import pytest
 
 from benchmarks.generate import generate
 from benchmarks.population import Population
-from nodespec import Registry
+from nodespec import Registry, graph
 from nodespec.encoding import printable
 from nodespec.index import facts, stand, states
 from nodespec.worktree import WorkTree
@@ -89,6 +89,14 @@ def test_hundreds_of_random_questions_have_the_same_answer_both_ways_at_several_
             counts.append(len(expected))
     assert sum(map(bool, counts)) > len(counts) / 2, "most questions have an answer"
     assert sum(count < 100 for count in counts) > len(counts) * 0.8, "and few are about everything"
+
+
+def test_whom_a_node_hears_and_who_hears_it_is_the_same_both_ways(copy: Checkout) -> None:
+    mine, plain = Registry.open(copy.path).at("HEAD"), Registry.open(copy.path, index=False).at("HEAD")
+    whole = graph.of(plain)
+    for node in plain:
+        assert mine.touching(node) == plain.touching(node)
+        assert graph.around(graph.of(mine.touching(node)), node.id) == graph.around(whole, node.id)
 
 
 def test_a_work_tree_is_followed_through_every_kind_of_change(copy: Checkout) -> None:

@@ -327,6 +327,16 @@ class Snapshot:
         found = load(self.tree, entry) if entry is not None else None
         return None if isinstance(found, Unreadable) else found
 
+    def touching(self, node: NodeSpec) -> tuple[NodeSpec, ...]:
+        """Return the nodes that send or receive a signal which this one does, and itself, in order of path."""
+        names = sorted(node.signals)
+
+        def read() -> tuple[NodeSpec, ...]:
+            return tuple(other for other in self if other.id == node.id or node.signals & other.signals)
+
+        found = self._asked(lambda stand: tuple(stand.touching(names)), read)
+        return found if node.signals else (node,)
+
     def require_complete(self) -> None:
         """Raise ``RegistryError`` when a file could not be read as a node, so that an answer may lack it."""
         if self.unreadable:

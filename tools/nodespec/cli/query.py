@@ -154,7 +154,7 @@ def show_command(identifier: str, repo: str, at: str | None, form: str, color: s
     else:
         from nodespec import graph
 
-        echo(_card(node, graph.around(graph.of(snapshot), node.id), color))
+        echo(_card(node, graph.around(graph.of(snapshot.touching(node)), node.id), color))
         snapshot.require_complete()
 
 
@@ -195,8 +195,10 @@ def graph_command(identifier: str | None, repo: str, at: str | None, form: str) 
     snapshot = open_snapshot(repo, at)
     from nodespec import graph
 
-    whole = graph.of(snapshot)
-    if identifier is not None:
-        whole = graph.around(whole, snapshot.get(identifier).id)
+    if identifier is None:
+        whole = graph.of(snapshot)
+    else:
+        node = snapshot.get(identifier)
+        whole = graph.around(graph.of(snapshot.touching(node)), node.id)
     echo({"mermaid": graph.to_mermaid, "dot": graph.to_dot, "json": graph.to_json}[form](whole))
     snapshot.require_complete()

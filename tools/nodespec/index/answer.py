@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from nodespec.index.store import UnusableError
 from nodespec.reading import Unreadable, astray
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from nodespec.index.store import Store
     from nodespec.question import Question
@@ -27,15 +28,22 @@ _PRESENT_ASTRAY = _PRESENT.replace("fact CROSS JOIN file", "file CROSS JOIN fact
 
 def nodes(store: Store, stand: int, question: Question) -> Iterator[NodeSpec]:
     """Yield the nodes of a tree that pass a question, in order of path."""
-    where, values = _narrowed(question)
+    yield from filter(question.matches, _nodes(store, stand, *_narrowed(question)))
+
+
+def touching(store: Store, stand: int, names: Sequence[str]) -> Iterator[NodeSpec]:
+    """Yield the nodes of a tree that send or receive one of these signals, in order of path."""
+    wanted = "SELECT fact FROM signal WHERE name IN (SELECT value FROM json_each(?))"
+    yield from _nodes(store, stand, f"AND fact.id IN ({wanted})", [json.dumps(names)])
+
+
+def _nodes(store: Store, stand: int, where: str, values: Sequence[Any]) -> Iterator[NodeSpec]:
     query = (
         f"SELECT file.path, fact.value {_PRESENT} AND fact.value IS NOT NULL AND file.placed {where} ORDER BY file.path"
     )
     with store.using() as database:
         for path, packed in database.execute(query, (stand, *values)).fetchall():
-            node = spec.from_value(unpacked(store, packed), path)
-            if question.matches(node):
-                yield node
+            yield spec.from_value(unpacked(store, packed), path)
 
 
 def unpacked(store: Store, packed: bytes) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from nodespec.worktree import WorkTree
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from nodespec.git import CommitTree
     from nodespec.index.store import Store
@@ -68,6 +68,10 @@ class Stand:
     def nodes(self, question: Question | None = None) -> Iterator[NodeSpec]:
         """Yield the nodes that pass a question, by default all, in order of path."""
         return answer.nodes(self.store, self.id, question or Question())
+
+    def touching(self, signals: Sequence[str]) -> Iterator[NodeSpec]:
+        """Yield the nodes that send or receive one of these signals, in order of path."""
+        return answer.touching(self.store, self.id, signals)
 
     def unreadable(self) -> list[Unreadable]:
         """Return the files that are no nodes, in order of path."""
