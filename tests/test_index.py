@@ -202,6 +202,98 @@ def test_what_is_odd_is_told_as_without_the_index(copy: Checkout, odd: Callable[
     assert list(mine) == list(plain)
 
 
+def nul(folder: Path) -> None:
+    with open(os.fsencode(folder / "registry/nodes") + b"/\xff.yaml", "wb") as file:
+        file.write(b"x: 1\n")
+
+
+def hidden(folder: Path) -> None:
+    spec = next(folder.glob("registry/nodes/**/*.yaml"))
+    (folder / "registry/nodes/y.dsse.json").mkdir()
+    shutil.copy(spec, folder / "registry/nodes/y.dsse.json/z.yaml")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        nul,
+        hidden,
+        lambda folder: os.mkdir(os.fsencode(folder / "registry/nodes") + b"/\xff"),
+        lambda folder: (folder / "registry/nodes/x.dsse.json").symlink_to("/etc/passwd"),
+        lambda folder: (folder / "registry/nodes/.git").mkdir(),
+        lambda folder: os.mkfifo(folder / "registry/nodes/pipe.dsse.json"),
+        lambda folder: (folder / ".git/commondir").write_bytes(b"\xff"),
+    ],
+    ids=["name", "folder of an attestation's name", "folder's name", "link", "repository", "pipe", "commondir"],
+)
+def test_nothing_odd_hides_behind_the_index(copy: Checkout, odd: Callable[[Path], object]) -> None:
+    copy.run("query")
+    odd(copy.path)
+    done, plain = copy.run("query", "--format", "json"), copy.run("query", "--format", "json", "--no-index")
+    assert (done.returncode, done.stdout, done.stderr) == (plain.returncode, plain.stdout, plain.stderr)
+
+
+def test_what_git_cannot_tell_is_asked_of_the_files(copy: Checkout, tmp_path: Path) -> None:
+    """SHA-256, a registry below the top, one whose objects are gone: the work tree answers all the same."""
+    wanted = copy.run("query", "--no-index", "--format", "ids").stdout
+    for name, options in (("new", ["--object-format=sha256"]), ("below", [])):
+        folder = tmp_path / name
+        shutil.copytree(copy.path, folder / "inner", ignore=shutil.ignore_patterns(".git"))
+        top = folder / "inner" if name == "new" else folder
+        subprocess.run(["git", "init", "-q", *options, str(top)], check=True)
+        inner = Checkout(folder / "inner", copy.environment)
+        inner.commit("everything")
+        for arguments in (("query", "--format", "ids"), ("stats", "--format", "json")):
+            assert inner.run(*arguments).returncode == 0
+        assert inner.run("query", "--format", "ids").stdout == wanted
+        assert json.loads(inner.run("stats", "--format", "json").stdout)["churn"] is None
+    objects = copy.git("rev-parse", "HEAD^{tree}").strip()
+    shutil.rmtree(copy.path / ".git/objects")
+    (copy.path / ".git/objects").mkdir()
+    assert objects
+    assert copy.run("query", "--format", "ids").stdout == wanted
+
+
+def test_a_snapshot_stays_what_it_was_whatever_becomes_of_the_index(copy: Checkout) -> None:
+    registry, plain = Registry.open(copy.path), Registry.open(copy.path, index=False)
+    first = registry.at("HEAD")
+    wanted = first.query()
+    copy.git("checkout", "-q", "HEAD~9")
+    assert registry.at("HEAD").query() == plain.at("HEAD").query()
+    assert first.query() == wanted
+    copy.git("checkout", "-q", "main")
+    snapshots = [registry.at(f"main~{back}") for back in range(39)]
+    for _ in range(2):
+        for back, snapshot in enumerate(snapshots):
+            assert snapshot.query() == plain.at(f"main~{back}").query()
+
+
+def test_a_difference_to_a_branch_that_was_looked_at_before_is_right(copy: Checkout) -> None:
+    copy.git("checkout", "-q", "-b", "feature", "HEAD~10")
+    copy.run("query", "--at", "HEAD")
+    copy.git("checkout", "-q", "main")
+    for arguments in (("HEAD~3", "feature"), ("feature", "HEAD~3"), ("feature",)):
+        done = copy.run("diff", *arguments)
+        assert done.stdout == copy.run("diff", *arguments, "--no-index").stdout
+
+
+def test_a_commit_without_nodes_is_a_tree_like_any_other(copy: Checkout) -> None:
+    shutil.rmtree(copy.path / "registry/nodes")
+    copy.commit("none")
+    for arguments in (("HEAD~1", "HEAD"), ("HEAD", "HEAD~1"), ("HEAD~1", "HEAD"), ("HEAD",)):
+        done, plain = copy.run("diff", *arguments), copy.run("diff", *arguments, "--no-index")
+        assert (done.returncode, done.stdout) == (plain.returncode, plain.stdout)
+
+
+def test_what_is_replaced_is_replaced_for_nobody(copy: Checkout) -> None:
+    for back in range(6):
+        copy.run("query", "--at", copy.git("rev-parse", f"HEAD~{back}").strip())
+    copy.git("replace", "HEAD~1", "HEAD~5")
+    for back in range(4):
+        done = copy.run("query", "--at", f"HEAD~{back}", "--format", "json")
+        assert done.stdout == copy.run("query", "--at", f"HEAD~{back}", "--format", "json", "--no-index").stdout
+
+
 def test_the_settings_that_others_rely_on_never_come_from_the_index(example: Checkout) -> None:
     """A poisoned index can mislead who asks, and nobody who verifies."""
     assert Registry.open(example.path).at("HEAD").example == "matriz.example"
@@ -252,7 +344,7 @@ def test_a_file_that_is_something_else_is_never_overwritten(copy: Checkout, tmp_
         before = path.read_bytes()
         done = copy.run("query", "--index", str(path))
         assert done.returncode == 2
-        assert "is no index of nodespec, and will not be overwritten" in done.stderr
+        assert "will not be overwritten" in done.stderr or "among the files of the registry" in done.stderr
         assert path.read_bytes() == before
 
 
@@ -286,6 +378,41 @@ def test_a_damaged_file_is_made_anew_with_one_line_of_notice(copy: Checkout, how
     assert "damaged" in done.stderr or how == "nothing"
     again = copy.run("query", "--format", "json")
     assert (again.stdout, again.stderr) == (plain, "")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DROP TABLE permit",
+        "DELETE FROM stand",
+        "UPDATE fact SET value = x'789c8b8e05000116008b'",
+        "UPDATE document SET value = x'789c8b8e05000116008b'",
+        "UPDATE folder SET files = 'rubbish', state = NULL",
+    ],
+)
+def test_contents_that_make_no_sense_are_thrown_away(copy: Checkout, statement: str) -> None:
+    asked = ("query", "--capability", "memory:*", "--format", "json")
+    plain = copy.run(*asked, "--no-index")
+    copy.run(*asked)
+    with sqlite3.connect(copy.path / INDEX) as database:
+        database.execute(statement)
+    for _ in range(2):
+        done = copy.run(*asked)
+        assert (done.returncode, done.stdout) == (plain.returncode, plain.stdout)
+        assert "internal error" not in done.stderr
+    assert copy.run(*asked).stderr == plain.stderr
+
+
+def test_no_other_file_is_taken_for_an_index(copy: Checkout, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "empty").touch()
+    for path in (tmp_path / "pipe", tmp_path / "empty", tmp_path, "/dev/null", "registry/nodes/new.yaml"):
+        for command in (("query",), ("show", "lab/none"), ("stats",)):
+            done = copy.run(*command, "--index", str(path))
+            assert done.returncode == 2, (path, command)
+            assert "index" in done.stderr
+    assert not (copy.path / "registry/nodes/new.yaml").exists()
+    assert (tmp_path / "empty").read_bytes() == b""
 
 
 def test_an_index_of_another_rule_set_is_made_anew(copy: Checkout) -> None:
@@ -360,7 +487,7 @@ def test_a_writer_that_is_killed_at_any_statement_leaves_an_index_that_answers_r
 
 
 def test_many_readers_and_writers_at_once_all_answer_right(copy: Checkout) -> None:
-    places = [(), ("--at", "HEAD"), ("--at", "HEAD~3"), ("--at", "HEAD~12"), ("--at", "HEAD~30")]
+    places = [(), ("--at", "HEAD"), ("--at", "HEAD~3"), ("--at", "HEAD~12"), ("--at", "HEAD~30"), ("--at", "HEAD~3")]
     plain = {at: copy.run("query", "--no-index", "--format", "ids", *at).stdout for at in places}
     command = [sys.executable, "-m", "nodespec", "query", "--format", "ids"]
     running = [
@@ -379,7 +506,8 @@ def test_many_readers_and_writers_at_once_all_answer_right(copy: Checkout) -> No
     ]
     for at, process in running:
         out, err = process.communicate(timeout=120)
-        assert (out, err) == (plain[at], "")
+        assert (out, err) == (plain[at], ""), at
+    assert (copy.path / INDEX).exists(), "nobody took a lost race for damage"
 
 
 # The work that is done.
@@ -440,7 +568,7 @@ def test_a_commit_of_one_file_costs_one_blob_whatever_the_size(
     blobs, trees, statements = work.ask("HEAD")
     assert blobs == 1
     assert trees <= 3 * depth + 8, "the folders on the way to the file, in both commits, and those above nodes"
-    assert statements <= 40
+    assert statements <= 60
 
     changed = registry.git("diff", "--name-only", "--diff-filter=DM", "HEAD~5", "HEAD~1", "registry/nodes").split()
     assert work.ask("HEAD~5")[0] == len(changed), "what was changed since, and nothing else"

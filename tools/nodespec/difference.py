@@ -63,7 +63,7 @@ def between(base: Snapshot, head: Snapshot) -> tuple[NodeChange, ...]:
 def _by_id(snapshot: Snapshot, paths: frozenset[str] | None) -> dict[str, NodeSpec]:
     if paths is None:
         return {node.id: node for node in snapshot}
-    return {node.id: node for path in sorted(paths) if (node := snapshot.at_path(path)) is not None}
+    return {node.id: node for node in snapshot.at_paths(paths)}
 
 
 def change(identifier: str, old: NodeSpec | None, new: NodeSpec | None) -> NodeChange:

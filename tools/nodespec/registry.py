@@ -22,14 +22,14 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from nodespec import journal, settings
 from nodespec.encoding import printable, quoted
-from nodespec.errors import RegistryError, UsageError
+from nodespec.errors import NodespecError, RegistryError, UsageError
 from nodespec.question import ask
 from nodespec.reading import Unreadable, concerns_nodes, load, load_tombstone, may_hold_nodes, read_checked
 from nodespec.tree import SETTINGS_PATH, SETTINGS_SCHEMA_PATH, is_node_path, node_id, node_path, tombstone_path
 from nodespec.worktree import WorkTree, find_root
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from typing import TypedDict
 
     from nodespec.git import Commit, CommitTree, GitRepository
@@ -97,6 +97,8 @@ class Registry:
         if not os.path.isdir(start):
             raise UsageError(f"{printable(start)} is not a folder", hint="name a clone or a bare repository")
         registry = cls(start, find_root(start), index, notice)
+        if isinstance(index, str):
+            _ = registry.index_path  # a file that cannot be an index is a mistake, whether it is needed or not
         if registry.root is None:
             _ = registry.git  # without files there must at least be commits
         return registry
@@ -191,7 +193,7 @@ class Registry:
         """Return the commit that is checked out; None without one."""
         try:
             return self.git.tree(self.git.resolve("HEAD")) if self._is_top else None
-        except UsageError:
+        except NodespecError:
             return None
 
 
@@ -248,8 +250,7 @@ class Snapshot:
         Raises ``RegistryError`` as :attr:`settings` does.
         """
         value = self._asked(lambda stand: stand.document(SETTINGS_PATH, self._read_settings), self._read_settings)
-        found = settings.from_value(value)
-        return found.registry_id if found.example else ""
+        return str(value.get("registry_id", "")) if value.get("example") is True else ""
 
     def _read_settings(self) -> dict[str, Any]:
         return read_checked(self.tree, SETTINGS_PATH, SETTINGS_SCHEMA_PATH)
@@ -321,11 +322,12 @@ class Snapshot:
                 return None if found is None else frozenset(found)
         return None
 
-    def at_path(self, path: str) -> NodeSpec | None:
-        """Return the node whose file is at ``path``; None when there is none that can be read."""
-        entry = self.tree.entry(path) if is_node_path(path) else None
-        found = load(self.tree, entry) if entry is not None else None
-        return None if isinstance(found, Unreadable) else found
+    def at_paths(self, paths: Collection[str]) -> tuple[NodeSpec, ...]:
+        """Return the nodes whose files are at these paths, in order of path."""
+        return self._asked(
+            lambda stand: tuple(stand.at_paths(sorted(paths))),
+            lambda: tuple(node for node in self if node.path in paths),
+        )
 
     def touching(self, node: NodeSpec) -> tuple[NodeSpec, ...]:
         """Return the nodes that send or receive a signal which this one does, and itself, in order of path."""

@@ -54,7 +54,9 @@ def churn(
     Folders that did not change are not read, and no node is.
     """
     found: dict[str, Month] = {}
-    line = registry.git.first_parents(registry.git.resolve(revision))
+    start = registry.at(revision).commit
+    assert start is not None
+    line = registry.git.first_parents(start)
     commit: Commit | None = next(line)
     done = 0
     while commit is not None:

@@ -10,11 +10,15 @@ if TYPE_CHECKING:
 
 
 class Step(NamedTuple):
-    """One step: what was looked at, whether it held, and what was seen."""
+    """One step: what was looked at, whether it held, what was seen, and its number in the verification's docstring.
+
+    Without a number (0) its place says which it is.
+    """
 
     name: str
     held: bool
     seen: str
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -108,6 +108,11 @@ class WorkTree:
         path = os.path.join(self.root, top)
         if any(map(os.path.islink, _upwards(path, self.root))):
             raise NotADirectoryError(f"{top} is reached through a link")
+        for above in _upwards(path, self.root):  # what cannot be listed may hide something
+            if os.path.lexists(os.path.join(above, ".git")):
+                raise NotADirectoryError(f"{top} is in a repository of its own")
+            if os.path.lexists(above):
+                os.close(os.open(above, _FOLDER_FLAGS))
         if os.path.lexists(path):
             yield from _states(None, path, top, depth, [] if cut is None else cut)
 
@@ -137,7 +142,7 @@ def _states(parent: int | None, name: str, path: str, depth: int, cut: list[str]
         below: list[str] = []
         with os.scandir(descriptor) as children:
             for child in children:
-                if child.name.endswith(ATTESTATION_SUFFIX):
+                if child.name.endswith(ATTESTATION_SUFFIX) and child.is_file(follow_symlinks=False):
                     continue
                 if child.is_dir(follow_symlinks=False) and not _is_foreign(descriptor, child.name, path):
                     below.append(child.name)
@@ -215,19 +220,26 @@ def find_root(start: str) -> str | None:
 def git_folder(start: str) -> str | None:
     """Return the Git folder of the repository around ``start``, the one that all its work trees share; None without."""
     folder = Path(start).absolute()
-    for candidate in (folder, *folder.parents):
-        place = candidate / ".git"
-        if place.is_file():  # a linked work tree, or a submodule (gitrepository-layout)
-            word, _, target = place.read_text(encoding="utf-8", errors="replace").strip().partition(": ")
-            place = candidate / target if word == "gitdir" else place
-        elif (candidate / "HEAD").is_file() and (candidate / "objects").is_dir():
-            place = candidate
-        if place.is_dir():
-            shared = place / "commondir"
-            return (
-                os.path.normpath(place / shared.read_text(encoding="utf-8").strip()) if shared.is_file() else str(place)
-            )
-    return None
+    try:
+        return next(filter(None, map(_git_folder_at, (folder, *folder.parents))), None)
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _git_folder_at(folder: Path) -> str | None:
+    """Return the shared Git folder of the repository whose top this is; None when it is none."""
+    place = folder / ".git"
+    if place.is_file():  # a linked work tree, or a submodule (gitrepository-layout)
+        word, _, target = place.read_text(encoding="utf-8").strip().partition(": ")
+        place = folder / target if word == "gitdir" else place
+    elif not place.exists() and (folder / "HEAD").is_file() and (folder / "objects").is_dir():
+        place = folder
+    if not place.is_dir():
+        if os.path.lexists(folder / ".git"):
+            raise FileNotFoundError(f"{folder} has a .git that leads nowhere")
+        return None
+    shared = place / "commondir"
+    return os.path.normpath(place / (shared.read_text(encoding="utf-8").strip() if shared.is_file() else "."))
 
 
 DRAFT = ".nodespec-"

@@ -74,6 +74,24 @@ _OWED = (
 )
 
 
+_NUMBERS = {
+    "envelope": 1,
+    "owner chain": 2,
+    "signature": 3,
+    "subject": 4,
+    "bytes": 5,
+    "owner": 6,
+    "scheme": 7,
+    "former owner chain": 8,
+    "transfer": 8,
+    "verifier chain": 9,
+    "verifier": 9,
+    "no others": 10,
+    "delegation": 11,
+}
+"""The step of :func:`verify` that each line of a verification belongs to."""
+
+
 class _Verifier:
     """One verification under way; each step appends itself."""
 
@@ -106,7 +124,7 @@ class _Verifier:
         if problems:
             self.problems += problems
             seen = "; ".join(item.message for item in problems)
-        self.steps.append(Step(name, not problems, seen))
+        self.steps.append(Step(name, not problems, seen, _NUMBERS[name]))
         return not problems
 
     def _open(self, data: bytes | None) -> Envelope | None:

@@ -115,7 +115,7 @@ def complete_id(ctx: click.Context, _param: click.Parameter, incomplete: str) ->
     from click.shell_completion import CompletionItem
 
     try:
-        ids = Registry.open(ctx.params.get("repo") or ".").at(ctx.params.get("at")).ids()
+        ids = Registry.open(ctx.params.get("repo") or ".", index=False).at(ctx.params.get("at")).ids()
     except NodespecError:
         return []
     return [CompletionItem(identifier) for identifier in ids if identifier.startswith(incomplete)]
@@ -126,7 +126,8 @@ def complete_signal(ctx: click.Context, _param: click.Parameter, incomplete: str
     from click.shell_completion import CompletionItem
 
     try:
-        signals = Registry.open(ctx.params.get("repo") or ".").at(ctx.params.get("at")).signals
+        index = os.environ.get("NODESPEC_INDEX") or True
+        signals = Registry.open(ctx.params.get("repo") or ".", index=index).at(ctx.params.get("at")).signals
     except NodespecError:
         return []
     return [CompletionItem(signal) for signal in signals if signal.startswith(incomplete)]

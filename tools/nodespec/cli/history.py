@@ -21,6 +21,7 @@ from nodespec.cli.common import (
 from nodespec.cli.terminal import Progress
 from nodespec.encoding import json_text, printable
 from nodespec.errors import UsageError
+from nodespec.registry import Registry
 
 if TYPE_CHECKING:
     from nodespec.difference import NodeChange
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 @color_option
 def log_command(identifier: str, repo: str, at: str, form: str, limit: int | None, color: str) -> int:
     """List the versions of a node, newest first, along the first-parent line of history."""
-    registry = open_registry(repo)
+    registry = Registry.open(repo, index=False)  # it reads the versions of one file
     tell_example(registry.at(at))
     paint = painter(color)
     found: list[history.Version] = []

@@ -280,9 +280,9 @@ def print_verification(name: str, result: Verification, color: str) -> None:
     """Print every step."""
     paint = painter(color)
     echo(paint(printable(name), "strong") + "\n")
-    for number, step in enumerate(result.steps, 1):
+    for place, step in enumerate(result.steps, 1):
         mark = paint("ok", "ok") if step.held else paint("FAILED", "error")
-        echo(f"  {number:2} {step.name}: {mark}: {printable(step.seen)}\n")
+        echo(f"  {step.number or place:2} {step.name}: {mark}: {printable(step.seen)}\n")
     echo(f"  {paint('verified', 'ok') if result.held else paint('NOT verified', 'error')}\n")
 
 
@@ -303,7 +303,10 @@ def _to_json(results: list[tuple[str, Verification]], owed: tuple[str, ...]) -> 
             "id": node_id(path),
             "path": path,
             "verified": result.held,
-            "steps": [{"name": step.name, "held": step.held, "seen": step.seen} for step in result.steps],
+            "steps": [
+                {"number": step.number or place, "name": step.name, "held": step.held, "seen": step.seen}
+                for place, step in enumerate(result.steps, 1)
+            ],
         }
         for path, result in results
     ]

@@ -22,7 +22,7 @@ from nodespec.cli.common import (
 )
 from nodespec.cli.terminal import Progress, table
 from nodespec.encoding import json_text, printable
-from nodespec.errors import UsageError
+from nodespec.errors import NodespecError
 from nodespec.quorum import short
 from nodespec.spec import LANES, MAX_TIER
 
@@ -73,7 +73,7 @@ def _churn(registry: Registry, revision: str, months: int) -> list[Month] | None
     try:
         with Progress("looking back") as progress:
             return stats.churn(registry, revision, months=months, progress=progress)
-    except UsageError:
+    except NodespecError:
         return None
 
 

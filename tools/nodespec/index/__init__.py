@@ -7,6 +7,8 @@ verifies a signature, or judges a file, reads the file.
 - ``facts``: what one blob says;
 - ``store``: the file, its tables, and what happens when it is damaged, foreign, full or not writable;
 - ``stand``: where a tree stands relative to what is known, by the difference between the two;
+- ``states``: what tells that a folder of a work tree has not changed;
+- ``rows``: what a change writes;
 - ``commits``: commits that were looked at before;
 - ``answer``: questions in SQL.
 

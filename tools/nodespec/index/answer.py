@@ -26,40 +26,52 @@ _PRESENT = (
 _PRESENT_ASTRAY = _PRESENT.replace("fact CROSS JOIN file", "file CROSS JOIN fact")
 
 
-def nodes(store: Store, stand: int, question: Question) -> Iterator[NodeSpec]:
+def nodes(store: Store, tree: str, question: Question) -> Iterator[NodeSpec]:
     """Yield the nodes of a tree that pass a question, in order of path."""
-    yield from filter(question.matches, _nodes(store, stand, *_narrowed(question)))
+    yield from filter(question.matches, _nodes(store, tree, *_narrowed(question)))
 
 
-def touching(store: Store, stand: int, names: Sequence[str]) -> Iterator[NodeSpec]:
+def touching(store: Store, tree: str, names: Sequence[str]) -> Iterator[NodeSpec]:
     """Yield the nodes of a tree that send or receive one of these signals, in order of path."""
     wanted = "SELECT fact FROM signal WHERE name IN (SELECT value FROM json_each(?))"
-    yield from _nodes(store, stand, f"AND fact.id IN ({wanted})", [json.dumps(names)])
+    yield from _nodes(store, tree, f"AND fact.id IN ({wanted})", [json.dumps(names)])
 
 
-def _nodes(store: Store, stand: int, where: str, values: Sequence[Any]) -> Iterator[NodeSpec]:
+def at_paths(store: Store, tree: str, paths: Sequence[str]) -> Iterator[NodeSpec]:
+    """Yield the nodes of a tree whose files are at these paths, in order of path."""
+    return _nodes(store, tree, "AND file.path IN (SELECT value FROM json_each(?))", [json.dumps(paths)])
+
+
+def _nodes(store: Store, tree: str, where: str, values: Sequence[Any]) -> Iterator[NodeSpec]:
     query = (
         f"SELECT file.path, fact.value {_PRESENT} AND fact.value IS NOT NULL AND file.placed {where} ORDER BY file.path"
     )
-    with store.using() as database:
-        for path, packed in database.execute(query, (stand, *values)).fetchall():
+    with store.reading(tree) as (database, stand):
+        rows = database.execute(query, (stand, *values)).fetchall()
+    for path, packed in rows:
+        try:
             yield spec.from_value(unpacked(store, packed), path)
+        except (KeyError, TypeError, AttributeError) as error:
+            store.throw_away(f"a value is no node: {error}")
+            raise UnusableError("a value is no node") from error
 
 
 def unpacked(store: Store, packed: bytes) -> dict[str, Any]:
     """Return a value; a store that holds anything else is damaged."""
     try:
         value: dict[str, Any] = unpack(packed)
+        if not isinstance(value, dict):
+            raise TypeError("it is no mapping")
     except (ValueError, TypeError, zlib.error) as error:
         store.throw_away(str(error))
         raise UnusableError(f"a value cannot be read: {error}") from error
     return value
 
 
-def unreadable(store: Store, stand: int) -> list[Unreadable]:
+def unreadable(store: Store, tree: str) -> list[Unreadable]:
     """Return the files of a tree that are no nodes, in order of path."""
     found = []
-    with store.using() as database:
+    with store.reading(tree) as (database, stand):
         query = f"SELECT file.path, fact.line, fact.reason {_PRESENT} AND fact.value IS NULL"
         for path, line, reason in database.execute(query, (stand,)):
             found.append(Unreadable(path=path, line=line, reason=reason))
@@ -69,10 +81,10 @@ def unreadable(store: Store, stand: int) -> list[Unreadable]:
     return sorted(found, key=lambda item: item.path.encode("utf-8", "surrogateescape"))
 
 
-def signals(store: Store, stand: int) -> list[str]:
+def signals(store: Store, tree: str) -> list[str]:
     """Return every signal that a node of a tree sends or receives, in order."""
     query = f"SELECT DISTINCT name FROM signal WHERE fact IN (SELECT fact.id {_PRESENT} AND file.placed) ORDER BY name"
-    with store.using() as database:
+    with store.reading(tree) as (database, stand):
         return [name for (name,) in database.execute(query, (stand,))]
 
 
@@ -80,30 +92,36 @@ COUNTED = {"lane": "lane", "tier": "tier", "owner": "owner", "type": "node_type"
 """What nodes are counted by, and the column that holds it."""
 
 
-def counts(store: Store, stand: int, by: str) -> dict[Any, int]:
+def counts(store: Store, tree: str, by: str) -> dict[Any, int]:
     """Return how many nodes of a tree have each lane, tier, owner or type."""
     column = COUNTED[by]
     query = f"SELECT fact.{column}, count(*) {_PRESENT} AND fact.value IS NOT NULL AND file.placed GROUP BY 1"
-    with store.using() as database:
+    with store.reading(tree) as (database, stand):
         return dict(database.execute(query, (stand,)).fetchall())
 
 
-def one_sided(store: Store, stand: int) -> tuple[list[str], list[str]]:
+def one_sided(store: Store, tree: str) -> tuple[list[str], list[str]]:
     """Return the signals that nobody emits and those that nobody subscribes to, each in order."""
     query = (
         "SELECT name, max(emitted), min(emitted) FROM signal "
         f"WHERE fact IN (SELECT fact.id {_PRESENT} AND file.placed) GROUP BY name ORDER BY name"
     )
-    with store.using() as database:
+    with store.reading(tree) as (database, stand):
         rows = database.execute(query, (stand,)).fetchall()
     return [name for name, most, _ in rows if not most], [name for name, _, least in rows if least]
 
 
-def apart(store: Store, one: int, other: int) -> list[str]:
+def apart(store: Store, one: str, other: str) -> list[str]:
     """Return every path at which two trees may differ: no other does."""
-    with store.using() as database:
-        query = "SELECT DISTINCT path FROM delta WHERE stand IN (?, ?)"
-        return [path for (path,) in database.execute(query, (one, other))]
+    with store.reading(one) as (database, first):
+        row = database.execute("SELECT id FROM stand WHERE tree = ?", (other,)).fetchone()
+        if row is None:
+            raise UnusableError("the tree was forgotten")
+        query = (
+            "SELECT path FROM delta WHERE stand IN (?, ?) GROUP BY path "
+            "HAVING count(*) = 1 OR count(file) <> 2 OR min(file) <> max(file)"
+        )
+        return [path for (path,) in database.execute(query, (first, row[0]))]
 
 
 def _narrowed(question: Question) -> tuple[str, list[Any]]:

@@ -92,6 +92,7 @@ def _resolved(repo: str, revision: str) -> str | None:
     if revision.startswith("-"):
         return None
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    environment["GIT_NO_REPLACE_OBJECTS"] = "1"  # as libgit2, which reads everything else
     question = ["git", "-C", repo, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}"]
     try:
         done = subprocess.run(question, capture_output=True, check=False, env=environment)

@@ -7,9 +7,11 @@ index of another rule set is made anew.
 from __future__ import annotations
 
 import json
+import sys
 import zlib
 from functools import partial
 from hashlib import sha1, sha256
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,9 +25,6 @@ if TYPE_CHECKING:
 
     from nodespec.spec import NodeSpec
     from nodespec.tree import Progress, Tree
-
-_DECIDING = ("text", "scalar", "document", "pattern", "schema", "violation", "reading", "spec", "index")
-"""The modules that decide what bytes say."""
 
 
 class Fact(NamedTuple):
@@ -50,16 +49,17 @@ class Fact(NamedTuple):
 
 
 def rule_set() -> str:
-    """Return the digest of what decides how bytes become facts: the contract, and the source of these modules."""
+    """Return the digest of whatever decides how bytes become facts: this code, its contracts, and its parsers."""
     package = Path(__file__).parents[1]
-    files = [package / f"{name}.py" for name in _DECIDING]
-    files += [path for name in _DECIDING for path in sorted((package / name).glob("*.py"))]
-    digest = sha256()
+    digest = sha256(sys.version.encode())
     for contract in (NODE_SCHEMA_PATH, SETTINGS_SCHEMA_PATH):
         digest.update(builtin.contract(contract))
-    for path in files:
-        if path.exists():
-            digest.update(path.read_bytes())
+    for path in sorted([*package.glob("*.py"), *package.glob("document/*.py"), *package.glob("index/*.py")]):
+        digest.update(path.read_bytes())
+    for name in ("yaml", "jsonschema_rs"):
+        found = find_spec(name)
+        for origin in sorted(Path(found.origin).parent.glob("*.*")) if found and found.origin else ():
+            digest.update(f"{origin.name} {origin.stat().st_size}".encode())
     return digest.hexdigest()
 
 

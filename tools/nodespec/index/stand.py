@@ -20,11 +20,23 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from nodespec.errors import RegistryError
 from nodespec.index import answer
 from nodespec.index.commits import KnownCommit
 from nodespec.index.facts import Fact, identify, learn_all, pack
+from nodespec.index.rows import (
+    BASE,
+    Changes,
+    forget_some,
+    move_base,
+    number,
+    select_in,
+    write_delta,
+    write_facts,
+    write_stand,
+)
 from nodespec.index.states import digest, digests
-from nodespec.index.store import UnusableError, many
+from nodespec.index.store import NOTHING, UnusableError, many
 from nodespec.question import Question
 from nodespec.tree import ATTESTATION_SUFFIX, EXECUTABLE, NODES, REGULAR, SETTINGS_PATH, Entry, is_node_path
 from nodespec.worktree import WorkTree
@@ -40,11 +52,6 @@ if TYPE_CHECKING:
     from nodespec.tree import Progress, Tree
     from nodespec.worktree import FileState
 
-BASE = 1
-MAX_STANDS = 32
-"""Trees that are remembered; the oldest is forgotten."""
-_COLUMNS = len(Fact._fields) - 3
-"""The parts of a fact that are its row; the others are rows of their own."""
 BATCH = 20_000
 """Files that are read before what they say is written down: what an interrupted first run keeps."""
 PARALLEL_FROM = 2_000
@@ -53,29 +60,31 @@ RACY_NS = 2_000_000_000
 """The coarsest time stamps of a file system in use (FAT: 2 s)."""
 
 _TOP = NODES.rstrip("/")
-Changes = dict[str, str | None]
-"""Path to blob; None where nothing is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """A tree that is known to a store."""
+    """A tree that a store knows by this name. Its number may change at any time, so every answer looks it up."""
 
     store: Store
-    id: int
+    name: str
     tree: CommitTree | KnownCommit | WorkTree
 
     def nodes(self, question: Question | None = None) -> Iterator[NodeSpec]:
         """Yield the nodes that pass a question, by default all, in order of path."""
-        return answer.nodes(self.store, self.id, question or Question())
+        return answer.nodes(self.store, self.name, question or Question())
 
     def touching(self, signals: Sequence[str]) -> Iterator[NodeSpec]:
         """Yield the nodes that send or receive one of these signals, in order of path."""
-        return answer.touching(self.store, self.id, signals)
+        return answer.touching(self.store, self.name, signals)
+
+    def at_paths(self, paths: Sequence[str]) -> Iterator[NodeSpec]:
+        """Yield the nodes whose files are at these paths, in order of path."""
+        return answer.at_paths(self.store, self.name, paths)
 
     def unreadable(self) -> list[Unreadable]:
         """Return the files that are no nodes, in order of path."""
-        return answer.unreadable(self.store, self.id)
+        return answer.unreadable(self.store, self.name)
 
     def document(self, path: str, read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Return the value of another document of the tree, which is ``read`` once ever."""
@@ -91,25 +100,27 @@ class Stand:
         if known is not None:
             return answer.unpacked(self.store, known[0])
         value = read()
+        if not entry or (not entry.blob and identify(self.tree, entry) != blob):
+            return value  # it changed meanwhile
         with self.store.writing() as database:
             database.execute("INSERT OR IGNORE INTO document VALUES (?, ?)", (blob, pack(value)))
         return value
 
     def signals(self) -> list[str]:
         """Return every signal that a node sends or receives, in order."""
-        return answer.signals(self.store, self.id)
+        return answer.signals(self.store, self.name)
 
     def counts(self, by: str) -> dict[Any, int]:
         """Return how many nodes have each lane, tier, owner or type."""
-        return answer.counts(self.store, self.id, by)
+        return answer.counts(self.store, self.name, by)
 
     def one_sided(self) -> tuple[list[str], list[str]]:
         """Return the signals that nobody emits, and those that nobody subscribes to."""
-        return answer.one_sided(self.store, self.id)
+        return answer.one_sided(self.store, self.name)
 
     def apart(self, other: Stand) -> list[str] | None:
         """Return every path at which the two may differ; None when they are not of one index."""
-        return answer.apart(self.store, self.id, other.id) if self.store is other.store else None
+        return answer.apart(self.store, self.name, other.name) if self.store is other.store else None
 
 
 def stand_at(
@@ -125,12 +136,16 @@ def stand_at(
     ``present`` says which commit is checked out. It is asked for once, before a work tree is looked into for the first
     time, or when a commit is not known yet: the base moves there.
     """
-    if isinstance(tree, WorkTree):
-        return Stand(store, _of_work_tree(_Work(store, tree, jobs, progress), tree, present), tree)
-    stand = _of_commit(_Work(store, tree, jobs, progress), tree, present)
-    if not isinstance(tree, KnownCommit):
-        _remember(store, tree)
-    return Stand(store, stand, tree)
+    work = _Work(store, tree, jobs, progress)
+    try:
+        if isinstance(tree, WorkTree):
+            return Stand(store, _of_work_tree(work, tree, present), tree)
+        name = _of_commit(work, tree, present)
+        if not isinstance(tree, KnownCommit):
+            _remember(store, tree)
+    except RegistryError as error:  # an object is missing, or cannot be read by libgit2
+        raise UnusableError(str(error)) from error
+    return Stand(store, name, tree)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +167,7 @@ class _Work:
             except OSError as error:
                 raise UnusableError(f"a file cannot be read: {error}") from error
             with self.store.writing() as database:
-                _write_facts(database, found)
+                write_facts(database, found)
             facts += found
         return facts
 
@@ -164,27 +179,39 @@ class _Work:
 # Commits.
 
 
-def _of_commit(work: _Work, tree: CommitTree | KnownCommit, present: Callable[[], CommitTree | None]) -> int:
+def _of_commit(work: _Work, tree: CommitTree | KnownCommit, present: Callable[[], CommitTree | None]) -> str:
+    """Make a commit known, and the one that is checked out before it; return its name."""
     folder = _folder(tree)
-    known = _known(work, folder)
-    if known is not None:
-        return known
+    if _is_known(work, folder):
+        return folder
     head = present()
-    current = head is not None and _folder(head) == folder
-    if head is not None and not current and _known(work, _folder(head)) != BASE:
-        _of_commit(_Work(work.store, head, work.jobs, work.progress), head, present)
-    with work.store.using() as database:
-        (base,) = database.execute("SELECT tree FROM stand WHERE id = ?", (BASE,)).fetchone()
-    changes = _difference(tree, base, folder)
+    top = _folder(head) if head is not None else folder
+    if head is not None and top != folder and not _is_known(work, top):
+        _of_commit(_Work(work.store, head, work.jobs, work.progress), head, lambda: head)
+    base = _base(work)
+    changes = _difference(tree, "" if base == NOTHING else base, folder)
     _learn_missing(work, changes)
     with work.store.writing() as database:
-        row = database.execute("SELECT tree FROM stand WHERE id = ?", (BASE,)).fetchone()
-        if row != (base,):
+        if _base_in(work.store, database) != base:
             raise UnusableError("another process moved the base")
-        if current or not base:
-            _move_base(database, folder, changes)
-            return BASE
-        return _write_stand(database, folder, changes)
+        if top == folder or base == NOTHING:
+            move_base(database, folder, changes)
+        else:
+            write_stand(database, folder, changes)
+    return folder
+
+
+def _base(work: _Work) -> str:
+    with work.store.using() as database:
+        return _base_in(work.store, database)
+
+
+def _base_in(store: Store, database: sqlite3.Connection) -> str:
+    row = database.execute("SELECT tree FROM stand WHERE id = ?", (BASE,)).fetchone()
+    if row is None:
+        store.throw_away("it has no base")
+        raise UnusableError("it has no base")
+    return str(row[0])
 
 
 def _remember(store: Store, tree: CommitTree) -> None:
@@ -202,26 +229,20 @@ def _folder(tree: CommitTree | KnownCommit) -> str:
     return folder
 
 
-def _known(work: _Work, tree: str) -> int | None:
+def _is_known(work: _Work, tree: str) -> bool:
     with work.store.using() as database:
-        row = database.execute("SELECT id FROM stand WHERE tree = ?", (tree,)).fetchone()
-    return int(row[0]) if row else None
+        return database.execute("SELECT 1 FROM stand WHERE tree = ?", (tree,)).fetchone() is not None
 
 
 def _difference(tree: CommitTree | KnownCommit, base: str, folder: str) -> Changes:
-    from nodespec.errors import RegistryError
-
-    try:
-        pairs, defects = tree.changes(_TOP, base, folder)
-    except RegistryError as error:  # the base's objects were pruned
-        raise UnusableError(str(error)) from error
+    pairs, defects = tree.changes(_TOP, base, folder)
     if defects:
         raise UnusableError(defects[0].what)
     changes: Changes = {}
     for before, after in pairs:
         if before is not None and is_node_path(before.path):
             changes[before.path] = None
-        if after is not None and not after.path.endswith(ATTESTATION_SUFFIX):
+        if after is not None and not (after.path.endswith(ATTESTATION_SUFFIX) and after.mode == REGULAR):
             if after.mode not in (REGULAR, EXECUTABLE) or not is_node_path(after.path):
                 raise UnusableError(f"{after.path} is no node's file")
             changes[after.path] = after.blob
@@ -233,7 +254,7 @@ def _learn_missing(work: _Work, changes: Changes) -> None:
     wanted = {blob: path for path, blob in changes.items() if blob is not None}
     with work.store.using() as database:
         for some in many(list(wanted)):
-            for (blob,) in _select_in(database, "SELECT blob FROM fact WHERE blob IN", some):
+            for (blob,) in select_in(database, "SELECT blob FROM fact WHERE blob IN", some):
                 del wanted[blob]
     if wanted:
         work.learn([Entry(path, REGULAR, blob) for blob, path in wanted.items()])
@@ -242,25 +263,39 @@ def _learn_missing(work: _Work, changes: Changes) -> None:
 # Work trees.
 
 
-def _of_work_tree(work: _Work, tree: WorkTree, present: Callable[[], CommitTree | None]) -> int:
+def _of_work_tree(work: _Work, tree: WorkTree, present: Callable[[], CommitTree | None]) -> str:
+    """Make a work tree known as it is now, and before it the commit that is checked out; return its name."""
     began = time.time_ns()
     name = f"work tree {os.path.realpath(tree.root)}"
-    stand = _known(work, name) or 0
-    if not stand and (head := present()) is not None:
-        with suppress(UnusableError):
-            _of_commit(_Work(work.store, head, work.jobs, work.progress), head, present)
+    if not _is_known(work, name):
+        with suppress(UnusableError, RegistryError):
+            head = present()
+            if head is not None:
+                _of_commit(_Work(work.store, head, work.jobs, work.progress), head, lambda: head)
     with work.store.using() as database:
+        stand = number(database, name)
         settled = dict(database.execute("SELECT path, state FROM folder WHERE stand = ?", (stand,)).fetchall())
     try:
         fresh = digests(tree, _TOP, expected=len(settled))
         stale = [path for path, state in fresh.items() if settled.get(path) != state]
         gone = [path for path in settled if path not in fresh]
-        if stand and not stale and not gone:
-            return stand
-        files = {path: tree.state(path) for path in stale}
+        if not stand or stale or gone:
+            _renew(work, name, stand, {path: tree.state(path) for path in stale}, gone, began)
     except OSError as error:
         raise UnusableError(f"a folder cannot be read: {error}") from error
-    return _renew(work, name, stand, files, gone, began)
+    return name
+
+
+def _remembered(
+    store: Store, database: sqlite3.Connection, stand: int, folders: Sequence[str]
+) -> dict[str, dict[str, tuple[FileState, str]]]:
+    """Return what is remembered of these folders' files: the state of each, and its blob."""
+    found = {}
+    for some in many(folders):
+        query = f"SELECT path, files FROM folder WHERE stand = {stand} AND path IN"
+        for path, packed in select_in(database, query, some):
+            found[path] = _unpacked(store, packed)
+    return found
 
 
 def _unpacked(store: Store, packed: bytes) -> dict[str, tuple[FileState, str]]:
@@ -274,14 +309,10 @@ def _unpacked(store: Store, packed: bytes) -> dict[str, tuple[FileState, str]]:
 
 def _renew(
     work: _Work, name: str, stand: int, stale: Mapping[str, tuple[FileState, ...]], gone: list[str], began: int
-) -> int:
+) -> None:
     """Look into the folders that are not as they were, and write down where the work tree stands now."""
-    before: dict[str, dict[str, tuple[FileState, str]]] = {}
     with work.store.using() as database:
-        for some in many([*stale, *gone]):
-            query = f"SELECT path, files FROM folder WHERE stand = {stand} AND path IN"
-            for path, packed in _select_in(database, query, some):
-                before[path] = _unpacked(work.store, packed)
+        before = _remembered(work.store, database, stand, [*stale, *gone])
     unknown: list[Entry] = []
     now: dict[str, dict[str, tuple[FileState, str]]] = {path: {} for path in stale}
     for folder, files in stale.items():
@@ -290,7 +321,7 @@ def _renew(
             if not stat.S_ISREG(state[1]) or not is_node_path(path):
                 raise UnusableError(f"{path} is no node's file")
             known = before.get(folder, {}).get(state[0])
-            if known is not None and tuple(known[0]) == state:
+            if known is not None and known[0] == state:
                 now[folder][state[0]] = known
             else:
                 unknown.append(Entry(path, REGULAR))
@@ -298,16 +329,17 @@ def _renew(
     for path, blob in _identify(work, unknown).items():
         folder, _, file = path.rpartition("/")
         now[folder][file] = (states[path], blob)
-    changes: Changes = {f"{folder}/{file}": None for folder, files in before.items() for file in files}
-    changes |= {f"{folder}/{file}": blob for folder, files in now.items() for file, (_, blob) in files.items()}
     with work.store.writing() as database:
+        if number(database, name) != stand:
+            raise UnusableError("another process was here")
+        changes = _blobs(_remembered(work.store, database, stand, [*stale, *gone]), gone=True)
         if not stand:
-            _forget_some(database)
-            database.execute("INSERT OR IGNORE INTO stand(tree) VALUES (?)", (name,))
-            (stand,) = database.execute("SELECT id FROM stand WHERE tree = ?", (name,)).fetchone()
-            present = database.execute("SELECT path FROM file WHERE base = 1")
-            changes = {**dict.fromkeys((path for (path,) in present), None), **changes}
-        _write_delta(database, stand, changes)
+            forget_some(database)
+            stand = int(database.execute("INSERT INTO stand(tree) VALUES (?)", (name,)).lastrowid or 0)
+            changes = dict.fromkeys(
+                (path for (path,) in database.execute("SELECT path FROM file WHERE base = 1")), None
+            )
+        write_delta(database, stand, changes | _blobs(now))
         database.executemany("DELETE FROM folder WHERE stand = ? AND path = ?", ((stand, path) for path in gone))
         database.executemany(
             "INSERT OR REPLACE INTO folder VALUES (?, ?, ?, ?)",
@@ -316,7 +348,14 @@ def _renew(
                 for folder, files in now.items()
             ),
         )
-    return stand
+
+
+def _blobs(folders: Mapping[str, Mapping[str, tuple[FileState, str]]], *, gone: bool = False) -> Changes:
+    return {
+        f"{folder}/{name}": None if gone else blob
+        for folder, files in folders.items()
+        for name, (_, blob) in files.items()
+    }
 
 
 def _identify(work: _Work, entries: list[Entry]) -> dict[str, str]:
@@ -328,7 +367,7 @@ def _identify(work: _Work, entries: list[Entry]) -> dict[str, str]:
     missing = {blob: path for path, blob in blobs.items()}
     with work.store.using() as database:
         for some in many(list(missing)):
-            for (blob,) in _select_in(database, "SELECT blob FROM fact WHERE blob IN", some):
+            for (blob,) in select_in(database, "SELECT blob FROM fact WHERE blob IN", some):
                 del missing[blob]
     wanted = [Entry(path, REGULAR) for path in missing.values()]
     for entry, fact in zip(wanted, work.learn(wanted), strict=True):
@@ -349,94 +388,3 @@ def _settled(files: Iterable[FileState], began: int) -> bytes | None:
 def _steady(files: Mapping[str, tuple[FileState, str]], began: int) -> dict[str, tuple[Any, str]]:
     """Return what is remembered of files; of those too young to tell, a state that none has."""
     return {name: ((), blob) if _is_racy(state, began) else (state, blob) for name, (state, blob) in files.items()}
-
-
-# Rows: every change is a table of its own for a moment, and each step one statement, however many paths it is about.
-
-
-def _select_in(database: sqlite3.Connection, query: str, values: Iterable[Any]) -> list[tuple[Any, ...]]:
-    listed = list(values)
-    return database.execute(f"{query} ({','.join('?' * len(listed))})", listed).fetchall()
-
-
-def _write_facts(database: sqlite3.Connection, facts: Iterable[Fact]) -> None:
-    """Write facts down that nobody has written down yet; a fact's number is the next one."""
-    new = {fact.blob: fact for fact in facts}
-    for some in many(list(new)):
-        for (blob,) in _select_in(database, "SELECT blob FROM fact WHERE blob IN", some):
-            del new[blob]
-    (last,) = database.execute("SELECT coalesce(max(id), 0) FROM fact").fetchone()
-    numbered = list(enumerate(new.values(), last + 1))
-    database.executemany(
-        "INSERT INTO fact VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        ((number, *fact[:_COLUMNS]) for number, fact in numbered),
-    )
-    signals = ((name, emitted, number) for number, fact in numbered for name, emitted in fact.signals)
-    database.executemany("INSERT INTO signal VALUES (?, ?, ?)", signals)
-    roles = ((name, number) for number, fact in numbered for name in fact.roles)
-    database.executemany("INSERT INTO role VALUES (?, ?)", roles)
-    permits = ((head, verb, number) for number, fact in numbered for verb, head in fact.grants)
-    database.executemany("INSERT INTO permit VALUES (?, ?, ?)", permits)
-
-
-def _enter(database: sqlite3.Connection, changes: Changes) -> None:
-    """Fill the table ``change``: what is at each path now (``file``) and at the base (``was``); null is nothing."""
-    database.execute(
-        "CREATE TEMP TABLE IF NOT EXISTS change(path TEXT PRIMARY KEY, blob TEXT, file INTEGER, was INTEGER)"
-    )
-    database.execute("DELETE FROM change")
-    database.executemany("INSERT INTO change(path, blob) VALUES (?, ?)", changes.items())
-    database.execute(
-        "INSERT OR IGNORE INTO file(fact, path, placed, base) "
-        "SELECT fact.id, path, value IS NULL OR ? || replace(node_type, '.', '/') || '/' || name || '.yaml' = path, 0 "
-        "FROM change JOIN fact USING (blob)",
-        (NODES,),
-    )
-    database.execute(
-        "UPDATE change SET was = (SELECT id FROM file WHERE file.path = change.path AND base = 1), file = "
-        "(SELECT file.id FROM fact JOIN file ON file.fact = fact.id AND file.path = change.path "
-        "WHERE fact.blob = change.blob)"
-    )
-    if database.execute("SELECT 1 FROM change WHERE blob IS NOT NULL AND file IS NULL").fetchone():
-        raise UnusableError("a blob is not known any more")
-
-
-def _write_delta(database: sqlite3.Connection, stand: int, changes: Changes) -> None:
-    """Write where a stand differs from the base at these paths."""
-    _enter(database, changes)
-    database.execute("DELETE FROM delta WHERE stand = ? AND path IN (SELECT path FROM change)", (stand,))
-    database.execute("INSERT INTO delta SELECT ?, path, file FROM change WHERE was IS NOT file", (stand,))
-
-
-def _write_stand(database: sqlite3.Connection, tree: str, changes: Changes) -> int:
-    _forget_some(database)
-    stand = int(database.execute("INSERT INTO stand(tree) VALUES (?)", (tree,)).lastrowid or 0)
-    _write_delta(database, stand, changes)
-    return stand
-
-
-def _move_base(database: sqlite3.Connection, tree: str, changes: Changes) -> None:
-    """Let the base be where these paths have these blobs; every other stand keeps its meaning."""
-    _enter(database, changes)
-    database.execute("DELETE FROM change WHERE was IS file")
-    _forget(database, "SELECT id FROM stand WHERE tree = ? AND id <> ?", tree, BASE)
-    database.execute(
-        "INSERT OR IGNORE INTO delta SELECT stand.id, path, was FROM stand, change WHERE stand.id <> ?", (BASE,)
-    )
-    database.execute(
-        "DELETE FROM delta WHERE stand IN (SELECT id FROM stand) AND path IN (SELECT path FROM change) "
-        "AND file IS (SELECT file FROM change WHERE change.path = delta.path)"
-    )
-    database.execute("UPDATE file SET base = 0 WHERE id IN (SELECT was FROM change)")
-    database.execute("UPDATE file SET base = 1 WHERE id IN (SELECT file FROM change)")
-    database.execute("UPDATE stand SET tree = ? WHERE id = ?", (tree, BASE))
-
-
-def _forget_some(database: sqlite3.Connection) -> None:
-    """Make room for one more stand: the oldest goes."""
-    _forget(database, "SELECT id FROM stand WHERE id <> ? ORDER BY id DESC LIMIT -1 OFFSET ?", BASE, MAX_STANDS - 1)
-
-
-def _forget(database: sqlite3.Connection, chosen: str, *values: Any) -> None:
-    for table, column in (("delta", "stand"), ("folder", "stand"), ("stand", "id")):
-        database.execute(f"DELETE FROM {table} WHERE {column} IN ({chosen})", values)

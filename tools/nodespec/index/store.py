@@ -26,12 +26,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from nodespec.encoding import printable
 from nodespec.errors import UsageError
 from nodespec.index.facts import rule_set
+from nodespec.tree import ROOTS
 from nodespec.worktree import git_folder
 
 if TYPE_CHECKING:
@@ -39,9 +41,11 @@ if TYPE_CHECKING:
 
 APPLICATION_ID = 0x6E64_7370
 """``ndsp``, at offset 68 of the file (SQLite file format, section 1.3)."""
-PATIENCE = 60.0
-"""Seconds to wait for another writer: as long as building an index of a large registry takes."""
+PATIENCE = 10.0
+"""Seconds to wait for another writer, who writes a batch and lets go; after that, reading the files is quicker."""
 MEMORY = ":memory:"
+NOTHING = "nothing yet"
+"""The name of the base before the first tree; a commit without a folder of nodes is called by an empty text."""
 
 _TABLES = """
 CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -67,7 +71,7 @@ CREATE TABLE stand(id INTEGER PRIMARY KEY, tree TEXT NOT NULL UNIQUE);
 CREATE TABLE delta(stand INTEGER NOT NULL, path TEXT NOT NULL, file INTEGER, PRIMARY KEY(stand, path)) WITHOUT ROWID;
 CREATE TABLE folder(stand INTEGER NOT NULL, path TEXT NOT NULL, state BLOB, files BLOB NOT NULL,
     PRIMARY KEY(stand, path)) WITHOUT ROWID;
-INSERT INTO stand VALUES (1, '');
+INSERT INTO stand VALUES (1, 'nothing yet');
 """
 
 
@@ -104,31 +108,38 @@ class Store:
         database = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)
         database.execute("PRAGMA synchronous = NORMAL")
         database.execute("PRAGMA cache_size = -65536")
+        self._rules = rule_set()
+        if not self._is_ours(database):
+            self._create(database)
+        with suppress(sqlite3.OperationalError):  # while others use it, it cannot be changed; the next command will
+            database.execute("PRAGMA journal_mode = WAL")
+        return database
+
+    def _is_ours(self, database: sqlite3.Connection) -> bool:
+        """Say whether the file was made by us, for this rule set."""
         (ours,) = database.execute("PRAGMA application_id").fetchone()
         (known,) = database.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'meta'").fetchone()
-        wanted = rule_set()
-        if ours == APPLICATION_ID and known:
-            row = database.execute("SELECT value FROM meta WHERE name = 'rules'").fetchone()
-            if row == (wanted,):
-                return database
-        return self._create(database, wanted)
+        if ours != APPLICATION_ID or not known:
+            return False
+        row = database.execute("SELECT value FROM meta WHERE name = 'rules'").fetchone()
+        return bool(row == (self._rules,))
 
-    def _create(self, database: sqlite3.Connection, wanted: str) -> sqlite3.Connection:
-        """Make the tables, after throwing away whatever tables there are."""
-        if self.path != MEMORY:
-            database.execute("PRAGMA journal_mode = WAL")
+    def _create(self, database: sqlite3.Connection) -> None:
+        """Make the tables, after throwing away whatever there is; unless another process was quicker."""
         database.execute("BEGIN IMMEDIATE")
+        if self._is_ours(database):
+            database.execute("ROLLBACK")
+            return
         rows = database.execute("SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'").fetchall()
-        for kind, name in rows:
-            if kind == "table":
+        for kind, name in sorted(rows, reverse=True):  # views before the tables that they are about
+            if kind in ("table", "view"):
                 quoted = name.replace('"', '""')
-                database.execute(f'DROP TABLE "{quoted}"')
+                database.execute(f'DROP {kind} IF EXISTS "{quoted}"')
         for statement in _TABLES.split(";\n"):
             database.execute(statement)
-        database.execute("INSERT INTO meta VALUES ('rules', ?)", (wanted,))
+        database.execute("INSERT INTO meta VALUES ('rules', ?)", (self._rules,))
         database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         database.execute("COMMIT")
-        return database
 
     def _in_memory(self, error: Exception) -> sqlite3.Connection:
         self.notice(f"note: the index {printable(self.path)} cannot be used ({error}); working without a file")
@@ -151,6 +162,10 @@ class Store:
             raise UnusableError("the index was thrown away")
         try:
             yield self._db
+        except UnicodeEncodeError as error:  # a name that is not UTF-8
+            with suppress(sqlite3.Error):
+                self._db.rollback()
+            raise UnusableError(f"a name is not UTF-8: {error.reason}") from error
         except sqlite3.DatabaseError as error:
             with suppress(sqlite3.Error):
                 self._db.rollback()
@@ -167,11 +182,36 @@ class Store:
             self._discard(f"the index was damaged ({why}); it is thrown away, and the files are read instead")
 
     @contextmanager
+    def reading(self, tree: str) -> Iterator[tuple[sqlite3.Connection, int]]:
+        """Give the database, as it is at one moment, and the number that a tree has in it at that moment.
+
+        Raises :class:`UnusableError` when the tree was forgotten meanwhile.
+        """
+        with self.using() as database:
+            database.execute("BEGIN")
+            try:
+                self._check_rules(database)
+                row = database.execute("SELECT id FROM stand WHERE tree = ?", (tree,)).fetchone()
+                if row is None:
+                    raise UnusableError("the tree was forgotten")
+                yield database, int(row[0])
+            finally:
+                with suppress(sqlite3.Error):
+                    database.rollback()
+
+    def _check_rules(self, database: sqlite3.Connection) -> None:
+        """Raise :class:`UnusableError` when another version has made the file anew since it was opened."""
+        row = database.execute("SELECT value FROM meta WHERE name = 'rules'").fetchone()
+        if row != (self._rules,):
+            raise UnusableError("another version of nodespec made the index anew")
+
+    @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """Give the database to one writer, who writes all or nothing."""
         with self.using() as database:
             database.execute("BEGIN IMMEDIATE")
             try:
+                self._check_rules(database)
                 yield database
             except BaseException:
                 with suppress(sqlite3.Error):
@@ -189,10 +229,12 @@ class Store:
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:
-    """Say whether the file is not what it should be; a full disk or a lock is no damage."""
+    """Say whether the file is not what it should be; a full disk, a lock or a lost race is no damage."""
     codes = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
     code = getattr(error, "sqlite_errorcode", None)
-    return (code is not None and code & 0xFF in codes) or not isinstance(error, sqlite3.OperationalError)
+    if code is not None and code & 0xFF in codes:
+        return True
+    return str(error).startswith(("no such ", "Could not decode", "malformed"))
 
 
 def place_of(start: str, chosen: str | None) -> str:
@@ -201,23 +243,31 @@ def place_of(start: str, chosen: str | None) -> str:
     Raises ``UsageError`` when the chosen file is something else, and :class:`UnusableError` without a Git folder.
     """
     if chosen:
+        inside = os.path.relpath(os.path.realpath(chosen), os.path.realpath(start)).split(os.sep)[0]
+        if inside in ROOTS:
+            raise UsageError(f"{printable(chosen)} is among the files of the registry", hint="keep the index elsewhere")
         _refuse_foreign(chosen)
         return chosen
     folder = git_folder(start)
     if folder is None:
         raise UnusableError("there is no Git folder")
-    return os.path.join(folder, "nodespec", "index.sqlite3")
+    path = os.path.join(folder, "nodespec", "index.sqlite3")
+    if not os.path.exists(path) and os.stat(folder).st_uid != os.geteuid():
+        raise UnusableError("the Git folder belongs to somebody else")  # who could not use what we would leave there
+    return path
 
 
 def _refuse_foreign(path: str) -> None:
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise UsageError(f"{printable(path)} is no file that could hold an index")
         with open(path, "rb") as file:
             head = file.read(100)
     except FileNotFoundError:
         return
     except OSError as error:
         raise UsageError(f"{printable(path)} cannot be read: {error.strerror}") from None
-    if head and head[68:72] != APPLICATION_ID.to_bytes(4, "big"):
+    if head[68:72] != APPLICATION_ID.to_bytes(4, "big"):
         hint = "name a file that does not exist yet, or an index that nodespec made"
         raise UsageError(f"{printable(path)} is no index of nodespec, and will not be overwritten", hint=hint)
 

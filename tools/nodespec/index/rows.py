@@ -1,0 +1,127 @@
+"""Rows of the index: what a change writes, one statement for each step, however many paths it is about.
+
+Every change is a table of its own for a moment (``change``): what is at each path now, and what is there at the base.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nodespec.index.facts import Fact
+from nodespec.index.store import NOTHING, UnusableError, many
+from nodespec.tree import NODES
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
+
+BASE = 1
+MAX_STANDS = 32
+"""Trees that are remembered; the oldest is forgotten."""
+_COLUMNS = len(Fact._fields) - 3
+"""The parts of a fact that are its row; the others are rows of their own."""
+Changes = dict[str, str | None]
+"""Path to blob; None where nothing is."""
+
+
+def number(database: sqlite3.Connection, name: str) -> int:
+    """Return the number that a tree has now; 0 for none."""
+    row = database.execute("SELECT id FROM stand WHERE tree = ?", (name,)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def select_in(database: sqlite3.Connection, query: str, values: Iterable[Any]) -> list[tuple[Any, ...]]:
+    """Run a query that ends in IN, for these values."""
+    listed = list(values)
+    return database.execute(f"{query} ({','.join('?' * len(listed))})", listed).fetchall()
+
+
+def write_facts(database: sqlite3.Connection, facts: Iterable[Fact]) -> None:
+    """Write facts down that nobody has written down yet; a fact's number is the next one."""
+    new = {fact.blob: fact for fact in facts}
+    for some in many(list(new)):
+        for (blob,) in select_in(database, "SELECT blob FROM fact WHERE blob IN", some):
+            del new[blob]
+    (last,) = database.execute("SELECT coalesce(max(id), 0) FROM fact").fetchone()
+    numbered = list(enumerate(new.values(), last + 1))
+    database.executemany(
+        "INSERT INTO fact VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        ((number, *fact[:_COLUMNS]) for number, fact in numbered),
+    )
+    signals = ((name, emitted, number) for number, fact in numbered for name, emitted in fact.signals)
+    database.executemany("INSERT INTO signal VALUES (?, ?, ?)", signals)
+    roles = ((name, number) for number, fact in numbered for name in fact.roles)
+    database.executemany("INSERT INTO role VALUES (?, ?)", roles)
+    permits = ((head, verb, number) for number, fact in numbered for verb, head in fact.grants)
+    database.executemany("INSERT INTO permit VALUES (?, ?, ?)", permits)
+
+
+def enter(database: sqlite3.Connection, changes: Changes) -> None:
+    """Fill the table ``change``: what is at each path now (``file``) and at the base (``was``); null is nothing."""
+    database.execute(
+        "CREATE TEMP TABLE IF NOT EXISTS change(path TEXT PRIMARY KEY, blob TEXT, file INTEGER, was INTEGER)"
+    )
+    database.execute("DELETE FROM change")
+    database.executemany("INSERT INTO change(path, blob) VALUES (?, ?)", changes.items())
+    database.execute(
+        "INSERT OR IGNORE INTO file(fact, path, placed, base) "
+        "SELECT fact.id, path, value IS NULL OR ? || replace(node_type, '.', '/') || '/' || name || '.yaml' = path, 0 "
+        "FROM change JOIN fact USING (blob)",
+        (NODES,),
+    )
+    database.execute(
+        "UPDATE change SET was = (SELECT id FROM file WHERE file.path = change.path AND base = 1), file = "
+        "(SELECT file.id FROM fact JOIN file ON file.fact = fact.id AND file.path = change.path "
+        "WHERE fact.blob = change.blob)"
+    )
+    if database.execute("SELECT 1 FROM change WHERE blob IS NOT NULL AND file IS NULL").fetchone():
+        raise UnusableError("a blob is not known any more")
+
+
+def write_delta(database: sqlite3.Connection, stand: int, changes: Changes) -> None:
+    """Write where a stand differs from the base at these paths."""
+    enter(database, changes)
+    database.execute("DELETE FROM delta WHERE stand = ? AND path IN (SELECT path FROM change)", (stand,))
+    database.execute("INSERT INTO delta SELECT ?, path, file FROM change WHERE was IS NOT file", (stand,))
+
+
+def write_stand(database: sqlite3.Connection, tree: str, changes: Changes) -> None:
+    """Write a tree down as its difference to the base."""
+    if number(database, tree):  # another process was quicker
+        return
+    forget_some(database)
+    stand = int(database.execute("INSERT INTO stand(tree) VALUES (?)", (tree,)).lastrowid or 0)
+    write_delta(database, stand, changes)
+
+
+def move_base(database: sqlite3.Connection, tree: str, changes: Changes) -> None:
+    """Let the base be where these paths have these blobs; all other trees, and what it was, stay what they are."""
+    enter(database, changes)
+    database.execute("DELETE FROM change WHERE was IS file")
+    forget(database, "SELECT id FROM stand WHERE tree = ? AND id <> ?", tree, BASE)
+    forget_some(database)
+    (left,) = database.execute("SELECT tree FROM stand WHERE id = ?", (BASE,)).fetchone()
+    database.execute("UPDATE stand SET tree = ? WHERE id = ?", (tree, BASE))
+    if left != NOTHING:
+        database.execute("INSERT INTO stand(tree) VALUES (?)", (left,))
+    database.execute(
+        "INSERT OR IGNORE INTO delta SELECT stand.id, path, was FROM stand, change WHERE stand.id <> ?", (BASE,)
+    )
+    database.execute(
+        "DELETE FROM delta WHERE stand IN (SELECT id FROM stand) AND path IN (SELECT path FROM change) "
+        "AND file IS (SELECT file FROM change WHERE change.path = delta.path)"
+    )
+    database.execute("UPDATE file SET base = 0 WHERE id IN (SELECT was FROM change)")
+    database.execute("UPDATE file SET base = 1 WHERE id IN (SELECT file FROM change)")
+
+
+def forget_some(database: sqlite3.Connection) -> None:
+    """Make room for one more stand: the oldest commit goes, and work trees, which are asked most, go last."""
+    order = "tree LIKE 'work tree %' DESC, id DESC LIMIT -1 OFFSET ?"
+    forget(database, f"SELECT id FROM stand WHERE id <> ? ORDER BY {order}", BASE, MAX_STANDS - 1)
+
+
+def forget(database: sqlite3.Connection, chosen: str, *values: Any) -> None:
+    """Forget the trees that a query chooses."""
+    for table, column in (("delta", "stand"), ("folder", "stand"), ("stand", "id")):
+        database.execute(f"DELETE FROM {table} WHERE {column} IN ({chosen})", values)
