@@ -23,7 +23,7 @@ _PRESENT = (
     "FROM fact CROSS JOIN file ON file.fact = fact.id LEFT JOIN delta ON delta.stand = ? AND delta.path = file.path "
     "WHERE CASE WHEN delta.path IS NULL THEN file.base ELSE delta.file IS file.id END "
 )
-_PRESENT_ASTRAY = _PRESENT.replace("fact CROSS JOIN file", "file CROSS JOIN fact")
+_PRESENT_FILES = _PRESENT.replace("fact CROSS JOIN file", "file CROSS JOIN fact")
 
 
 def nodes(store: Store, tree: str, question: Question) -> Iterator[NodeSpec]:
@@ -39,12 +39,15 @@ def touching(store: Store, tree: str, names: Sequence[str]) -> Iterator[NodeSpec
 
 def at_paths(store: Store, tree: str, paths: Sequence[str]) -> Iterator[NodeSpec]:
     """Yield the nodes of a tree whose files are at these paths, in order of path."""
-    return _nodes(store, tree, "AND file.path IN (SELECT value FROM json_each(?))", [json.dumps(paths)])
+    where = "AND file.path IN (SELECT value FROM json_each(?))"
+    return _nodes(store, tree, where, [json.dumps(paths)], present=_PRESENT_FILES)
 
 
-def _nodes(store: Store, tree: str, where: str, values: Sequence[Any]) -> Iterator[NodeSpec]:
+def _nodes(
+    store: Store, tree: str, where: str, values: Sequence[Any], *, present: str = _PRESENT
+) -> Iterator[NodeSpec]:
     query = (
-        f"SELECT file.path, fact.value {_PRESENT} AND fact.value IS NOT NULL AND file.placed {where} ORDER BY file.path"
+        f"SELECT file.path, fact.value {present} AND fact.value IS NOT NULL AND file.placed {where} ORDER BY file.path"
     )
     with store.reading(tree) as (database, stand):
         rows = database.execute(query, (stand, *values)).fetchall()
@@ -75,7 +78,7 @@ def unreadable(store: Store, tree: str) -> list[Unreadable]:
         query = f"SELECT file.path, fact.line, fact.reason {_PRESENT} AND fact.value IS NULL"
         for path, line, reason in database.execute(query, (stand,)):
             found.append(Unreadable(path=path, line=line, reason=reason))
-        query = f"SELECT file.path, fact.node_type, fact.name {_PRESENT_ASTRAY} AND file.placed = 0"
+        query = f"SELECT file.path, fact.node_type, fact.name {_PRESENT_FILES} AND file.placed = 0"
         for path, node_type, name in database.execute(query, (stand,)):
             found.append(Unreadable(path=path, line=1, reason=astray(f"{node_type}/{name}")))
     return sorted(found, key=lambda item: item.path.encode("utf-8", "surrogateescape"))

@@ -63,7 +63,7 @@ CREATE TABLE permit(head TEXT NOT NULL, verb TEXT NOT NULL, fact INTEGER NOT NUL
     PRIMARY KEY(head, verb, fact)) WITHOUT ROWID;
 CREATE TABLE file(id INTEGER PRIMARY KEY, fact INTEGER NOT NULL, path TEXT NOT NULL, placed INTEGER NOT NULL,
     base INTEGER NOT NULL, UNIQUE(fact, path));
-CREATE INDEX file_base ON file(path) WHERE base = 1;
+CREATE INDEX file_path ON file(path);
 CREATE INDEX file_astray ON file(id) WHERE placed = 0;
 CREATE TABLE document(blob TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE seen(id TEXT PRIMARY KEY, nodes TEXT NOT NULL, settings TEXT NOT NULL) WITHOUT ROWID;
