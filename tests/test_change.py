@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import NamedTuple
 
 import pytest
 
@@ -27,6 +26,7 @@ from nodespec.tree import (
     attestation_path,
 )
 from tests.attacks.tampering import stripped, with_payload
+from tests.cases import Case, Cases, name_of
 from tests.society import NOW, Node, Society, findings, new_keys, sealed, verdict
 
 CACHE, LOOM, GUARD, PLOT = "lab.memory/cache", "lab.dream/loom", "lab.memory/guard", "garden/plot"
@@ -36,32 +36,16 @@ Step = tuple[MemoryTree, list[tuple[str, str]]]
 Build = Callable[[Society, bool], Step]
 
 
-class Case(NamedTuple):
-    code: str
-    build: Build
-
-
-CASES: list[Case] = []
-
-
-def breaks(code: str) -> Callable[[Build], Build]:
-    def enter(build: Build) -> Build:
-        CASES.append(Case(code, build))
-        return build
-
-    return enter
+CASES: Cases[Build] = Cases()
+breaks = CASES.breaks
 
 
 def where(society: Society, base: MemoryTree) -> list[tuple[str, str, str]]:
     return [(finding.code, finding.path, finding.pointer) for finding in findings(society.tree(), base)]
 
 
-def name_of(case: Case) -> str:
-    return f"{case.code}-{case.build.__name__}"
-
-
 @pytest.mark.parametrize("case", CASES, ids=name_of)
-def test_the_wrong_step_is_found_once_in_its_place_and_the_right_one_passes(case: Case) -> None:
+def test_the_wrong_step_is_found_once_in_its_place_and_the_right_one_passes(case: Case[Build]) -> None:
     for wrong in (True, False):
         society = Society()
         base, places = case.build(society, wrong)
@@ -72,7 +56,7 @@ def test_the_wrong_step_is_found_once_in_its_place_and_the_right_one_passes(case
 
 
 @pytest.mark.parametrize("case", CASES, ids=name_of)
-def test_only_a_base_shows_it(case: Case) -> None:
+def test_only_a_base_shows_it(case: Case[Build]) -> None:
     """Each tree by itself is in order: these rules say what no signature can."""
     society = Society()
     case.build(society, True)
@@ -80,7 +64,7 @@ def test_only_a_base_shows_it(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=name_of)
-def test_the_finding_says_what_is_and_what_to_do(case: Case) -> None:
+def test_the_finding_says_what_is_and_what_to_do(case: Case[Build]) -> None:
     society = Society()
     base, _ = case.build(society, True)
     for finding in findings(society.tree(), base):

@@ -596,3 +596,32 @@ def test_an_answer_is_typed_as_ever(example: Checkout) -> None:
     assert [node.id for node in nodes] == [ADAPTER]
     assert nodes[0].path == ADAPTER_FILE
     assert json.loads(json.dumps(nodes[0].value)) == nodes[0].value
+
+
+def test_a_file_that_came_and_went_between_two_processes_leaves_no_ghost(
+    copy: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One process has looked at the folders; another sees and writes a new file; the first writes; the file goes."""
+    monkeypatch.setattr(stand, "RACY_NS", 0)
+    spec = next(copy.path.glob("registry/nodes/**/*.yaml"))
+    guest = spec.with_name("guest.yaml")
+    list(Registry.open(copy.path).at())
+    spec.write_bytes(spec.read_bytes() + b"# changed\n")
+    original = stand._identify  # between the look and the writing
+    turns: list[int] = []
+
+    def identify(work: Any, entries: Any) -> Any:
+        turns.append(1)
+        if len(turns) == 1:
+            guest.write_bytes(spec.read_bytes())
+            list(Registry.open(copy.path).at())
+        return original(work, entries)
+
+    monkeypatch.setattr(stand, "_identify", identify)
+    list(Registry.open(copy.path).at())
+    assert len(turns) == 2
+    guest.unlink()
+    for _ in range(2):
+        mine, plain = Registry.open(copy.path).at(), Registry.open(copy.path, index=False).at()
+        assert mine.unreadable == plain.unreadable
+        assert list(mine) == list(plain)

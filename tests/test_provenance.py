@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import NamedTuple
 
 import pytest
 
@@ -40,6 +39,7 @@ from tests.attacks.tampering import (
     with_signature,
     written,
 )
+from tests.cases import Case, Cases, name_of
 from tests.society import NOW, Node, Society, findings, new_keys, published_key, sealed, verdict
 
 CACHE, LOOM, GUARD, PLOT = "lab.memory/cache", "lab.dream/loom", "lab.memory/guard", "garden/plot"
@@ -51,32 +51,16 @@ Places = list[tuple[str, str]]
 Build = Callable[[Society, bool], Places]
 
 
-class Case(NamedTuple):
-    code: str
-    build: Build
-
-
-CASES: list[Case] = []
-
-
-def breaks(code: str) -> Callable[[Build], Build]:
-    def enter(build: Build) -> Build:
-        CASES.append(Case(code, build))
-        return build
-
-    return enter
+CASES: Cases[Build] = Cases()
+breaks = CASES.breaks
 
 
 def where(society: Society) -> list[tuple[str, str, str]]:
     return [(finding.code, finding.path, finding.pointer) for finding in findings(society.tree())]
 
 
-def name_of(case: Case) -> str:
-    return f"{case.code}-{case.build.__name__}"
-
-
 @pytest.mark.parametrize("case", CASES, ids=name_of)
-def test_the_mistake_is_found_once_in_its_place_and_its_correction_passes(case: Case) -> None:
+def test_the_mistake_is_found_once_in_its_place_and_its_correction_passes(case: Case[Build]) -> None:
     society = Society()
     expected = [(case.code, *place) for place in case.build(society, True)]
     assert where(society) == sorted(expected)
@@ -87,7 +71,7 @@ def test_the_mistake_is_found_once_in_its_place_and_its_correction_passes(case: 
 
 
 @pytest.mark.parametrize("case", CASES, ids=name_of)
-def test_the_finding_says_what_is_and_what_to_do(case: Case) -> None:
+def test_the_finding_says_what_is_and_what_to_do(case: Case[Build]) -> None:
     society = Society()
     case.build(society, True)
     for finding in findings(society.tree()):
