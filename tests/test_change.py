@@ -16,7 +16,6 @@ from nodespec import envelope, owner, statement, trust
 from nodespec.chain import record_path
 from nodespec.errors import RegistryError
 from nodespec.rules import RULES
-from nodespec.rules.change import changed_paths
 from nodespec.tree import (
     EXECUTABLE,
     SEAL_PATH,
@@ -24,6 +23,7 @@ from nodespec.tree import (
     TRUST,
     MemoryTree,
     attestation_path,
+    changed_paths,
 )
 from tests.attacks.tampering import stripped, with_payload
 from tests.cases import Case, Cases, name_of

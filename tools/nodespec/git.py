@@ -21,10 +21,24 @@ from pygit2.enums import ObjectType, RepositoryOpenFlag
 
 from nodespec.encoding import printable, quoted
 from nodespec.errors import RegistryError, UsageError
-from nodespec.tree import EXECUTABLE, FOLDER, MAX_FOLDER_DEPTH, REGULAR, ROOTS, SUBMODULE, SYMLINK, Defect, Entry
+from nodespec.tree import (
+    EXECUTABLE,
+    FOLDER,
+    MAX_FOLDER_DEPTH,
+    REGULAR,
+    ROOTS,
+    SUBMODULE,
+    SYMLINK,
+    Defect,
+    Entry,
+    path_bytes,
+    within,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from nodespec.tree import Tree
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.]+(Z|[+-][0-9:]+)?)?\Z")
 
@@ -183,6 +197,7 @@ class CommitTree:
     def __init__(self, repo: pygit2.Repository, commit: Commit) -> None:
         self._repo = repo
         self.commit = commit
+        self._listings: dict[str, dict[str, tuple[int, str]]] = {}
 
     @property
     def label(self) -> str:
@@ -199,14 +214,24 @@ class CommitTree:
         """Names that no honest writer puts into a tree."""
         return self._reading.defects
 
+    def below(self, folder: str) -> Sequence[Entry]:
+        """Return the files at any depth in ``folder``, which ends in ``/``, in byte order."""
+        if "_reading" in vars(self):
+            return within(self._reading.entries, folder)
+        path = folder.rstrip("/")
+        oid, _ = self.folder(path)
+        reading = _Reading()
+        if oid:
+            self._collect(path, FOLDER, oid, path.count("/") + 1, reading)
+        return _in_order(reading.entries)
+
     @cached_property
     def _reading(self) -> _Reading:
         reading = _Reading()
         for name, mode, oid in _raw_entries(self._read_object(self.commit.tree, ObjectType.TREE), "", reading.defects):
             if name in ROOTS:
                 self._collect(name, mode, oid, 1, reading)
-        reading.entries.sort(key=lambda entry: entry.path.encode("utf-8", "surrogateescape"))
-        return reading
+        return _Reading(_in_order(reading.entries), reading.defects)
 
     def _collect(self, path: str, mode: int, oid: str, depth: int, reading: _Reading) -> None:
         if mode != FOLDER:
@@ -219,10 +244,19 @@ class CommitTree:
             self._collect(f"{path}/{name}", child_mode, child, depth + 1, reading)
 
     def entry(self, path: str) -> Entry | None:
-        """Return the file at ``path``, reading only the folders on the way."""
-        above, _, name = path.rpartition("/")
-        found = self._children(above, self.folder(above)[0], []).get(name)
+        """Return the file at ``path``, reading only the folders on the way, and each of them once."""
+        found: tuple[int, str] | None = (FOLDER, self.commit.tree)
+        for name in path.split("/"):
+            if found is None or found[0] != FOLDER:
+                return None
+            found = self._listed(found[1]).get(name)
         return Entry(path, *found) if found is not None and found[0] != FOLDER else None
+
+    def _listed(self, oid: str) -> dict[str, tuple[int, str]]:
+        children = self._listings.get(oid)
+        if children is None:
+            children = self._listings[oid] = self._children("", oid, [])
+        return children
 
     def folder(self, path: str) -> tuple[str, list[Defect]]:
         """Return the object id of the folder at ``path``, empty when there is none, and what is odd on the way."""
@@ -236,6 +270,16 @@ class CommitTree:
                 return "", [*defects, Defect(here, "it is not a folder")]
             oid, above = found[1], here
         return oid, defects
+
+    def differing(self, base: Tree) -> Sequence[str] | None:
+        """Return the paths whose file is another in ``base``, when that is a commit of the same repository."""
+        if not isinstance(base, CommitTree) or base._repo.path != self._repo.path:  # another of us
+            return None
+        found: list[tuple[Entry | None, Entry | None]] = []
+        before, after = (self._listed(tree.commit.tree) for tree in (base, self))
+        for name in ROOTS:
+            self._compare_one(name, before.get(name), after.get(name), found, [])
+        return sorted({entry.path for pair in found for entry in pair if entry is not None}, key=path_bytes)
 
     def changes(self, path: str, old: str, new: str) -> tuple[list[tuple[Entry | None, Entry | None]], list[Defect]]:
         """Return what differs between two folders that stand at ``path``, given by object id (empty for none).
@@ -257,14 +301,22 @@ class CommitTree:
             return
         before, after = self._children(path, old, []), self._children(path, new, defects)
         for name in before.keys() | after.keys():
-            was, now = before.get(name), after.get(name)
-            if was == now:
-                continue
-            child = f"{path}/{name}"
-            self._compare(child, _folder_id(was), _folder_id(now), found, defects)
-            if _is_file(was) or _is_file(now):
-                pair = [Entry(child, *item) if item and _is_file(item) else None for item in (was, now)]
-                found.append((pair[0], pair[1]))
+            self._compare_one(f"{path}/{name}", before.get(name), after.get(name), found, defects)
+
+    def _compare_one(
+        self,
+        path: str,
+        was: tuple[int, str] | None,
+        now: tuple[int, str] | None,
+        found: list[tuple[Entry | None, Entry | None]],
+        defects: list[Defect],
+    ) -> None:
+        if was == now:
+            return
+        self._compare(path, _folder_id(was), _folder_id(now), found, defects)
+        if _is_file(was) or _is_file(now):
+            pair = [Entry(path, *item) if item and _is_file(item) else None for item in (was, now)]
+            found.append((pair[0], pair[1]))
 
     def _children(self, path: str, oid: str, defects: list[Defect]) -> dict[str, tuple[int, str]]:
         if not oid:
@@ -299,6 +351,10 @@ class CommitTree:
         if found != kind:
             raise RegistryError(f"object {oid[:10]} is not a {kind.name.lower()}", hint="git fsck tells more")
         return bytes(data)
+
+
+def _in_order(entries: list[Entry]) -> list[Entry]:
+    return sorted(entries, key=lambda entry: path_bytes(entry.path))
 
 
 def _is_file(item: tuple[int, str] | None) -> bool:

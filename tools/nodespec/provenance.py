@@ -57,7 +57,6 @@ class Provenance:
         self.tree = tree
         self.settings = settings
         self.now = now
-        self._entries = {entry.path: entry for entry in tree.entries if entry.mode in (REGULAR, EXECUTABLE)}
         self._chains: dict[str, Chain | Placed] = {}
 
     # The trust root.
@@ -135,7 +134,8 @@ class Provenance:
 
     def handles(self) -> list[str]:
         """Return the handle of every owner who has a folder, in order."""
-        folders = {path.removeprefix(OWNERS).partition("/")[0] for path in self._entries if path.startswith(OWNERS)}
+        paths = (entry.path for entry in self.tree.below(OWNERS) if entry.mode in (REGULAR, EXECUTABLE))
+        folders = {path.removeprefix(OWNERS).partition("/")[0] for path in paths}
         return [owner.PREFIX + folder for folder in sorted(folders)]
 
     def chains(self) -> dict[str, Chain]:
@@ -190,12 +190,20 @@ class Provenance:
                 last = found.current
                 path = record_path(owner.folder_of(handle), last.sequence)
                 yield from self._published(last.quorum.keys, path, f"owner {last.name}")
-        for path in self._entries:
-            if path.startswith((NODES, TOMBSTONES)) and path.endswith(ATTESTATION_SUFFIX):
-                if path.removesuffix(ATTESTATION_SUFFIX) + ".yaml" not in self._entries:
+        yield from self.stray_problems(
+            entry.path for folder in (NODES, TOMBSTONES) for entry in self.tree.below(folder)
+        )
+
+    def stray_problems(self, paths: Iterable[str]) -> Iterator[Placed]:
+        """Yield the attestations among ``paths`` that are about nothing, and the nodes whose name is locked."""
+        for path in paths:
+            if self.entry(path) is None:
+                continue
+            if path.endswith(ATTESTATION_SUFFIX):
+                if self.entry(path.removesuffix(ATTESTATION_SUFFIX) + ".yaml") is None:
                     message = "this attestation stands beside no file that it could be about"
                     yield Placed(path, Problem(slug="orphan-attestation", message=message))
-            elif is_node_path(path) and tombstone_path(node_id(path)) in self._entries:
+            elif is_node_path(path) and self.entry(tombstone_path(node_id(path))) is not None:
                 message = f"the name {node_id(path)} is locked: its tombstone is {tombstone_path(node_id(path))}"
                 yield Placed(path, Problem(slug="name-locked", message=message, at=("metadata", "name")))
 
@@ -235,7 +243,7 @@ class Provenance:
 
     def protected(self) -> tuple[tuple[str, str], ...]:
         """Return (path, hex SHA-256) of every protected file, in order."""
-        return seal.digests(self._entries, lambda path: self.tree.read(self._entries[path]))
+        return seal.digests(self.tree)
 
     def _published(self, keys: Iterable[PublicKey], path: str, who: str) -> Iterator[Placed]:
         if self.settings.example:
@@ -265,11 +273,12 @@ class Provenance:
 
     def entry(self, path: str) -> Entry | None:
         """Return a regular file of the tree, or None."""
-        return self._entries.get(path)
+        found = self.tree.entry(path)
+        return found if found is not None and found.mode in (REGULAR, EXECUTABLE) else None
 
     def read(self, path: str) -> bytes | None:
         """Return the bytes of a file; None when there is none, TOO_LARGE when no signed file has so many."""
-        entry = self._entries.get(path)
+        entry = self.entry(path)
         if entry is None:
             return None
         return TOO_LARGE if self.tree.size(entry) > MAX_BYTES else self.tree.read(entry)
@@ -278,16 +287,10 @@ class Provenance:
         """Return the files of a chain, in order."""
         return [entry.path for entry in self._folder(folder)]
 
-    @cached_property
-    def _folders(self) -> dict[str, list[Entry]]:
-        folders: dict[str, list[Entry]] = {}
-        for path, entry in self._entries.items():
-            if path.startswith((OWNERS, TRUST)):
-                folders.setdefault(path.rpartition("/")[0] + "/", []).append(entry)
-        return folders
-
     def _folder(self, folder: str) -> list[Entry]:
-        return self._folders.get(folder, [])
+        """Return the regular files right in a folder."""
+        files = (entry for entry in self.tree.below(folder) if entry.mode in (REGULAR, EXECUTABLE))
+        return [entry for entry in files if "/" not in entry.path.removeprefix(folder)]
 
     def _read_all(self, entries: Sequence[Entry]) -> list[tuple[str, bytes]]:
         return [(entry.path, self.read(entry.path) or b"") for entry in entries]

@@ -38,17 +38,21 @@ from typing import TYPE_CHECKING, Any
 
 from nodespec import claims, envelope, quorum, statement
 from nodespec.encoding import quoted
-from nodespec.tree import POLICIES, SCHEMAS, SETTINGS_PATH
+from nodespec.tree import EXECUTABLE, POLICIES, REGULAR, SCHEMAS, SETTINGS_PATH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from nodespec.envelope import Envelope
+    from nodespec.tree import Entry, Tree
     from nodespec.trust import Root
 
 PREDICATE = "urn:nodespec:seal:v1"
 WAIVERS_PATH = "registry/waivers.yaml"
+
+_FILES = (SETTINGS_PATH, WAIVERS_PATH)
+_FOLDERS = (POLICIES, f"{SCHEMAS}/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +111,14 @@ def _file(value: Any) -> tuple[str, str]:
 
 def is_protected(path: str) -> bool:
     """Say whether a file decides how everybody is judged."""
-    return path in (SETTINGS_PATH, WAIVERS_PATH) or path.startswith((POLICIES, f"{SCHEMAS}/"))
+    return path in _FILES or path.startswith(_FOLDERS)
+
+
+def protected(tree: Tree) -> list[Entry]:
+    """Return the regular files of a tree that decide how everybody is judged, in order."""
+    single = [entry for entry in map(tree.entry, _FILES) if entry is not None]
+    entries = [*single, *(entry for folder in _FOLDERS for entry in tree.below(folder))]
+    return sorted(entry for entry in entries if entry.mode in (REGULAR, EXECUTABLE))
 
 
 def read(data: bytes) -> tuple[Envelope, Seal]:
@@ -136,10 +147,9 @@ def verify(data: bytes, roots: Sequence[Root], registry_id: str) -> Seal:
     return found
 
 
-def digests(paths: Iterable[str], read_file: Callable[[str], bytes | None]) -> tuple[tuple[str, str], ...]:
-    """Return (path, hex SHA-256) of the protected files among ``paths``, in order."""
-    chosen = sorted(path for path in paths if is_protected(path))
-    return tuple((path, sha256(read_file(path) or b"").hexdigest()) for path in chosen)
+def digests(tree: Tree) -> tuple[tuple[str, str], ...]:
+    """Return (path, hex SHA-256) of the protected files of a tree, in order."""
+    return tuple((entry.path, sha256(tree.read(entry)).hexdigest()) for entry in protected(tree))
 
 
 def differences(sealed: Sequence[tuple[str, str]], here: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -18,6 +18,7 @@ Paths are relative to the root, use ``/`` and are compared byte by byte. A node'
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -101,6 +102,12 @@ class Tree(Protocol):
     def entry(self, path: str) -> Entry | None:
         """Return the file at ``path`` as the listing has it, looking only at the folders on the way."""
 
+    def below(self, folder: str) -> Sequence[Entry]:
+        """Return the files at any depth in ``folder``, which ends in ``/``, in byte order, listing nothing else."""
+
+    def differing(self, base: Tree) -> Sequence[str] | None:
+        """Return the paths whose file is another in ``base``, in order; None when only looking at each file tells."""
+
     def size(self, entry: Entry) -> int:
         """Return the file's length in bytes, without reading it; raise ``OSError`` when that fails."""
 
@@ -126,6 +133,14 @@ class MemoryTree:
     def entry(self, path: str) -> Entry | None:
         """Return the file at ``path``."""
         return Entry(path, self.modes.get(path, REGULAR)) if path in self.files else None
+
+    def below(self, folder: str) -> Sequence[Entry]:
+        """Return the files at any depth in ``folder``."""
+        return within(self.entries, folder)
+
+    def differing(self, base: Tree) -> Sequence[str] | None:  # noqa: ARG002  # nothing is known of either
+        """Return None: only looking at each file tells."""
+        return None
 
     def size(self, entry: Entry) -> int:
         """Return the file's length in bytes."""
@@ -161,6 +176,14 @@ class Overlay:
             return Entry(path, REGULAR) if self.files[path] is not None else None
         return self.under.entry(path)
 
+    def below(self, folder: str) -> Sequence[Entry]:
+        """Return the files at any depth in ``folder``."""
+        return within(self.entries, folder)
+
+    def differing(self, base: Tree) -> Sequence[str] | None:  # noqa: ARG002  # nothing is known of either
+        """Return None: only looking at each file tells."""
+        return None
+
     @property
     def defects(self) -> Sequence[Defect]:
         """Those of the tree below."""
@@ -180,6 +203,38 @@ class Overlay:
 def path_bytes(path: str) -> bytes:
     """Return a path as Git stores it; undecodable bytes come through as lone surrogates (PEP 383)."""
     return path.encode("utf-8", "surrogateescape")
+
+
+def within(entries: Sequence[Entry], folder: str) -> Sequence[Entry]:
+    """Return the entries in ``folder``, which ends in ``/``, out of a listing in byte order."""
+    start = path_bytes(folder)
+    first = bisect_left(entries, start, key=lambda entry: path_bytes(entry.path))
+    last = bisect_left(entries, start[:-1] + b"0", lo=first, key=lambda entry: path_bytes(entry.path))
+    return entries[first:last]
+
+
+def changed_paths(base: Tree, head: Tree) -> tuple[str, ...]:
+    """Return the paths whose file is not the same in both, in order.
+
+    Equal blob ids are equal files; anything else is compared byte by byte.
+    """
+    known = head.differing(base)
+    if known is not None:
+        return tuple(known)
+    old, new = ({entry.path: entry for entry in tree.entries} for tree in (base, head))
+    paths = sorted(old.keys() | new.keys(), key=path_bytes)
+    return tuple(path for path in paths if not _same(base, old.get(path), head, new.get(path)))
+
+
+def _same(base: Tree, old: Entry | None, head: Tree, new: Entry | None) -> bool:
+    if old is None or new is None or old.mode != new.mode:
+        return False
+    if old.blob and new.blob:
+        return old.blob == new.blob
+    try:
+        return base.size(old) == head.size(new) and base.read(old) == head.read(new)
+    except OSError:
+        return False  # what cannot be read counts as changed; family T says why it cannot
 
 
 def read_path(tree: Tree, path: str) -> bytes | None:

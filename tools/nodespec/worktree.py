@@ -25,10 +25,14 @@ from nodespec.tree import (
     UNREADABLE,
     Defect,
     Entry,
+    path_bytes,
+    within,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from nodespec.tree import Tree
 
 FileState = tuple[str, int, int, int, int, int]
 """Name, mode, size, mtime and ctime in nanoseconds, inode."""
@@ -56,21 +60,45 @@ class WorkTree:
                 _scan(path, name + "/", entries)
             elif os.path.lexists(path):
                 entries.append(Entry(name, _mode(os.lstat(path))))
-        entries.sort(key=lambda entry: entry.path.encode("utf-8", "surrogateescape"))
+        entries.sort(key=lambda entry: path_bytes(entry.path))
         return entries
 
     def entry(self, path: str) -> Entry | None:
         """Return the file at ``path``, when no folder on the way is a link or a repository of its own."""
+        if "entries" in vars(self):
+            return self._by_path.get(path)
         place = self.root
         for name in path.split("/")[:-1]:
             place = os.path.join(place, name)
-            if os.path.islink(place) or os.path.lexists(os.path.join(place, ".git")):
+            if self._is_apart(place):
                 return None
         try:
             status = os.lstat(os.path.join(self.root, path))
         except OSError:
             return None
         return None if stat.S_ISDIR(status.st_mode) else Entry(path, _mode(status))
+
+    @cached_property
+    def _by_path(self) -> dict[str, Entry]:
+        return {entry.path: entry for entry in self.entries}
+
+    def below(self, folder: str) -> Sequence[Entry]:
+        """Return the files at any depth in ``folder``, which ends in ``/``, in byte order."""
+        if "entries" in vars(self):
+            return within(self.entries, folder)
+        found: list[Entry] = []
+        path = os.path.join(self.root, folder)
+        if os.path.isdir(path) and not any(map(self._is_apart, _upwards(path.rstrip("/"), self.root))):
+            _scan(path.rstrip("/"), folder, found)
+        return sorted(found, key=lambda entry: path_bytes(entry.path))
+
+    def differing(self, base: Tree) -> Sequence[str] | None:  # noqa: ARG002  # nothing is known of either
+        """Return None: only looking at each file tells."""
+        return None
+
+    def _is_apart(self, folder: str) -> bool:
+        """Say whether a folder is a link, or a repository of its own."""
+        return os.path.islink(folder) or os.path.lexists(os.path.join(folder, ".git"))
 
     def state(self, folder: str) -> tuple[FileState, ...]:
         """Return the state of the files in one folder; raise ``OSError`` when it cannot be read."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from nodespec.git import CommitTree
     from nodespec.index.store import Store
+    from nodespec.tree import Tree
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,14 @@ class KnownCommit:
     def entry(self, path: str) -> Entry | None:
         """Return the file at ``path``."""
         return Entry(path, REGULAR, self.settings) if path == SETTINGS_PATH else self._opened.entry(path)
+
+    def below(self, folder: str) -> Sequence[Entry]:
+        """Return the files at any depth in ``folder``."""
+        return self._opened.below(folder)
+
+    def differing(self, base: Tree) -> Sequence[str] | None:
+        """Return the paths whose file is another in ``base``."""
+        return self._opened.differing(base.open() if isinstance(base, KnownCommit) else base)
 
     def folder(self, path: str) -> tuple[str, list[Defect]]:
         """Return the object id of the folder at ``path``, empty when there is none, and what is odd on the way."""

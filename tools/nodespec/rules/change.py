@@ -21,8 +21,7 @@ from nodespec.tree import (
     OWNERS,
     SEAL_PATH,
     TRUST,
-    Entry,
-    attestation_path,
+    changed_paths,
     is_node_path,
     is_tombstone_path,
     node_id,
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from nodespec.attestation import Attestation
     from nodespec.finding import KeyPath
     from nodespec.provenance import Provenance
-    from nodespec.tree import Tree
 
 _OWNER: KeyPath = ("identity", "owner_id")
 
@@ -56,14 +54,11 @@ class Change:
     @cached_property
     def subjects(self) -> tuple[str, ...]:
         """The nodes and tombstones of head that are new, or changed, or whose attestation is."""
-        changed = set(self.paths)
-        known = {entry.path for entry in self.head.tree.entries}
-        return tuple(
-            path
-            for path in sorted(known)
-            if (is_node_path(path) or is_tombstone_path(path))
-            and (path in changed or attestation_path(path) in changed)
-        )
+        about = {
+            path.removesuffix(ATTESTATION_SUFFIX) + ".yaml" for path in self.paths if path.endswith(ATTESTATION_SUFFIX)
+        }
+        chosen = (path for path in about.union(self.paths) if is_node_path(path) or is_tombstone_path(path))
+        return tuple(path for path in sorted(chosen) if self.head.tree.entry(path) is not None)
 
     def before(self, identifier: str) -> Attestation | None:
         """Return the attestation that base holds of a node, or of its tombstone."""
@@ -77,25 +72,6 @@ class Change:
         entry = self.base.entry(node_path(identifier))
         node = load(self.base.tree, entry) if entry is not None else None
         return None if node is None or isinstance(node, Unreadable) else node.owner
-
-
-def changed_paths(base: Tree, head: Tree) -> tuple[str, ...]:
-    """Return the paths whose file differs; equal blob ids are equal files, anything else is compared byte by byte."""
-    old, new = ({entry.path: entry for entry in tree.entries} for tree in (base, head))
-    return tuple(
-        path for path in sorted(old.keys() | new.keys()) if not _same(base, old.get(path), head, new.get(path))
-    )
-
-
-def _same(base: Tree, old: Entry | None, head: Tree, new: Entry | None) -> bool:
-    if old is None or new is None or old.mode != new.mode:
-        return False
-    if old.blob and new.blob:
-        return old.blob == new.blob
-    try:
-        return base.size(old) == head.size(new) and base.read(old) == head.read(new)
-    except OSError:
-        return False  # what cannot be read counts as changed; family T says why it cannot
 
 
 @rule(
@@ -177,9 +153,8 @@ def owner_changed(change: Change) -> Iterator[Hit]:
 )
 def record_rewritten(change: Change) -> Iterator[Hit]:
     """No record of the base is changed or gone."""
-    before = {entry.path for entry in change.base.tree.entries}
     for path in change.paths:
-        if path.startswith((OWNERS, TRUST)) and path in before:
+        if path.startswith((OWNERS, TRUST)) and change.base.tree.entry(path) is not None:
             yield Hit(message="this record stands in the base, and may be neither changed nor removed", path=path)
 
 
@@ -191,9 +166,9 @@ def record_rewritten(change: Change) -> Iterator[Hit]:
 )
 def removed_without_tombstone(change: Change) -> Iterator[Hit]:
     """A node that is gone has a tombstone."""
-    now = {entry.path for entry in change.head.tree.entries}
+    now = change.head.tree.entry
     for path in change.paths:
-        if is_node_path(path) and path not in now and tombstone_path(node_id(path)) not in now:
+        if is_node_path(path) and now(path) is None and now(tombstone_path(node_id(path))) is None:
             yield Hit(message=f"node {node_id(path)} is gone, and there is no tombstone", path=path)
 
 
@@ -205,11 +180,9 @@ def removed_without_tombstone(change: Change) -> Iterator[Hit]:
 )
 def tombstone_disturbed(change: Change) -> Iterator[Hit]:
     """A tombstone of the base stays byte for byte; only its attestation can be made anew."""
-    before = {entry.path: entry for entry in change.base.tree.entries}
-    now = {entry.path for entry in change.head.tree.entries}
     for path in change.paths:
-        if is_tombstone_path(path) and path in before:
-            what = "changed" if path in now else "gone"
+        if is_tombstone_path(path) and change.base.tree.entry(path) is not None:
+            what = "gone" if change.head.tree.entry(path) is None else "changed"
             yield Hit(message=f"the tombstone of {node_id(path)} is {what}", path=path)
 
 
@@ -289,9 +262,8 @@ def signature_removed(change: Change) -> Iterator[Hit]:
 )
 def tombstone_altered_history(change: Change) -> Iterator[Hit]:
     """A new tombstone names the version that the node had in base."""
-    before = {entry.path for entry in change.base.tree.entries}
     for path in change.subjects:
-        if not is_tombstone_path(path) or path in before:
+        if not is_tombstone_path(path) or change.base.tree.entry(path) is not None:
             continue
         claim, last = change.head.attestation(path), change.base.attestation(node_path(node_id(path)))
         if claim and claim.action == "deregister" and last and claim.version != last.version:
