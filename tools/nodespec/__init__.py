@@ -51,6 +51,8 @@ in this order tells the whole story, and ``tests/test_architecture.py`` holds th
     examiner      one document after another, each by itself
     verdict       which rules were asked for, which ran, what came of it
     judge         all rules over one tree
+    rejudge       a commit judged by what differs from another
+    recall        what this user's own tool found before
     signing       who signs: key files, or a program that holds the keys
     pin           what a client remembers of a trust root
     edit          text edits that keep the meaning: fmt, init

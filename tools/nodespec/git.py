@@ -258,6 +258,11 @@ class CommitTree:
             children = self._listings[oid] = self._children("", oid, [])
         return children
 
+    def children(self, path: str) -> dict[str, tuple[int, str]]:
+        """Return mode and object id of what is right in the folder at ``path``, by name; nothing when there is none."""
+        oid, _ = self.folder(path)
+        return self._listed(oid) if oid else {}
+
     def folder(self, path: str) -> tuple[str, list[Defect]]:
         """Return the object id of the folder at ``path``, empty when there is none, and what is odd on the way."""
         oid, above, defects = self.commit.tree, "", list[Defect]()

@@ -12,9 +12,10 @@ defined. Its file has findings already. When a spec cannot be read at all, nobod
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nodespec import builtin, document, rules, schema, settings
+from nodespec.crew import check_jobs
 from nodespec.examiner import (
     Examiner,
     examine_all,
@@ -52,11 +53,15 @@ from nodespec.tree import (
 from nodespec.verdict import ALL, Report, Selection, blocked, family_states
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from nodespec.examiner import Examined
+    from nodespec.rules.graph import NodeFacts
     from nodespec.settings import Settings
     from nodespec.tree import Progress, Tree
+
+_ALL_CORES_FROM = 2000
+"""Files from which a second process is worth its start."""
 
 _UNSEEN = "FSNP"
 """The families that never open what is no regular file, or has another suffix."""
@@ -74,55 +79,120 @@ def judge(
     only: frozenset[str] | None = None,
     base: Tree | None = None,
     now: datetime | None = None,
-    jobs: int = 1,
+    jobs: int | None = 1,
     progress: Progress | None = None,
 ) -> Report:
     """Judge a tree.
 
     With ``only``, findings of these paths alone are reported (the whole is still looked at for G). With ``base``, the
     tree that this one follows, family C runs, and settings count as far as both trees grant them. ``now`` is the moment
-    at which an expiry is judged; by default this one.
+    at which an expiry is judged; by default this one. ``jobs`` are processes; None is as many as the work is worth.
     """
     only = None if only is None else _with_those_it_is_about(tree, only)
-    readable = _readable(tree)
-    contracts, broken = _contracts(tree, readable)
-    knobs, unsettled = _settings(tree, readable, contracts)
-    believed = _believed_settings(base)
-    knobs = settings.narrower(believed, knobs) if believed and knobs else knobs
-    findings = [*_listing_findings(tree), *broken, *unsettled]
-    provenance = Provenance(tree, knobs, now or datetime.now(UTC)) if knobs is not None else None
-    vouching = provenance if "P" in selection.families else None
-    examiner = Examiner(tree, contracts, _surroundings(knobs, readable), vouching)
+    court = Court(tree, selection, now or datetime.now(UTC), base)
+    readable = [entry for entry in tree.entries if entry.mode in (REGULAR, EXECUTABLE)]
     entries = [entry for entry in readable if _is_to_examine(entry.path, selection, only)]
-    examined = examine_all(examiner, entries, jobs, progress)
-    findings += (found for one in examined for found in one.findings)
+    worth = check_jobs(0) if len(entries) >= _ALL_CORES_FROM else 1
+    examined = court.examine(entries, worth if jobs is None else jobs, progress)
+    findings = [*_listing_findings(tree), *court.unsettled, *(found for one in examined for found in one.findings)]
     missed = _missed(tree, entries, examined)
-    legible = not any("S" in letters for letters in missed.values())
-    if knobs is None:
-        missed[SETTINGS_PATH] = "S"
-    if vouching is not None:
-        findings += _whole_provenance_findings(examiner, vouching, examined)
-    if provenance is not None and base is not None and believed is not None:
-        findings += _change_findings(examiner, Change(Provenance(base, believed, provenance.now), provenance))
-    if knobs is not None and legible and "G" in selection.families:
-        findings += _graph_findings(tree, examined, knobs)
-    families = family_states(
-        selection,
-        nodes=NODE_SCHEMA_PATH in contracts,
-        knobs=knobs is not None,
-        whole=legible,
-        trusted=provenance is not None and bool(provenance.roots),
-        based=base is not None,
-    )
+    owners = [(one.facts.path, one.facts.owner) for one in examined if one.facts]
+    findings += court.vouched_for(None, owners)
+    findings += court.followed()
+    claimed = frozenset[str]().union(*(one.claimed for one in examined))
+    if court.sees_the_whole(missed):
+        findings += court.graph([one.facts for one in examined if one.facts is not None], claimed)
     reported = readable if only is None else [entry for entry in readable if entry.path in only]
-    return Report(
-        label=tree.label,
-        findings=_kept(findings, selection, only),
-        files=len(reported),
-        specs=sum(is_node_path(entry.path) for entry in reported),
-        families=families,
-        blocked=blocked(families, _wanting(missed, only), "TFSNPG" if base is None else "TFSNPCG"),
-    )
+    nodes = sum(is_node_path(entry.path) for entry in reported)
+    return court.report(findings, missed, files=len(reported), specs=nodes, claimed=claimed, only=only)
+
+
+class Court:
+    """What is needed to judge a tree, whether all of it or what has changed: contracts, settings, whom to believe."""
+
+    def __init__(self, tree: Tree, selection: Selection, now: datetime, base: Tree | None = None) -> None:
+        self.tree = tree
+        self.selection = selection
+        self.base = base
+        self.contracts, broken = _contracts(tree)
+        knobs, unsettled = _settings(tree, self.contracts)
+        believed = _believed_settings(base)
+        self.knobs = settings.narrower(believed, knobs) if believed and knobs else knobs
+        self.unsettled = [*broken, *unsettled]
+        self.provenance = Provenance(tree, self.knobs, now) if self.knobs is not None else None
+        self._believed = Provenance(base, believed, now) if base is not None and believed is not None else None
+        vouching = self.provenance if "P" in selection.families else None
+        self.examiner = Examiner(tree, self.contracts, _surroundings(self.knobs, tree), vouching)
+
+    def examine(self, entries: Sequence[Entry], jobs: int = 1, progress: Progress | None = None) -> list[Examined]:
+        """Examine documents, each by itself (F, S, N, P)."""
+        return examine_all(self.examiner, entries, jobs, progress)
+
+    def vouched_for(self, paths: Iterable[str] | None, owners: Sequence[tuple[str, str]]) -> Iterator[Finding]:
+        """Run what family P says about no single attestation; ``owners`` are nodes as (path, owner).
+
+        With ``paths``, only these are looked at besides the trust root and the seal.
+        """
+        provenance = self.examiner.provenance
+        if provenance is None:
+            return
+        found = provenance.problems() if paths is None else provenance.problems_at(paths)
+        for path, problem in (*found, *provenance.newcomer_quota(owners)):
+            yield unvouched(path, problem, self.examiner.text_at(path))
+
+    def followed(self) -> Iterator[Finding]:
+        """Run family C, when there is a base."""
+        if self.provenance is None or self._believed is None:
+            return
+        change = Change(self._believed, self.provenance)
+        for entry in rules.families_of("C"):
+            assert entry.check is not None
+            for hit in entry.check(change):
+                yield finding(entry.code, hit, hit.path, self.examiner.text_at(hit.path))
+
+    def sees_the_whole(self, missed: Mapping[str, str]) -> bool:
+        """Say whether family G is asked for and can be run: every spec could be read, and there are settings."""
+        return self.knobs is not None and "G" in self.selection.families and not _is_illegible(missed)
+
+    def graph(self, nodes: Sequence[NodeFacts], claimed: frozenset[str], **narrowed: Any) -> Iterator[Finding]:
+        """Run family G (``narrowed`` as for ``Whole.of``); a file is read again where there is something to show."""
+        assert self.knobs is not None
+        whole = Whole.of(nodes, claimed | self.knobs.external_signals, **narrowed)
+        for entry in rules.families_of("G"):
+            assert entry.check is not None
+            for hit in entry.check(whole):
+                yield finding(entry.code, hit, hit.path, self.examiner.text_at(hit.path))
+
+    def report(
+        self,
+        findings: Iterable[Finding],
+        missed: dict[str, str],
+        *,
+        files: int,
+        specs: int,
+        claimed: frozenset[str],
+        only: frozenset[str] | None = None,
+    ) -> Report:
+        """Return what was found; ``missed`` says, by path, which families did not see what they should have."""
+        families = family_states(
+            self.selection,
+            nodes=NODE_SCHEMA_PATH in self.contracts,
+            knobs=self.knobs is not None,
+            whole=not _is_illegible(missed),
+            trusted=self.provenance is not None and bool(self.provenance.roots),
+            based=self.base is not None,
+        )
+        unseen = missed if self.knobs is not None else missed | {SETTINGS_PATH: "S"}
+        return Report(
+            label=self.tree.label,
+            findings=_kept(findings, self.selection, only),
+            files=files,
+            specs=specs,
+            families=families,
+            blocked=blocked(families, _wanting(unseen, only), "TFSNPG" if self.base is None else "TFSNPCG"),
+            complete=not unseen and only is None,
+            claimed=claimed,
+        )
 
 
 def judge_text(data: bytes, *, tree: Tree | None, path: str, selection: Selection = ALL) -> Report:
@@ -134,9 +204,8 @@ def judge_text(data: bytes, *, tree: Tree | None, path: str, selection: Selectio
     contracts: dict[str, tuple[Contract, ...]] = {}
     around = None
     if tree is not None:
-        readable = _readable(tree)
-        contracts, _ = _contracts(tree, readable)
-        around = _surroundings(_settings(tree, readable, contracts)[0], readable)
+        contracts, _ = _contracts(tree)
+        around = _surroundings(_settings(tree, contracts)[0], tree)
     own = contracts.get(NODE_SCHEMA_PATH, ()) if tree is not None else (schema.builtin(NODE_SCHEMA_PATH),)
     examiner = Examiner(tree, {NODE_SCHEMA_PATH: own} if own else {}, around)
     examined = examiner.examine_node(path, document.parse(data), placed=False)
@@ -152,10 +221,6 @@ def judge_text(data: bytes, *, tree: Tree | None, path: str, selection: Selectio
 
 
 # What is looked at, what was missed, and what is reported of it.
-
-
-def _readable(tree: Tree) -> list[Entry]:
-    return [entry for entry in tree.entries if entry.mode in (REGULAR, EXECUTABLE)]
 
 
 def _is_to_examine(path: str, selection: Selection, only: frozenset[str] | None) -> bool:
@@ -174,6 +239,11 @@ def _missed(tree: Tree, entries: Sequence[Entry], examined: Sequence[Examined]) 
     """Return, by path, the letters of the families that did not get to see what they should have."""
     missed = {entry.path: one.missed for entry, one in zip(entries, examined, strict=True) if one.missed}
     return missed | {entry.path: _UNSEEN for entry in tree.entries if may_hold_nodes(entry) and not _is_seen(entry)}
+
+
+def _is_illegible(missed: Mapping[str, str]) -> bool:
+    """Say whether a spec could not be read, so that nobody knows what it emits."""
+    return any("S" in letters for letters in missed.values())
 
 
 def _is_seen(entry: Entry) -> bool:
@@ -224,22 +294,22 @@ def _listing_findings(tree: Tree) -> Iterator[Finding]:
             yield finding(UNREADABLE_FILE.code, Hit(message="the folder cannot be opened"), item.path)
 
 
-def _contracts(tree: Tree, readable: Sequence[Entry]) -> tuple[dict[str, tuple[Contract, ...]], list[Finding]]:
+def _contracts(tree: Tree) -> tuple[dict[str, tuple[Contract, ...]], list[Finding]]:
     """Return the contracts that apply: the tree's own, and the tool's where the two differ.
 
     A registry may narrow its contract. It cannot widen what this code relies on, so both must accept.
     """
     contracts: dict[str, tuple[Contract, ...]] = {}
     findings = []
-    entries = {entry.path: entry for entry in readable}
     for path in (NODE_SCHEMA_PATH, SETTINGS_SCHEMA_PATH, TOMBSTONE_SCHEMA_PATH):
         own = (schema.builtin(path),)
-        if path not in entries:
+        entry = _readable(tree, path)
+        if entry is None:
             if path == TOMBSTONE_SCHEMA_PATH:  # registries that have buried nothing need not carry it
                 contracts[path] = own
             continue
         try:
-            data = tree.read(entries[path])
+            data = tree.read(entry)
             contracts[path] = own if data == builtin.contract(path) else (Contract(data), *own)
         except OSError as error:
             findings.append(unreadable(path, error))
@@ -248,10 +318,13 @@ def _contracts(tree: Tree, readable: Sequence[Entry]) -> tuple[dict[str, tuple[C
     return contracts, findings
 
 
-def _settings(
-    tree: Tree, readable: Sequence[Entry], contracts: dict[str, tuple[Contract, ...]]
-) -> tuple[Settings | None, list[Finding]]:
-    entry = next((entry for entry in readable if entry.path == SETTINGS_PATH), None)
+def _readable(tree: Tree, path: str) -> Entry | None:
+    entry = tree.entry(path)
+    return entry if entry is not None and entry.mode in (REGULAR, EXECUTABLE) else None
+
+
+def _settings(tree: Tree, contracts: dict[str, tuple[Contract, ...]]) -> tuple[Settings | None, list[Finding]]:
+    entry = _readable(tree, SETTINGS_PATH)
     if entry is None or SETTINGS_SCHEMA_PATH not in contracts:
         return None, []
     try:
@@ -271,42 +344,9 @@ def _believed_settings(base: Tree | None) -> Settings | None:
     return settings.from_value(read_checked(base, SETTINGS_PATH, SETTINGS_SCHEMA_PATH))
 
 
-def _surroundings(knobs: Settings | None, readable: Sequence[Entry]) -> Surroundings | None:
+def _surroundings(knobs: Settings | None, tree: Tree) -> Surroundings | None:
     if knobs is None:
         return None
-    names = (entry.path for entry in readable if entry.path.startswith(POLICIES))
-    policies = frozenset(
-        path.removeprefix(POLICIES).removesuffix(POLICY_SUFFIX) for path in names if path.endswith(POLICY_SUFFIX)
-    )
+    names = (entry.path.removeprefix(POLICIES) for entry in tree.below(POLICIES) if _readable(tree, entry.path))
+    policies = frozenset(name.removesuffix(POLICY_SUFFIX) for name in names if name.endswith(POLICY_SUFFIX))
     return Surroundings(settings=knobs, policies=policies)
-
-
-# After every document: the registry as a whole.
-
-
-def _whole_provenance_findings(
-    examiner: Examiner, provenance: Provenance, examined: Sequence[Examined]
-) -> Iterator[Finding]:
-    """Run what family P says about no single attestation: the trust root, the owners, the newcomers' share."""
-    owners = [(one.facts.path, one.facts.owner) for one in examined if one.facts]
-    for path, problem in (*provenance.problems(), *provenance.newcomer_quota(owners)):
-        yield unvouched(path, problem, examiner.text_at(path))
-
-
-def _change_findings(examiner: Examiner, change: Change) -> Iterator[Finding]:
-    """Run family C."""
-    for entry in rules.families_of("C"):
-        assert entry.check is not None
-        for hit in entry.check(change):
-            yield finding(entry.code, hit, hit.path, examiner.text_at(hit.path))
-
-
-def _graph_findings(tree: Tree, examined: Sequence[Examined], knobs: Settings) -> Iterator[Finding]:
-    """Run family G; a file is parsed again only where there is something to point at."""
-    claimed = frozenset[str]().union(*(one.claimed for one in examined))
-    whole = Whole.of([one.facts for one in examined if one.facts is not None], claimed, knobs)
-    entries = {entry.path: entry for entry in tree.entries}
-    for entry in rules.families_of("G"):
-        assert entry.check is not None
-        for hit in entry.check(whole):
-            yield finding(entry.code, hit, hit.path, read_document(tree, entries[hit.path]))

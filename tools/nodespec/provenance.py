@@ -180,8 +180,16 @@ class Provenance:
 
     def problems(self) -> Iterator[Placed]:
         """Yield what is wrong with the trust root, the owners, and the attestations that belong to nothing."""
+        yield from self._owner_problems()
+        yield from self.problems_at(entry.path for folder in (NODES, TOMBSTONES) for entry in self.tree.below(folder))
+
+    def problems_at(self, paths: Iterable[str]) -> Iterator[Placed]:
+        """Yield what is wrong with the trust root and the seal, and of these paths what belongs to nothing."""
         yield from self._root_problems()
         yield from self._seal_problems()
+        yield from self._stray_problems(paths)
+
+    def _owner_problems(self) -> Iterator[Placed]:
         for handle in self.handles():
             found = self._chain(handle)
             if isinstance(found, Placed):
@@ -190,11 +198,8 @@ class Provenance:
                 last = found.current
                 path = record_path(owner.folder_of(handle), last.sequence)
                 yield from self._published(last.quorum.keys, path, f"owner {last.name}")
-        yield from self.stray_problems(
-            entry.path for folder in (NODES, TOMBSTONES) for entry in self.tree.below(folder)
-        )
 
-    def stray_problems(self, paths: Iterable[str]) -> Iterator[Placed]:
+    def _stray_problems(self, paths: Iterable[str]) -> Iterator[Placed]:
         """Yield the attestations among ``paths`` that are about nothing, and the nodes whose name is locked."""
         for path in paths:
             if self.entry(path) is None:

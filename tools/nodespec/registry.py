@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
@@ -29,7 +30,7 @@ from nodespec.tree import SETTINGS_PATH, SETTINGS_SCHEMA_PATH, is_node_path, nod
 from nodespec.worktree import WorkTree, find_root
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from typing import TypedDict
 
     from nodespec.git import Commit, CommitTree, GitRepository
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from nodespec.settings import Settings
     from nodespec.spec import NodeSpec
     from nodespec.tombstone import Tombstone
-    from nodespec.tree import Progress, Tree
+    from nodespec.tree import Entry, Progress, Tree
 
     class Filters(TypedDict, total=False):
         """The filters of :func:`nodespec.question.ask`."""
@@ -153,10 +154,10 @@ class Registry:
         from nodespec.index import UnusableError, known_commit
 
         top = self.root is None or os.path.lexists(os.path.join(self.root, ".git"))
-        if not top or self.index_path is None or not os.path.exists(self.index_path) or self._store is None:
+        if not top or self.index_path is None or not os.path.exists(self.index_path) or self.store is None:
             return None
         try:
-            return known_commit(self._store, self.root or self.path, revision, self._commit)
+            return known_commit(self.store, self.root or self.path, revision, self._commit)
         except UnusableError:
             return None
 
@@ -173,7 +174,8 @@ class Registry:
             return None
 
     @cached_property
-    def _store(self) -> Store | None:
+    def store(self) -> Store | None:
+        """The open index; None when there is to be none."""
         from nodespec.index import Store
 
         return Store(self.index_path, self.notice) if self.index_path is not None else None
@@ -182,12 +184,24 @@ class Registry:
         """Return what the index knows of a tree, after letting it know; None when it does not serve."""
         from nodespec.index import UnusableError, stand_at
 
-        if self._store is None:
+        if self.store is None:
             return None
         try:
-            return stand_at(self._store, tree, present=self._present, progress=progress)
+            return stand_at(self.store, tree, present=self._present, progress=progress)
         except UnusableError:
             return None
+
+    def nodes_in(self, tree: Tree, entries: Sequence[Entry]) -> list[NodeSpec]:
+        """Return the nodes that these files hold, from the index as far as it knows them; other files are left out."""
+        from nodespec.index import UnusableError, of_blobs
+
+        known: list[NodeSpec] = []
+        if self.store is not None:
+            with suppress(UnusableError):
+                known = list(of_blobs(self.store, [entry for entry in entries if is_node_path(entry.path)]))
+        paths = {node.path for node in known}
+        rest = (load(tree, entry) for entry in entries if is_node_path(entry.path) and entry.path not in paths)
+        return [*known, *(node for node in rest if not isinstance(node, Unreadable))]
 
     def _present(self) -> CommitTree | None:
         """Return the commit that is checked out; None without one."""
@@ -331,13 +345,22 @@ class Snapshot:
 
     def touching(self, node: NodeSpec) -> tuple[NodeSpec, ...]:
         """Return the nodes that send or receive a signal which this one does, and itself, in order of path."""
-        names = sorted(node.signals)
+        return self.with_signals(node.signals) if node.signals else (node,)
 
-        def read() -> tuple[NodeSpec, ...]:
-            return tuple(other for other in self if other.id == node.id or node.signals & other.signals)
+    def with_signals(self, names: Collection[str]) -> tuple[NodeSpec, ...]:
+        """Return the nodes that send or receive one of these signals, in order of path."""
+        wanted = frozenset(names)
+        return self._asked(
+            lambda stand: tuple(stand.touching(sorted(wanted))),
+            lambda: tuple(node for node in self if wanted & node.signals),
+        )
 
-        found = self._asked(lambda stand: tuple(stand.touching(names)), read)
-        return found if node.signals else (node,)
+    def names_of(self, node_type: str) -> list[tuple[str, str]]:
+        """Return (name, path) of every node of one type, in order of path."""
+        return self._asked(
+            lambda stand: stand.names_of(node_type),
+            lambda: [(node.name, node.path) for node in self if node.node_type == node_type],
+        )
 
     def require_complete(self) -> None:
         """Raise ``RegistryError`` when a file could not be read as a node, so that an answer may lack it."""

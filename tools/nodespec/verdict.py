@@ -56,7 +56,8 @@ class Report:
     """What was judged and found.
 
     ``families`` says for each letter whether it ran; ``blocked`` names those that this version can judge and
-    that were asked for, but that could not run on all of this input.
+    that were asked for, but that could not run on all of this input. ``complete`` says that every file was seen by
+    whatever was to see it, ``claimed`` which signals tombstones leave dangling.
     """
 
     label: str
@@ -65,6 +66,8 @@ class Report:
     specs: int
     families: dict[str, str]
     blocked: tuple[str, ...] = ()
+    complete: bool = False
+    claimed: frozenset[str] = frozenset()
 
     @property
     def errors(self) -> int:

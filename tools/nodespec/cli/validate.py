@@ -17,6 +17,7 @@ from nodespec.cli.common import (
     echo,
     index_options,
     note,
+    open_registry,
     painter,
     repo_option,
     tell_example,
@@ -27,6 +28,7 @@ from nodespec.encoding import printable
 from nodespec.errors import RegistryError, UsageError
 from nodespec.judge import judge, judge_text
 from nodespec.provenance import Provenance
+from nodespec.recall import judge_anew
 from nodespec.registry import Registry, Snapshot
 from nodespec.text import MAX_BYTES
 from nodespec.tree import ATTESTATION_SUFFIX, REGISTRY, SCHEMAS, read_path
@@ -37,8 +39,6 @@ if TYPE_CHECKING:
     from nodespec.verdict import Report
 
 _FORMATS = ("text", "json", "github", "sarif")
-_ALL_CORES_FROM = 2000
-"""Files from which a second process is worth its start."""
 
 
 @click.command("validate")
@@ -85,24 +85,27 @@ def validate_command(
         data = sys.stdin.buffer.read(MAX_BYTES + 1) if alone == "-" else _read(alone)
         report = judge_text(data, tree=_tree_around(repo, at), path=alone, selection=selection)
         return _finish(report, form, strict, color, {alone: data})
-    registry = Registry.open(_start(paths, repo, at), index=False)
+    registry = open_registry(_start(paths, repo, at))
     snapshot = registry.at(at)
-    tell_example(snapshot)
+    tell_example(Snapshot(lambda: snapshot.tree))  # not from the index, which only a change would need
     if "P" in selection.families:
         _check_pinned(snapshot, older=at is not None)
     only = _only(paths, registry, snapshot) if paths else None
-    if workers is None:
-        workers = check_jobs(0) if len(snapshot.tree.entries) >= _ALL_CORES_FROM else 1
+    now = datetime.now(UTC)
     with Progress("judging") as progress:
-        report = judge(
-            snapshot.tree,
-            selection=selection,
-            only=only,
-            base=registry.at(base).tree if base is not None else None,
-            now=datetime.now(UTC),
-            jobs=workers,
-            progress=progress,
-        )
+        if only is None and base is None:
+            report = judge_anew(registry, snapshot, selection=selection, now=now, jobs=workers, progress=progress)
+        else:
+            followed = registry.at(base).tree if base is not None else None
+            report = judge(
+                snapshot.tree,
+                selection=selection,
+                only=only,
+                base=followed,
+                now=now,
+                jobs=workers,
+                progress=progress,
+            )
     return _finish(report, form, strict, color, snapshot.tree)
 
 

@@ -10,15 +10,32 @@ verifies a signature, or judges a file, reads the file.
 - ``states``: what tells that a folder of a work tree has not changed;
 - ``rows``: what a change writes;
 - ``commits``: commits that were looked at before;
-- ``answer``: questions in SQL.
+- ``answer``: questions in SQL;
+- ``verdicts``: what was found before, sealed by whoever found it (:mod:`nodespec.recall`).
 
 **An answer is the same with the index and without it.** SQL only narrows down; every node that it finds is asked the
 question again (:meth:`nodespec.question.Question.matches`). A tree that is odd in any way (a link or a submodule where
 a node should be, a malformed tree object, a file that cannot be read) is not indexed, and is read as it stands.
 """
 
+from nodespec.index.answer import of_blobs
 from nodespec.index.commits import KnownCommit, known_commit
+from nodespec.index.facts import rule_set
 from nodespec.index.stand import Stand, stand_at
 from nodespec.index.store import Store, UnusableError, place_of
+from nodespec.index.verdicts import Sealed, keep, newest
 
-__all__ = ["KnownCommit", "Stand", "Store", "UnusableError", "known_commit", "place_of", "stand_at"]
+__all__ = [
+    "KnownCommit",
+    "Sealed",
+    "Stand",
+    "Store",
+    "UnusableError",
+    "keep",
+    "known_commit",
+    "newest",
+    "of_blobs",
+    "place_of",
+    "rule_set",
+    "stand_at",
+]

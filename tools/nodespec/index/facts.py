@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from nodespec import builtin, crew, spec
 from nodespec.capability import parts
 from nodespec.reading import Unreadable, checked_value
-from nodespec.tree import NODE_SCHEMA_PATH, SETTINGS_SCHEMA_PATH, Entry
+from nodespec.tree import NODE_SCHEMA_PATH, SETTINGS_SCHEMA_PATH, TOMBSTONE_SCHEMA_PATH, Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,11 +52,11 @@ def rule_set() -> str:
     """Return the digest of whatever decides how bytes become facts: this code, its contracts, and its parsers."""
     package = Path(__file__).parents[1]
     digest = sha256(sys.version.encode())
-    for contract in (NODE_SCHEMA_PATH, SETTINGS_SCHEMA_PATH):
+    for contract in (NODE_SCHEMA_PATH, SETTINGS_SCHEMA_PATH, TOMBSTONE_SCHEMA_PATH):
         digest.update(builtin.contract(contract))
-    for path in sorted([*package.glob("*.py"), *package.glob("document/*.py"), *package.glob("index/*.py")]):
+    for path in sorted([*package.glob("*.py"), *package.glob("[!c]*/*.py")]):  # the command line decides nothing
         digest.update(path.read_bytes())
-    for name in ("yaml", "jsonschema_rs"):
+    for name in ("yaml", "jsonschema_rs", "cryptography"):
         found = find_spec(name)
         for origin in sorted(Path(found.origin).parent.glob("*.*")) if found and found.origin else ():
             digest.update(f"{origin.name} {origin.stat().st_size}".encode())

@@ -78,6 +78,10 @@ class Stand:
         """Yield the nodes that send or receive one of these signals, in order of path."""
         return answer.touching(self.store, self.name, signals)
 
+    def names_of(self, node_type: str) -> list[tuple[str, str]]:
+        """Return (name, path) of every node of one type, in order of path."""
+        return answer.names_of(self.store, self.name, node_type)
+
     def at_paths(self, paths: Sequence[str]) -> Iterator[NodeSpec]:
         """Yield the nodes whose files are at these paths, in order of path."""
         return answer.at_paths(self.store, self.name, paths)

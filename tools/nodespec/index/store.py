@@ -12,6 +12,7 @@ document  the value of a file that is no node: registry.yaml
 stand     a tree that was asked about; stand 1 is the base
 delta     where a stand differs from the base: at ``path`` it has ``file`` (null: nothing)
 folder    of a work tree: a folder's files as they were, and what each of them was
+verdict   what was found when a commit was judged, with a tag by which its writer knows it again
 ========  =============================================================================================================
 
 Writers are atomic and readers never wait for them (write-ahead log). A writer that is killed leaves what it had
@@ -71,6 +72,8 @@ CREATE TABLE stand(id INTEGER PRIMARY KEY, tree TEXT NOT NULL UNIQUE);
 CREATE TABLE delta(stand INTEGER NOT NULL, path TEXT NOT NULL, file INTEGER, PRIMARY KEY(stand, path)) WITHOUT ROWID;
 CREATE TABLE folder(stand INTEGER NOT NULL, path TEXT NOT NULL, state BLOB, files BLOB NOT NULL,
     PRIMARY KEY(stand, path)) WITHOUT ROWID;
+CREATE TABLE verdict(id INTEGER PRIMARY KEY, circumstances TEXT NOT NULL, nodes TEXT NOT NULL,
+    tombstones TEXT NOT NULL, body BLOB NOT NULL, tag BLOB NOT NULL);
 INSERT INTO stand VALUES (1, 'nothing yet');
 """
 

@@ -36,6 +36,9 @@ _HOMES = (
     "registry/owners/, registry/trust/, registry/policies/<name>.cel.yaml, registry/waivers.yaml, "
     "registry/seal.dsse.json, schemas/<name>.json"
 )
+NEEDED = (SETTINGS_PATH, NODE_SCHEMA_PATH, SETTINGS_SCHEMA_PATH)
+"""Files without which a registry cannot be judged."""
+
 _SINGLE_FILES = frozenset([SETTINGS_PATH, "registry/waivers.yaml", "registry/seal.dsse.json"])
 _RECORD = re.compile(r"registry/(owners/[0-9a-f]{64}|trust)/[0-9]{4}\.dsse\.json\Z")
 _POLICY = re.compile(rf"{POLICIES}[a-z0-9][a-z0-9_.-]*{re.escape(POLICY_SUFFIX)}\Z")
@@ -191,7 +194,7 @@ def malformed_tree(tree: Tree) -> Iterator[Hit]:
 def missing_file(tree: Tree) -> Iterator[Hit]:
     """The settings and both contracts exist."""
     paths = {entry.path for entry in tree.entries}
-    for path in (SETTINGS_PATH, NODE_SCHEMA_PATH, SETTINGS_SCHEMA_PATH):
+    for path in NEEDED:
         if path not in paths:
             yield Hit(message="the file is missing; a registry needs it", path=path)
 

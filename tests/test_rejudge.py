@@ -1,0 +1,345 @@
+"""A commit judged by what differs from one that was judged before: the same report, for less work, from nobody else."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from benchmarks.generate import generate
+from benchmarks.population import Population
+from nodespec import Registry, document, recall
+from nodespec.git import CommitTree
+from nodespec.judge import judge
+from nodespec.recall import judge_anew
+from nodespec.verdict import ALL, Selection
+from tests.conftest import Checkout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from nodespec.verdict import Report
+
+INDEX = ".git/nodespec/index.sqlite3"
+UNSIGNED = Selection.parse(ignore=["P"])
+
+
+@pytest.fixture
+def grown(tmp_path: Path, home: dict[str, str]) -> Checkout:
+    """An unsigned registry of 120 nodes."""
+    generate(tmp_path / "grown", Population(seed=5, nodes=120, types=6), 1)
+    return Checkout(tmp_path / "grown", home)
+
+
+class Counter:
+    """Says how often a whole tree was judged."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.whole = 0
+
+        def counted(*arguments: Any, **options: Any) -> Report:
+            self.whole += 1
+            return judge(*arguments, **options)
+
+        monkeypatch.setattr(recall, "judge", counted)
+
+
+@pytest.fixture
+def counter(monkeypatch: pytest.MonkeyPatch) -> Counter:
+    return Counter(monkeypatch)
+
+
+def both(checkout: Checkout, selection: Selection, now: datetime | None = None, at: str = "HEAD") -> Report:
+    """Judge a commit by memory and as a whole; they must say the same."""
+    now = now or datetime.now(UTC)
+    remembered = judge_anew(
+        (registry := Registry.open(checkout.path)),
+        registry.at(at),
+        selection=selection,
+        now=now,
+        environment=checkout.environment,
+    )
+    assert remembered == judge(Registry.open(checkout.path, index=False).at(at).tree, selection=selection, now=now)
+    return remembered
+
+
+# What may happen to a registry from one commit to the next.
+
+
+def reworded(rng: random.Random, checkout: Checkout) -> None:
+    path = some_node(rng, checkout)
+    path.write_text(path.read_text() + f"# {rng.random()}\n")
+
+
+def replaced(old: str, *new: str) -> Callable[[random.Random, Checkout], None]:
+    def change(rng: random.Random, checkout: Checkout) -> None:
+        path = some_node(rng, checkout)
+        text = path.read_text()
+        spots = [n for n in range(len(text)) if text.startswith(old, n)]
+        if spots:
+            spot = rng.choice(spots)
+            path.write_text(text[:spot] + rng.choice(new) + text[spot + len(old) :])
+
+    return change
+
+
+def healed(checkout: Checkout, report: Report) -> None:
+    """Take out every file that is no spec, so that there is a whole again."""
+    for path in {item.path for item in report.findings if item.code[0] in "FST" and "/nodes/" in item.path}:
+        (checkout.path / path).unlink(missing_ok=True)
+
+
+def some_node(rng: random.Random, checkout: Checkout) -> Path:
+    paths = sorted(checkout.path.glob("registry/nodes/**/*.yaml"))
+    return rng.choice([path for path in paths if path.is_file() and not path.is_symlink()])
+
+
+def shuffled(rng: random.Random, checkout: Checkout) -> None:
+    """Swap two lines, so that positions change, or the file breaks."""
+    path = some_node(rng, checkout)
+    lines = path.read_text().splitlines(keepends=True)
+    spot = rng.randrange(len(lines) - 1)
+    lines[spot], lines[spot + 1] = lines[spot + 1], lines[spot]
+    path.write_text("".join(lines))
+
+
+def look_alike(rng: random.Random, checkout: Checkout) -> None:
+    path = some_node(rng, checkout)
+    name = path.stem.replace("o", "0", 1) if rng.random() < 0.5 else f"{path.stem}x"
+    path.with_name(f"{name}.yaml").write_text(path.read_text().replace(f"name: {path.stem}", f"name: {name}", 1))
+
+
+def gone(rng: random.Random, checkout: Checkout) -> None:
+    some_node(rng, checkout).unlink()
+
+
+def moved(rng: random.Random, checkout: Checkout) -> None:
+    path = some_node(rng, checkout)
+    path.rename(some_node(rng, checkout).with_name(path.name))
+
+
+def as_before(rng: random.Random, checkout: Checkout) -> None:
+    count = len(checkout.git("rev-list", "HEAD").split())
+    checkout.git("checkout", "-q", f"HEAD~{rng.randrange(min(count, 6))}", "--", "registry/nodes")
+
+
+def attestation_changed(rng: random.Random, checkout: Checkout) -> None:
+    signed = sorted(checkout.path.glob("registry/nodes/**/*.dsse.json"))
+    if signed:
+        one, other = rng.choice(signed), rng.choice(signed)
+        rng.choice([one.unlink, lambda: shutil.copy(other, one), lambda: one.write_bytes(one.read_bytes() + b" ")])()
+
+
+def buried(rng: random.Random, checkout: Checkout) -> None:
+    """Put a tombstone where a node stands, or stood, that leaves a signal dangling."""
+    path = some_node(rng, checkout)
+    stone = checkout.path / "registry/tombstones" / path.relative_to(checkout.path / "registry/nodes")
+    stone.parent.mkdir(parents=True, exist_ok=True)
+    words = path.read_text().partition("emits:\n")[2].partition("name: ")[2].partition("\n")[0]
+    kind = ".".join(path.relative_to(checkout.path / "registry/nodes").parts[:-1])
+    owner = path.read_text().partition("owner_id: ")[2].partition("\n")[0]
+    stone.write_text(
+        f"schema_version: tombstone.v1\nnode_type: {kind}\nname: {path.stem}\nversion: 1.0.0\nowner_id: {owner}\n"
+        f"reason: it was time\ndangling:\n  signals: [{words or 'nothing_at_all'}]\n  until: 2030-01-01\n"
+    )
+    if rng.random() < 0.7:
+        path.unlink()
+
+
+def odd(rng: random.Random, checkout: Checkout) -> None:
+    path = some_node(rng, checkout)
+    rng.choice(
+        [
+            lambda: path.chmod(0o755),
+            lambda: path.with_suffix(".yml").write_text("a: 1\n"),
+            lambda: path.with_name(path.name.upper()).write_text(path.read_text()),
+            lambda: (path.unlink(), path.symlink_to("elsewhere")),
+        ]
+    )()
+
+
+def settings_changed(rng: random.Random, checkout: Checkout) -> None:
+    path = checkout.path / "registry/registry.yaml"
+    path.write_text(path.read_text() + f"# {rng.random()}\n")
+
+
+HAPPENINGS = [
+    reworded,
+    replaced("lane: candidate", "lane: products", "lane: core"),
+    replaced("lane: core", "lane: candidate"),
+    replaced("name: ", "name: x"),
+    replaced("signal: ", "signal: y"),
+    replaced("sensitivity: public", "sensitivity: internal"),
+    replaced("tier: 2", "tier: 3", "tier: 9"),
+    replaced("owner_id: GLYMPH:", "owner_id: GLYMPH:0"),
+    replaced(": ", ":", ": &a "),
+    shuffled,
+    look_alike,
+    gone,
+    moved,
+    as_before,
+    as_before,
+    attestation_changed,
+    buried,
+]
+
+
+def walk(rng: random.Random, checkout: Checkout, turns: int, selection: Selection) -> set[str]:
+    """Let things happen, commit by commit; return the codes that were found."""
+    report, codes = both(checkout, selection), set()
+    for turn in range(turns):
+        if rng.random() < 0.6:
+            healed(checkout, report)
+        possible = [*HAPPENINGS, odd, settings_changed] if turn % 8 == 7 else HAPPENINGS
+        for happening in rng.choices(possible, k=rng.randint(1, 3)):
+            happening(rng, checkout)
+        checkout.git("add", "-A")
+        checkout.git("commit", "-q", "--allow-empty", "-m", "whatever")
+        report = both(checkout, selection)
+        codes |= {item.code for item in report.findings}
+    return codes
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_changes_the_report_is_that_of_the_whole(grown: Checkout, counter: Counter, seed: int) -> None:
+    codes = walk(random.Random(seed), grown, 24, UNSIGNED)
+    assert counter.whole < 18, "most of the commits are judged by what changed"
+    assert {"F", "S", "G"} <= {code[0] for code in codes}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_with_signatures_the_report_is_that_of_the_whole(example: Checkout, counter: Counter, seed: int) -> None:
+    codes = walk(random.Random(seed), example, 16, ALL)
+    assert counter.whole < 12
+    assert len({code for code in codes if code[0] == "P"}) > 2
+
+
+# What is not believed, and what is not remembered.
+
+
+@pytest.fixture
+def judged(grown: Checkout, counter: Counter) -> Checkout:
+    """A registry that was judged once, and has one commit more since."""
+    both(grown, UNSIGNED)
+    reworded(random.Random(1), grown)
+    grown.commit("one file")
+    counter.whole = 0
+    return grown
+
+
+def test_a_verdict_is_built_upon(judged: Checkout, counter: Counter) -> None:
+    assert both(judged, UNSIGNED).findings == ()
+    assert counter.whole == 0
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE verdict SET body = replace(body, '\"specs\": 120', '\"specs\": 121')",
+        "UPDATE verdict SET tag = zeroblob(32)",
+        "UPDATE verdict SET tag = ''",
+        "UPDATE verdict SET nodes = tombstones",
+        "UPDATE verdict SET body = '{}'",
+        "UPDATE verdict SET circumstances = circumstances || ' '",
+        "DELETE FROM verdict",
+    ],
+)
+def test_a_verdict_that_somebody_else_wrote_is_not_believed(judged: Checkout, counter: Counter, statement: str) -> None:
+    database = sqlite3.connect(judged.path / INDEX)
+    database.execute(statement)
+    database.commit()
+    database.close()
+    both(judged, UNSIGNED)
+    assert counter.whole == 1
+
+
+def test_another_user_believes_nothing_of_it(judged: Checkout, counter: Counter, tmp_path: Path) -> None:
+    elsewhere = Checkout(judged.path, judged.environment | {"NODESPEC_HOME": str(tmp_path / "other")})
+    both(elsewhere, UNSIGNED)
+    assert counter.whole == 1
+
+
+def test_a_secret_that_others_can_read_is_none(judged: Checkout, counter: Counter, home: dict[str, str]) -> None:
+    key = next(iter((judged.path / home["NODESPEC_HOME"]).glob("recall.key")))
+    assert key.stat().st_mode & 0o777 == 0o600
+    key.chmod(0o644)
+    both(judged, UNSIGNED)
+    assert counter.whole == 1
+
+
+@pytest.mark.parametrize("selection", [ALL, Selection.parse(select=["G"]), Selection.parse(ignore=["P", "F001"])])
+def test_another_question_has_another_verdict(judged: Checkout, counter: Counter, selection: Selection) -> None:
+    both(judged, selection)
+    assert counter.whole == 1
+
+
+def test_time_passes_for_what_is_remembered(example: Checkout, counter: Counter) -> None:
+    """A trust root that has expired since is found, though no file has changed."""
+    assert both(example, ALL).findings == ()
+    counter.whole = 0
+    later = datetime.now(UTC) + timedelta(days=365 * 100)
+    assert {item.slug for item in both(example, ALL, later).findings} == {"trust-root-expired"}
+    assert {item.slug for item in both(example, ALL, later).findings} == {"trust-root-expired"}
+    assert both(example, ALL).findings == ()
+    assert counter.whole == 0
+
+
+def test_what_decides_about_everybody_is_judged_with_everybody(example: Checkout, counter: Counter) -> None:
+    both(example, ALL)
+    for path in sorted(example.path.glob("registry/**/*")):
+        inside = path.relative_to(example.path).as_posix()
+        if path.is_file() and not inside.startswith(("registry/nodes", "registry/tombstones")):
+            counter.whole = 0
+            path.write_bytes(path.read_bytes() + b"\n")
+            example.commit(inside)
+            both(example, ALL)
+            assert counter.whole == 1, inside
+            example.git("reset", "-q", "--hard", "HEAD~1")
+
+
+def test_the_command_says_the_same_with_and_without(judged: Checkout) -> None:
+    for arguments in ((), ("--format", "json"), ("--select", "G"), ("--ignore", "P")):
+        command = ("validate", "--at", "HEAD", *arguments)
+        first, second, plain = judged.run(*command), judged.run(*command), judged.run(*command, "--no-index")
+        assert (first.stdout, first.returncode) == (plain.stdout, plain.returncode)
+        assert (second.stdout, second.returncode) == (plain.stdout, plain.returncode)
+
+
+def test_without_a_home_everything_is_judged(judged: Checkout, counter: Counter) -> None:
+    nowhere = judged.path / "registry/registry.yaml"  # a file: no folder can be made there
+    both(Checkout(judged.path, {"NODESPEC_HOME": str(nowhere)}), UNSIGNED)
+    assert counter.whole == 1
+
+
+# The work that is done.
+
+
+@pytest.mark.parametrize("nodes", [60, 600])
+def test_a_commit_of_one_file_costs_one_parsed_blob_whatever_the_size(
+    tmp_path: Path, home: dict[str, str], nodes: int, monkeypatch: pytest.MonkeyPatch, counter: Counter
+) -> None:
+    generate(tmp_path / "registry", Population(seed=3, nodes=nodes, types=8), 1)
+    registry = Checkout(tmp_path / "registry", home)
+    assert registry.run("query", "--signal", "nothing").returncode == 4  # so that there is an index
+    both(registry, UNSIGNED)
+    reworded(random.Random(2), registry)
+    registry.commit("one file")
+    counter.whole, parsed, folders = 0, [], []
+    original, read = document.parse, CommitTree._read_object
+    monkeypatch.setattr(document, "parse", lambda data: parsed.append(data) or original(data))
+    monkeypatch.setattr(
+        CommitTree, "_read_object", lambda tree, oid, kind: folders.append(oid) or read(tree, oid, kind)
+    )
+    opened = Registry.open(registry.path)
+    report = judge_anew(
+        opened, opened.at("HEAD"), selection=UNSIGNED, now=datetime.now(UTC), environment=registry.environment
+    )
+    assert (report.findings, report.specs, counter.whole) == ((), nodes, 0)
+    specs = [data for data in parsed if b"node_type" in data]
+    assert len(specs) == 1
+    assert len(folders) <= 40, "the folders on the way to the file, in both commits, and those that hold the settings"

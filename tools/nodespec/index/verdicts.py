@@ -1,0 +1,37 @@
+"""Verdicts that were come to before, as sealed bytes: what they are worth is for :mod:`nodespec.recall` to say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from nodespec.index.store import Store
+
+KEPT = 16
+"""Verdicts that are remembered; the oldest is forgotten."""
+
+
+class Sealed(NamedTuple):
+    """A verdict on the tree with these two folders, by their object ids, and the tag that proves who wrote it."""
+
+    nodes: str
+    tombstones: str
+    body: bytes
+    tag: bytes
+
+
+def newest(store: Store, circumstances: str) -> Sealed | None:
+    """Return the verdict that was come to last in these circumstances."""
+    columns = "CAST(nodes AS TEXT), CAST(tombstones AS TEXT), CAST(body AS BLOB), CAST(tag AS BLOB)"
+    query = f"SELECT {columns} FROM verdict WHERE circumstances = ? ORDER BY id DESC LIMIT 1"
+    with store.using() as database:
+        row = database.execute(query, (circumstances,)).fetchone()
+    return Sealed(*row) if row else None
+
+
+def keep(store: Store, circumstances: str, sealed: Sealed) -> None:
+    """Write a verdict down."""
+    with store.writing() as database:
+        columns = "circumstances, nodes, tombstones, body, tag"
+        database.execute(f"INSERT INTO verdict({columns}) VALUES (?, ?, ?, ?, ?)", (circumstances, *sealed))
+        database.execute("DELETE FROM verdict WHERE id <= (SELECT max(id) FROM verdict) - ?", (KEPT,))
