@@ -441,7 +441,7 @@ def test_a_full_disk_is_no_hindrance(copy: Checkout) -> None:
     """The file may grow by a few pages and no more."""
     notices: list[str] = []
     registry = Registry.open(copy.path, notice=told(notices))
-    store = registry._store  # the limit is set where the disk would be
+    store = registry.store  # the limit is set where the disk would be
     assert store is not None
     with store.using() as database:
         database.execute("PRAGMA max_page_count = 30")
@@ -542,7 +542,7 @@ class Counted:
         """Ask one question in a registry opened anew; return how many blobs, folders and statements it took."""
         self.parsed.clear(), self.trees.clear(), self.statements.clear()
         registry = Registry.open(self.path)
-        store = registry._store  # to listen to it
+        store = registry.store  # to listen to it
         assert store is not None
         store.trace(self.statements.append)
         assert registry.at(revision).query(signal="no_such_signal") == ()

@@ -60,6 +60,7 @@ MOST = 2_000
 
 _HOMES = (NODES, TOMBSTONES)
 _QUOTA = CODES["newcomer-quota"]
+_ASTRAY = "N001"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +78,11 @@ class Known:
 
     @classmethod
     def of(cls, tree: CommitTree, report: Report) -> Known | None:
-        """Return what is worth remembering of a report; None where something could not be judged, or is odd."""
-        if not report.complete or any(item.code[0] == "T" for item in report.findings):
+        """Return what is worth remembering of a report; None where something could not be judged, or is odd.
+
+        A node astray is odd, too: rules look at it, and a snapshot does not count it among its nodes.
+        """
+        if not report.complete or any(item.code[0] == "T" or item.code == _ASTRAY for item in report.findings):
             return None
         return cls(
             folders=folders(tree),
