@@ -12,6 +12,7 @@ document  the value of a file that is no node: registry.yaml
 stand     a tree that was asked about; stand 1 is the base
 delta     where a stand differs from the base: at ``path`` it has ``file`` (null: nothing)
 folder    of a work tree: a folder's files as they were, and what each of them was
+merkle    a folder's entries by its Merkle digest, and in which turn others took its place (null: it stands)
 ========  =============================================================================================================
 
 Writers are atomic and readers never wait for them (write-ahead log). A writer that is killed leaves what it had
@@ -71,6 +72,8 @@ CREATE TABLE stand(id INTEGER PRIMARY KEY, tree TEXT NOT NULL UNIQUE);
 CREATE TABLE delta(stand INTEGER NOT NULL, path TEXT NOT NULL, file INTEGER, PRIMARY KEY(stand, path)) WITHOUT ROWID;
 CREATE TABLE folder(stand INTEGER NOT NULL, path TEXT NOT NULL, state BLOB, files BLOB NOT NULL,
     PRIMARY KEY(stand, path)) WITHOUT ROWID;
+CREATE TABLE merkle(digest BLOB PRIMARY KEY, entries BLOB NOT NULL, replaced INTEGER);
+CREATE INDEX merkle_replaced ON merkle(replaced) WHERE replaced IS NOT NULL;
 INSERT INTO stand VALUES (1, 'nothing yet');
 """
 
