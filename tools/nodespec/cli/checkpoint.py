@@ -279,7 +279,7 @@ def _check_free(path: str, *, kept: bool, sequence: int) -> None:
     except ValueError:
         return  # what is no checkpoint is no loss
     if before != sequence:
-        hint = "give the one it follows with --previous, or another place with --output"
+        hint = "give the one it follows with --previous, none with --anew, or another place with --output"
         raise UsageError(f"checkpoint {before} of this commit is kept, and this would be {sequence}", hint=hint)
 
 
