@@ -61,7 +61,7 @@ def next_commit(folder: Path, nodes: int) -> Round:
         registry = _asked(folder, size)
         command = [program("nodespec"), "query", "--format", "ids", "--signal", _signal(registry), "--at", "HEAD"]
         name = f"nodespec query after a commit, {size:,} nodes"
-        contenders.append(Contender(name=name, command=command, folder=registry, before=_committer(registry)))
+        contenders.append(Contender(name=name, command=command, folder=registry, before=committer(registry)))
     small, large = (contender.name for contender in contenders)
     promise = Promise(work="index a commit of one file", ours=large, other=small, bar=2, at_most=True)
     return Round(contenders=contenders, promises=[promise], turns=9)
@@ -87,8 +87,8 @@ def _specs(registry: Path) -> Sequence[Path]:
     return sorted((registry / "registry/nodes").rglob("*.yaml"))
 
 
-def _committer(registry: Path) -> Callable[[], None]:
-    """Return what commits a change of one file, another each time."""
+def committer(registry: Path) -> Callable[[], None]:
+    """Return what commits a change of one file of a registry, another each time."""
     spec, turn = _specs(registry)[-1], count(1)
 
     def commit() -> None:

@@ -4,7 +4,7 @@
 
 Exits 0 even when a bar is missed, since a busy machine is not a defect; with BENCH_STRICT=1 in the
 environment a missed bar exits 1. With BENCH=full, questions are asked of 100,000 nodes instead of
-10,000. A contender that fails exits 2: then nothing was measured.
+10,000, and checkpoints made of as many. A contender that fails exits 2: then nothing was measured.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import rates
+from benchmarks.checkpoints import checkpoints
 from benchmarks.measure import SLOW, BenchmarkError, side_by_side
 from benchmarks.promises import provenance, start_up, validation
 from benchmarks.questions import FULL, next_commit, questions
@@ -28,7 +29,8 @@ from benchmarks.questions import FULL, next_commit, questions
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from benchmarks.promises import Round
+    from benchmarks.measure import Timing
+    from benchmarks.promises import Promise, Round
 
 _COLUMNS = ("work", "ours", "other", "ratio", "bar", "verdict")
 _COMPARED = ("check-jsonschema", "jsonschema", "PyYAML", "click", "pygit2", "cryptography")
@@ -55,6 +57,11 @@ def rounds(folder: Path, nodes: int) -> Iterator[Round]:
 def measure(chosen: Round, *, full: bool) -> list[Row]:
     """Run one round and compare it with its promises."""
     times = side_by_side(chosen.contenders, turns=chosen.turns, slow_turns=chosen.turns if full else 1)
+    return compared(chosen.promises, times)
+
+
+def compared(promises: Sequence[Promise], times: dict[str, Timing]) -> list[Row]:
+    """Put each promise beside what was measured."""
     return [
         Row(
             cells=(
@@ -67,7 +74,7 @@ def measure(chosen: Round, *, full: bool) -> list[Row]:
             ),
             met=promise.met(times),
         )
-        for promise in chosen.promises
+        for promise in promises
     ]
 
 
@@ -154,6 +161,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with tempfile.TemporaryDirectory(prefix="nodespec-bench-") as folder:
             for chosen in rounds(Path(folder), nodes):
                 rows += measure(chosen, full=options.full)
+            made = checkpoints(Path(folder), nodes)
+            rows += compared(made.promises, made.times)
     except BenchmarkError as error:
         print(error, file=sys.stderr)
         return 2

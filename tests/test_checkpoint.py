@@ -6,13 +6,17 @@ import base64
 import hashlib
 import json
 import os
+import shutil
+import sqlite3
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from nodespec.encoding import canonical_json
-from tests.conftest import ADAPTER_FILE, ROOT, Checkout
+from tests.conftest import ADAPTER_FILE, NODESPEC, ROOT, Checkout, as_mere_owner
 
 HMAC = {"REGISTRY_HMAC_KEY": "Q3v8ZkT1xW7nB5rY2mD9pL4sH6jF0aGc"}
 
@@ -59,9 +63,10 @@ def test_it_is_an_in_toto_statement_in_a_dsse_envelope(signed: Checkout) -> None
     assert json.loads(signed.read("head.json"))["payloadType"] == "application/vnd.in-toto+json"
     manifest = signed.run("checkpoint", "manifest", "HEAD").stdout.encode()
     (subject,) = statement["subject"]
-    assert subject["digest"]["sha256"] == hashlib.sha256(manifest).hexdigest()
-    assert subject["digest"]["gitCommit"] == signed.git("rev-parse", "HEAD")
-    assert statement["predicate"]["manifest"]["root"] == manifest.decode().splitlines()[1].removeprefix("root ")
+    root = manifest.decode().splitlines()[1].removeprefix("root ")
+    commit, tree = signed.git("rev-parse", "HEAD", "HEAD^{tree}").split()
+    assert subject["digest"] == {"gitCommit": commit, "gitTree": tree, "nodespecManifestRoot": root}
+    assert statement["predicate"]["manifest"]["root"] == root
 
 
 def test_it_verifies_in_any_clone_with_the_public_keys_alone(signed: Checkout, tmp_path: Path) -> None:
@@ -276,6 +281,273 @@ def test_writing_a_checkpoint_loses_nothing(signed: Checkout) -> None:
     done = signed.run("checkpoint", "create")
     assert done.returncode == 2
     assert "checkpoint 1 of this commit is kept" in done.stderr
+
+
+INDEX = ".git/nodespec/index.sqlite3"
+
+
+class TestTheOneItFollows:
+    """By default a checkpoint follows the nearest that is kept, and costs what changed since."""
+
+    @pytest.fixture
+    def chained(self, signed: Checkout) -> Checkout:
+        """A registry whose HEAD~1 has a kept checkpoint, and whose HEAD changed one file."""
+        assert signed.run("checkpoint", "create").returncode == 0
+        signed.replace(ADAPTER_FILE, "tier: 4", "tier: 5")
+        signed.commit("later")
+        return signed
+
+    @staticmethod
+    def kept(checkout: Checkout, revision: str = "HEAD", suffix: str = "") -> Path:
+        commit = checkout.git("rev-parse", revision)
+        return checkout.path / ".git" / "nodespec" / "checkpoints" / f"{commit}{suffix}.dsse.json"
+
+    def predicate(self, checkout: Checkout, revision: str = "HEAD", suffix: str = "") -> dict:
+        path = self.kept(checkout, revision, suffix)
+        return payload(checkout, str(path.relative_to(checkout.path)))["predicate"]
+
+    def right(self, checkout: Checkout) -> dict:
+        """What the manifest of HEAD comes to, by reading everything."""
+        lines = checkout.run("checkpoint", "manifest").stdout.splitlines()
+        return {"root": lines[1].removeprefix("root "), "files": int(lines[2].removeprefix("files "))}
+
+    def test_the_nearest_kept_along_first_parents_is_followed_and_named(self, chained: Checkout) -> None:
+        chained.git("checkout", "-q", "-b", "side", "HEAD~1")
+        chained.write("registry/policies/side.cel.yaml", "# nothing\n")
+        chained.commit("aside")
+        assert chained.run("checkpoint", "create").returncode == 0
+        chained.git("checkout", "-q", "main")
+        chained.git("-c", "user.name=Ada", "-c", "user.email=a@example.org", "merge", "-q", "-m", "merge", "side")
+        done = chained.run("checkpoint", "create")
+        assert done.returncode == 0, done.stderr
+        before = chained.git("rev-parse", "HEAD~2")
+        assert f"  after  checkpoint 0 at {before[:10]}\n" in done.stdout
+        made = self.predicate(chained)
+        digest = hashlib.sha256(base64.b64decode(json.loads(self.kept(chained, "HEAD~2").read_text())["payload"]))
+        assert (made["sequence"], made["previous"]) == (1, digest.hexdigest())
+        assert made["manifest"] == self.right(chained)
+        assert chained.run("checkpoint", "verify", "HEAD").returncode == 0
+
+    def test_a_chain_begins_where_none_is_kept_or_when_it_is_asked_for(self, chained: Checkout) -> None:
+        done = chained.run("checkpoint", "create", "--anew")
+        assert "after  none: a chain begins here" in done.stdout
+        assert self.predicate(chained)["sequence"] == 0
+        assert chained.run("checkpoint", "create", "--anew", "--previous", "head.json").returncode == 2
+        again = chained.run("checkpoint", "create")
+        assert again.returncode == 2
+        assert "checkpoint 0 of this commit is kept, and this would be 1" in again.stderr
+
+    def test_the_same_commit_can_have_its_checkpoint_made_again(self, chained: Checkout) -> None:
+        for _ in range(2):
+            assert chained.run("checkpoint", "create").returncode == 0
+            assert self.predicate(chained)["sequence"] == 1
+
+    def test_on_standard_output_stands_the_checkpoint_alone(self, chained: Checkout) -> None:
+        done = chained.run("checkpoint", "create", "-o", "-")
+        assert json.loads(done.stdout)["payloadType"] == "application/vnd.in-toto+json"
+        assert "after  checkpoint 0 at" in done.stderr
+
+    @pytest.mark.parametrize("how", ["a flipped bit", "one signature", "nothing", "rubbish", "another's"])
+    def test_one_that_does_not_verify_is_refused_and_nothing_begins_anew(self, chained: Checkout, how: str) -> None:
+        path = self.kept(chained, "HEAD~1")
+        fields = json.loads(path.read_text())
+        raw = bytearray(base64.b64decode(fields["payload"]))
+        raw[-9] ^= 1
+        other = {"NODESPEC_HOME": str(chained.path.parent / "other")}
+        assert chained.run("keys", "new", **other).returncode == 0
+        path.write_bytes(
+            {
+                "a flipped bit": canonical_json(fields | {"payload": base64.b64encode(bytes(raw)).decode()}),
+                "one signature": canonical_json(fields | {"signatures": fields["signatures"][:1]}),
+                "nothing": b"",
+                "rubbish": b"rubbish",
+                "another's": canonical_json(fields | {"signatures": []}),
+            }[how]
+        )
+        done = chained.run("checkpoint", "create")
+        assert done.returncode == 2
+        assert "the previous checkpoint does not verify" in done.stderr
+        assert path.name in done.stderr
+        assert "--anew" in done.stderr
+        assert not self.kept(chained).exists()
+        assert chained.run("checkpoint", "create", "--anew").returncode == 0
+
+    def test_one_of_another_registry_is_refused(self, chained: Checkout) -> None:
+        chained.replace("registry/registry.yaml", "registry_id: ", "registry_id: other.")
+        chained.git("rm", "-r", "-q", "registry/trust")
+        chained.commit("another name")
+        done = chained.run("checkpoint", "create")
+        assert done.returncode == 2
+        assert 'it is about "matriz.example"' in done.stderr
+        assert not self.kept(chained).exists()
+        assert chained.run("checkpoint", "create", "--anew").returncode == 0
+
+    def test_one_by_keys_that_signed_before_is_followed_by_whoever_pinned_the_registry(self, chained: Checkout) -> None:
+        home = Path(chained.environment["NODESPEC_HOME"]) / "keys"
+        assert chained.run("keys", "new", "next").returncode == 0
+        publics = [f"--checkpoint={path}" for path in sorted(home.glob("next.*.pub.pem"))]
+        done = chained.run("trust", "rotate", *publics)
+        assert done.returncode == 0, done.stderr
+        chained.commit("both sign")
+        pins = home.parent / "pins"
+        if pins.exists():
+            pins.rename(home.parent / "kept")
+        refused = chained.run("checkpoint", "create", "--key", "next")
+        assert refused.returncode == 2
+        assert "signed by keys you do not trust" in refused.stderr
+        assert chained.run("trust", "pin").returncode == 0
+        blob = chained.git("rev-parse", "HEAD:schemas/registry.v1.schema.json")
+        loose = chained.path / ".git/objects" / blob[:2] / blob[2:]
+        away = loose.rename(chained.path.parent / "away")
+        unread = chained.run("checkpoint", "create", "--key", "next")
+        assert unread.returncode == 3, "nobody signs on somebody else's word: everything is hashed"
+        away.rename(loose)
+        done = chained.run("checkpoint", "create", "--key", "next")
+        assert done.returncode == 0, done.stderr
+        assert self.predicate(chained)["sequence"] == 1
+
+    def test_the_compatibility_scheme_follows_its_own_alone(self, chained: Checkout) -> None:
+        create = ("checkpoint", "create", "--scheme", "hmac-sha256")
+        assert "after  none" in chained.run(*create, **HMAC).stdout
+        chained.replace(ADAPTER_FILE, "tier: 5", "tier: 6")
+        chained.commit("later still")
+        assert "after  checkpoint 0 at" in chained.run(*create, **HMAC).stdout
+        assert self.predicate(chained, suffix=".hmac-sha256")["manifest"] == self.right(chained)
+
+    # The index makes it quick, and nothing else.
+
+    def test_it_reads_what_changed_and_nothing_more(self, chained: Checkout) -> None:
+        """Every blob of the registry but the one that changed, the settings and the trust root is taken away."""
+        needed = {ADAPTER_FILE, "registry/registry.yaml", "registry/trust/0001.dsse.json"}
+        chained.git("gc", "-q", "--prune=now")
+        for pack in (chained.path / ".git/objects/pack").glob("*.pack"):
+            loose = pack.read_bytes()
+            for path in pack.parent.glob("pack-*"):
+                path.unlink()
+            subprocess.run(["git", "unpack-objects", "-q"], cwd=chained.path, input=loose, check=True)
+        right = self.right(chained)
+        for row in chained.git("ls-tree", "-r", "HEAD", "registry", "schemas").splitlines():
+            fields, path = row.split("\t")
+            blob = fields.split()[2]
+            if path not in needed:
+                (chained.path / ".git/objects" / blob[:2] / blob[2:]).unlink(missing_ok=True)
+        assert chained.run("checkpoint", "create", "--no-index").returncode == 3
+        done = chained.run("checkpoint", "create")
+        assert done.returncode == 0, done.stderr
+        assert self.predicate(chained)["manifest"] == right
+        verified = chained.run("checkpoint", "verify", "HEAD")
+        assert verified.returncode == 1
+        assert "is not in this repository" in verified.stdout, "a verification reads everything"
+
+    def test_without_an_index_everything_is_read_and_nothing_is_left(self, chained: Checkout) -> None:
+        (chained.path / INDEX).unlink()
+        done = chained.run("checkpoint", "create", "--no-index")
+        assert done.returncode == 0
+        assert self.predicate(chained)["manifest"] == self.right(chained)
+        assert not (chained.path / INDEX).exists()
+
+    def test_a_verification_opens_no_index(self, chained: Checkout) -> None:
+        assert chained.run("checkpoint", "create").returncode == 0
+        (chained.path / INDEX).unlink()
+        assert chained.run("checkpoint", "verify", "HEAD").returncode == 0
+        assert chained.run("checkpoint", "manifest").returncode == 0
+        assert not (chained.path / INDEX).exists()
+
+    def test_a_poisoned_index_changes_no_checkpoint(self, chained: Checkout) -> None:
+        for lie in ("x'66'", "x''", "'text'", "(SELECT entries FROM merkle LIMIT 1)", "7"):
+            with sqlite3.connect(chained.path / INDEX) as database:
+                database.execute(f"UPDATE merkle SET entries = {lie}")
+            done = chained.run("checkpoint", "create")
+            assert (done.returncode, done.stderr) == (0, "")
+            assert self.predicate(chained)["manifest"] == self.right(chained)
+
+    @pytest.mark.parametrize("data", [b"", b"rubbish" * 1000, b"SQLite format 3\0" + bytes(5000)])
+    def test_a_damaged_index_is_made_anew(self, chained: Checkout, data: bytes) -> None:
+        (chained.path / INDEX).write_bytes(data)
+        done = chained.run("checkpoint", "create")
+        assert done.returncode == 0
+        assert done.stderr.count("\n") <= 1
+        assert self.predicate(chained)["manifest"] == self.right(chained)
+        with sqlite3.connect(chained.path / INDEX) as database:
+            assert database.execute("SELECT count(*) FROM merkle").fetchone() > (0,)
+
+    def test_a_table_that_is_gone_is_damage(self, chained: Checkout) -> None:
+        with sqlite3.connect(chained.path / INDEX) as database:
+            database.execute("DROP TABLE merkle")
+        done = chained.run("checkpoint", "create")
+        assert done.returncode == 0
+        assert "damaged" in done.stderr
+        assert self.predicate(chained)["manifest"] == self.right(chained)
+
+    def test_an_index_that_cannot_be_written_is_no_hindrance(self, chained: Checkout) -> None:
+        (chained.path / INDEX).unlink()
+        (chained.path / ".git/nodespec").chmod(0o555)
+        try:
+            command = [*as_mere_owner(), NODESPEC, "checkpoint", "create", "-o", "new.json"]
+            environment = {**os.environ, **chained.environment}
+            done = subprocess.run(command, cwd=chained.path, env=environment, capture_output=True, text=True)
+        finally:
+            (chained.path / ".git/nodespec").chmod(0o755)
+        assert done.returncode == 0, done.stderr
+        assert "working without a file" in done.stderr
+        assert payload(chained, "new.json")["predicate"]["manifest"] == self.right(chained)
+
+    def test_a_creator_that_is_killed_at_any_statement_does_no_harm(self, chained: Checkout) -> None:
+        killed = 0
+        for fresh in (True, False):
+            for moment in (1, 2, 3, 4, 6, 9, 14, 30):
+                if fresh:
+                    (chained.path / INDEX).unlink(missing_ok=True)
+                command = [sys.executable, "-c", KILLED, str(moment), "checkpoint", "create", "-o", "-"]
+                environment = {**os.environ, **chained.environment}
+                done = subprocess.run(command, cwd=chained.path, env=environment, capture_output=True)
+                killed += done.returncode == -9
+                made = chained.run("checkpoint", "create")
+                assert (made.returncode, made.stderr) == (0, "")
+                assert self.predicate(chained)["manifest"] == self.right(chained)
+        assert killed >= 8
+
+    def test_many_creators_at_once_all_sign_the_same(self, chained: Checkout) -> None:
+        shutil.rmtree(chained.path / ".git/nodespec")
+        environment = {**os.environ, **chained.environment}
+        running = [
+            subprocess.Popen(
+                [NODESPEC, "checkpoint", "create", revision, "-o", f"{number}.json"],
+                cwd=chained.path,
+                env=environment,
+                stderr=subprocess.PIPE,
+                text=True,
+                stdout=subprocess.DEVNULL,
+            )
+            for number, revision in enumerate(["HEAD", "HEAD~1"] * 5)
+        ]
+        for number, process in enumerate(running):
+            _, said = process.communicate(timeout=120)
+            assert (process.returncode, said) == (0, ""), number
+        made = [payload(chained, f"{number}.json")["predicate"]["manifest"] for number in range(len(running))]
+        assert made[0] == self.right(chained)
+        assert made == made[:2] * 5
+
+
+KILLED = """
+import os, sys
+left = [int(sys.argv[1])]
+from contextlib import contextmanager
+from nodespec.index import store
+real = store.Store.writing
+@contextmanager
+def writing(self):
+    with real(self) as database:
+        def trace(statement):
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), 9)
+        database.set_trace_callback(trace)
+        yield database
+store.Store.writing = writing
+from nodespec.cli import main
+main(sys.argv[2:])
+"""
 
 
 class TestTheCompatibilityScheme:

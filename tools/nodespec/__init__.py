@@ -27,6 +27,7 @@ in this order tells the whole story, and ``tests/test_architecture.py`` holds th
     quorum        who must sign: keys, and how many of them
     keyring       the user's own keys, as files
     manifest      the list of files of a commit, and its root
+    growth        a commit's root from an earlier one's, by what changed
     capability    the capability grammar and its matching
     spec          NodeSpec: one node, typed
     settings      registry.yaml

@@ -6,7 +6,7 @@ A checkpoint says: at this commit, this registry consisted of exactly these file
     _type          "https://in-toto.io/Statement/v1"
     predicateType  "urn:nodespec:checkpoint:v1"
     subject        [{"name": "<registry id>@<commit>",
-                     "digest": {"gitCommit": …, "gitTree": …, "sha256": SHA-256 of the manifest's text}}]
+                     "digest": {"gitCommit": …, "gitTree": …, "nodespecManifestRoot": as in the predicate}}]
     predicate      registry_id, commit, tree      which registry, and the full hex ids
                    manifest {root, files}         Merkle root over the folders, number of files
                    sequence, previous             0 and null, or one more than the previous statement's and the
@@ -14,20 +14,21 @@ A checkpoint says: at this commit, this registry consisted of exactly these file
                    trust_root_version             the newest version that the commit holds; null where it holds none
                    issued_at                      UTC, whole seconds: 2026-03-14T09:26:53Z
 
-It holds Git's ids so that a reader finds the commit, and relies on none of them: the manifest is SHA-256
-throughout. Verification is :func:`verify`, in numbered steps; every one must hold.
+It holds Git's ids so that a reader finds the commit, and a verification relies on none of them: the manifest is SHA-256
+throughout. Verification is :func:`verify`, in numbered steps; every one must hold. Making a checkpoint costs what
+changed since the one that it follows (:mod:`nodespec.growth`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from nodespec import claims, envelope, manifest, statement
+from nodespec import claims, envelope, growth, statement
 from nodespec.encoding import quoted
 from nodespec.errors import NodespecError, UsageError
+from nodespec.growth import Base, Extent
 from nodespec.keys import HMAC_SCHEME, HmacKey, PrivateKey, PublicKey
 from nodespec.provenance import Provenance
 from nodespec.quorum import valid_signers
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nodespec.envelope import Envelope, Signer
+    from nodespec.git import CommitTree
+    from nodespec.growth import Folders
     from nodespec.registry import Registry, Snapshot
     from nodespec.settings import Settings
     from nodespec.trust import Root
@@ -70,7 +73,6 @@ class Statement:
     tree: str
     root: str
     files: int
-    manifest_sha256: str
     sequence: int
     previous: str | None
     trust_root_version: int | None
@@ -82,7 +84,7 @@ class Statement:
             f"{self.registry_id}@{self.commit}",
             gitCommit=self.commit,
             gitTree=self.tree,
-            sha256=self.manifest_sha256,
+            nodespecManifestRoot=self.root,
         )
         predicate = {
             "registry_id": self.registry_id,
@@ -99,11 +101,9 @@ class Statement:
     @classmethod
     def parse(cls, payload: bytes) -> Statement:
         """Read a payload; raise ``ValueError`` unless it is exactly what :meth:`payload` writes."""
-        subjects, predicate = statement.parse(payload, PREDICATE)
+        _, predicate = statement.parse(payload, PREDICATE)
         fields = claims.members(predicate, _PREDICATE_KEYS, "the predicate")
         listing = claims.members(fields["manifest"], ("root", "files"), "manifest")
-        subject = claims.members(subjects[0], ("name", "digest"), "a subject")
-        digests = claims.members(subject["digest"], ("gitCommit", "gitTree", "sha256"), "the subject's digest")
         previous, version = fields["previous"], fields["trust_root_version"]
         found = cls(
             registry_id=claims.text(fields["registry_id"], "registry_id"),
@@ -111,7 +111,6 @@ class Statement:
             tree=claims.digest(fields["tree"], "tree", digits=GIT_ID),
             root=claims.digest(listing["root"], "root"),
             files=claims.count(listing["files"], "files"),
-            manifest_sha256=claims.digest(digests["sha256"], "sha256"),
             sequence=claims.count(fields["sequence"], "sequence"),
             previous=None if previous is None else claims.digest(previous, "previous"),
             trust_root_version=None if version is None else claims.count(version, "trust_root_version", least=1),
@@ -129,24 +128,38 @@ class CheckpointVerification(Verification):
     statement: Statement | None = None
 
 
-def describe(snapshot: Snapshot, *, issued_at: datetime, previous: Envelope | None = None) -> Statement:
-    """Return the statement about a commit; ``previous`` is an envelope whose signatures were verified."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Previous:
+    """The checkpoint that another follows, verified; ``tree`` is its commit, None where its root is no start."""
+
+    envelope: Envelope
+    statement: Statement
+    tree: CommitTree | None
+
+
+def describe(
+    snapshot: Snapshot, *, issued_at: datetime, previous: Previous | None = None, folders: Folders | None = None
+) -> Statement:
+    """Return the statement about a commit; ``previous`` is what :func:`verify_previous` returned.
+
+    With a ``previous`` to start from, and its commit's folders in ``folders``, only what changed since is read.
+    """
     if snapshot.commit is None:
         raise UsageError("a checkpoint is about a commit, not about a work tree", hint="name one, such as HEAD")
-    listing = manifest.of_tree(snapshot.tree)
-    before = Statement.parse(previous.payload) if previous else None
+    before = previous.statement if previous else None
     if before is not None and before.registry_id != snapshot.settings.registry_id:
         raise UsageError(f"the previous checkpoint is of another registry, {quoted(before.registry_id)}")
+    base = Base(previous.tree, Extent(before.root, before.files)) if previous and previous.tree and before else None
+    found = growth.extent(snapshot.tree, base, folders)
     roots = Provenance(snapshot.tree, snapshot.settings, issued_at).roots
     return Statement(
         registry_id=snapshot.settings.registry_id,
         commit=snapshot.commit.id,
         tree=snapshot.commit.tree,
-        root=listing.root,
-        files=len(listing.files),
-        manifest_sha256=sha256(listing.dump()).hexdigest(),
+        root=found.root,
+        files=found.files,
         sequence=before.sequence + 1 if before else 0,
-        previous=previous.digest if previous else None,
+        previous=previous.envelope.digest if previous else None,
         trust_root_version=len(roots) or None,
         issued_at=issued_at.replace(microsecond=0),
     )
@@ -226,12 +239,43 @@ def verify(
     3. The payload, now believed, is a checkpoint statement in its one form.
     4. It is about the registry that the verifier means.
     5. It is about ``commit`` where one is meant; the commit is here, and its tree is the one named.
-    6. The manifest made from the commit has this root, count and digest.
+    6. The manifest made from the commit, of which every file is hashed, has this root and count.
     7. It is not from the future, and not older than ``max_age`` where one is given.
 
     What the caller still owes stands in the result: that this is the newest checkpoint, and that main has
     not been rewritten since, only a log can show.
     """
+    return _taken(data, registry, trust, now, commit, max_age, whole=True)
+
+
+def verify_previous(data: bytes, registry: Registry, trust: Trust, snapshot: Snapshot, *, now: datetime) -> Previous:
+    """Return the checkpoint that a new one may follow: it verifies, and its commit comes before the snapshot's.
+
+    The steps are those of :func:`verify`, but 6: its files were hashed when somebody whom ``trust`` believes signed it,
+    and are not hashed again. Raises ``UsageError`` when a step fails.
+    """
+    result = _taken(data, registry, trust, now, None, None, whole=False)
+    if not result.held or result.statement is None:
+        hint = "nodespec checkpoint verify FILE shows every step; --anew follows none"
+        raise UsageError(f"the previous checkpoint does not verify: {result.steps[-1].seen}", hint=hint)
+    if not registry.git.descends(snapshot.commit, result.statement.commit):
+        hint = "checkpoints follow history; choose one of an earlier commit"
+        raise UsageError("the previous checkpoint is about a commit that does not come before this one", hint=hint)
+    tree = registry.git.tree(registry.git.resolve(result.statement.commit))
+    return Previous(envelope=envelope.parse(data), statement=result.statement, tree=tree)
+
+
+def _taken(
+    data: bytes,
+    registry: Registry,
+    trust: Trust,
+    now: datetime,
+    commit: str | None,
+    max_age: timedelta | None,
+    *,
+    whole: bool,
+) -> CheckpointVerification:
+    """Take the steps of :func:`verify`; 6 only when ``whole``."""
     steps: list[Step] = []
     found = None
     try:
@@ -239,7 +283,10 @@ def verify(
         _check_signatures(sealed, trust, steps)  # 2
         found = Statement.parse(sealed.payload)  # 3
         steps.append(Step(name="statement", held=True, seen=f"sequence {found.sequence}"))
-        _check_commit(found, registry, trust.registry_id, commit, steps)  # 4, 5, 6
+        _check_registry(found, trust.registry_id, steps)  # 4
+        snapshot = _check_commit(found, registry, commit)  # 5
+        if whole:
+            _check_manifest(found, snapshot, steps)  # 5, as far as it takes reading the commit; 6
         _check_time(found, now, max_age, steps)  # 7
     except _Failed as failure:
         steps.append(Step(name=failure.name, held=False, seen=str(failure)))
@@ -249,18 +296,6 @@ def verify(
     if max_age is None:
         owed.append("whether it is recent enough for you (--max-age checks that)")
     return CheckpointVerification(steps=tuple(steps), statement=found, owed=tuple(owed))
-
-
-def verify_previous(data: bytes, registry: Registry, trust: Trust, snapshot: Snapshot, *, now: datetime) -> Envelope:
-    """Return the checkpoint that a new one may follow: it verifies, and its commit comes before the snapshot's."""
-    result = verify(data, registry, trust, now=now)
-    if not result.held or result.statement is None:
-        hint = "nodespec checkpoint verify FILE shows every step"
-        raise UsageError(f"the previous checkpoint does not verify: {result.steps[-1].seen}", hint=hint)
-    if not registry.git.descends(snapshot.commit, result.statement.commit):
-        hint = "checkpoints follow history; choose one of an earlier commit"
-        raise UsageError("the previous checkpoint is about a commit that does not come before this one", hint=hint)
-    return envelope.parse(data)
 
 
 class _Failed(Exception):  # noqa: N818  # not an error: how a step ends the verification
@@ -304,16 +339,28 @@ def _check_signatures(sealed: Envelope, trust: Trust, steps: list[Step]) -> None
     steps.append(Step(name="signatures", held=True, seen=seen))
 
 
-def _check_commit(
-    found: Statement, registry: Registry, registry_id: str, commit: str | None, steps: list[Step]
-) -> None:
+def _check_registry(found: Statement, registry_id: str, steps: list[Step]) -> None:
     if found.registry_id != registry_id:
         raise _Failed("registry", f"it is about {quoted(found.registry_id)}; this is {quoted(registry_id)}")
     steps.append(Step(name="registry", held=True, seen=registry_id))
+
+
+def _check_commit(found: Statement, registry: Registry, commit: str | None) -> Snapshot:
     if commit is not None and found.commit != commit:
         raise _Failed("commit", f"it is about commit {found.commit[:10]}, not {commit[:10]}")
     try:
         snapshot = registry.at(found.commit)
+        here = snapshot.commit
+    except NodespecError as error:
+        raise _Failed("commit", str(error)) from None
+    if here is None or (found.commit, found.tree) != (here.id, here.tree):
+        tree = here.tree[:10] if here else "nothing"
+        raise _Failed("commit", f"commit {found.commit[:10]} has tree {tree}, not {found.tree[:10]}")
+    return snapshot
+
+
+def _check_manifest(found: Statement, snapshot: Snapshot, steps: list[Step]) -> None:
+    try:
         here = describe(snapshot, issued_at=found.issued_at)
     except NodespecError as error:
         raise _Failed("commit", str(error)) from None
@@ -322,10 +369,8 @@ def _check_commit(
     if found.trust_root_version != here.trust_root_version:
         message = f"the commit's trust root has version {here.trust_root_version}, not {found.trust_root_version}"
         raise _Failed("commit", message)
-    if (found.commit, found.tree) != (here.commit, here.tree):
-        raise _Failed("commit", f"commit {here.commit[:10]} has tree {here.tree[:10]}, not {found.tree[:10]}")
     steps.append(Step(name="commit", held=True, seen=found.commit))
-    if (found.root, found.files, found.manifest_sha256) != (here.root, here.files, here.manifest_sha256):
+    if (found.root, found.files) != (here.root, here.files):
         raise _Failed("manifest", f"the commit's files have root {here.root}, the checkpoint says {found.root}")
     steps.append(Step(name="manifest", held=True, seen=f"root {here.root}, {here.files} files"))
 

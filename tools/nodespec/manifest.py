@@ -37,7 +37,8 @@ from nodespec.tree import REGULAR, path_bytes
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from nodespec.tree import Tree
+    from nodespec.merkle import Entries
+    from nodespec.tree import Entry, Tree
 
 HEADER = "nodespec-manifest/v1"
 
@@ -65,9 +66,14 @@ class Manifest:
         return cls(tuple(ManifestFile(path, len(contents[path]), sha256(contents[path]).hexdigest()) for path in paths))
 
     @cached_property
+    def folders(self) -> tuple[tuple[bytes, Entries], ...]:
+        """The digest and the entries of each folder (:mod:`nodespec.merkle`), the root last."""
+        return tuple(merkle.folders({file.path: bytes.fromhex(file.sha256) for file in self.files}))
+
+    @property
     def root(self) -> str:
         """The hex Merkle root over the folders."""
-        return merkle.root({file.path: bytes.fromhex(file.sha256) for file in self.files}).hex()
+        return self.folders[-1][0].hex()
 
     def dump(self) -> bytes:
         """Return the manifest's text."""
@@ -83,16 +89,24 @@ def of_tree(tree: Tree) -> Manifest:
         raise _no_manifest(tree, defect.path, defect.what)
     files = []
     for entry in tree.entries:
-        if entry.mode != REGULAR:
-            raise _no_manifest(tree, entry.path, "only regular files of mode 100644 can be listed")
-        if not _LINE.match(f"100644 0 {'0' * 64} {entry.path}"):
-            raise _no_manifest(tree, entry.path, "the path holds a control character")
+        obstacle = why_not_listed(entry)
+        if obstacle:
+            raise _no_manifest(tree, entry.path, obstacle)
         try:
             data = tree.read(entry)
         except OSError as error:
             raise _no_manifest(tree, entry.path, str(error)) from None
         files.append(ManifestFile(entry.path, len(data), sha256(data).hexdigest()))
     return Manifest(tuple(files))
+
+
+def why_not_listed(entry: Entry) -> str:
+    """Return why a file has no place in a manifest; empty when it has one."""
+    if entry.mode != REGULAR:
+        return "only regular files of mode 100644 can be listed"
+    if not _LINE.match(f"100644 0 {'0' * 64} {entry.path}"):
+        return "the path holds a control character"
+    return ""
 
 
 def _no_manifest(tree: Tree, path: str, why: str) -> RegistryError:

@@ -27,7 +27,10 @@ from typing import TYPE_CHECKING
 from nodespec.tree import path_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    Entries = Mapping[bytes, tuple[bytes, bytes]]
+    """What a folder holds: name → (kind, digest)."""
 
 FILE_KIND = b"file"
 FOLDER_KIND = b"folder"
@@ -64,23 +67,30 @@ def tree_hash(leaves: Sequence[bytes]) -> bytes:
     return digest
 
 
-def folder_hash(entries: Mapping[bytes, tuple[bytes, bytes]]) -> bytes:
-    """Return a folder's digest from name → (kind, digest)."""
+def folder_hash(entries: Entries) -> bytes:
+    """Return a folder's digest."""
     return tree_hash([leaf_hash(b"\0".join((kind, name, digest))) for name, (kind, digest) in sorted(entries.items())])
+
+
+def folders(files: Mapping[str, bytes]) -> Iterator[tuple[bytes, Entries]]:
+    """Yield the digest and the entries of each folder of ``files`` (path → SHA-256 of the bytes), the root last."""
+    found: dict[bytes, dict[bytes, tuple[bytes, bytes]]] = {b"": {}}
+    for path, digest in files.items():
+        folder, _, name = path_bytes(path).rpartition(b"/")
+        found.setdefault(folder, {})[name] = (FILE_KIND, digest)
+        while folder and folder.rpartition(b"/")[0] not in found:
+            folder = folder.rpartition(b"/")[0]
+            found[folder] = {}
+    # Deepest first, so that a folder is complete when its parent asks for it.
+    for folder in sorted(found, key=lambda path: path.count(b"/") if path else -1, reverse=True):
+        digest = folder_hash(found[folder])
+        yield digest, found[folder]
+        if folder:
+            parent, _, name = folder.rpartition(b"/")
+            found[parent][name] = (FOLDER_KIND, digest)
 
 
 def root(files: Mapping[str, bytes]) -> bytes:
     """Return the digest of the folder that holds ``files`` (path → SHA-256 of the bytes)."""
-    folders: dict[bytes, dict[bytes, tuple[bytes, bytes]]] = {b"": {}}
-    for path, digest in files.items():
-        folder, _, name = path_bytes(path).rpartition(b"/")
-        folders.setdefault(folder, {})[name] = (FILE_KIND, digest)
-        while folder and folder.rpartition(b"/")[0] not in folders:
-            folder = folder.rpartition(b"/")[0]
-            folders[folder] = {}
-    # Deepest first, so that a folder is complete when its parent asks for it.
-    for folder in sorted(folders, key=lambda path: path.count(b"/") if path else -1, reverse=True):
-        if folder:
-            parent, _, name = folder.rpartition(b"/")
-            folders[parent][name] = (FOLDER_KIND, folder_hash(folders[folder]))
-    return folder_hash(folders[b""])
+    *_, (digest, _) = folders(files)
+    return digest

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +14,22 @@ import click
 
 from nodespec import checkpoint as checkpoints
 from nodespec import envelope, keyring, manifest, pin
-from nodespec.checkpoint import Trust
+from nodespec.checkpoint import Previous, Trust
 from nodespec.cli.believed import check_root
-from nodespec.cli.common import color_option, echo, note, painter, passphrase, repo_option, tell_example
+from nodespec.cli.common import (
+    color_option,
+    echo,
+    index_options,
+    note,
+    open_registry,
+    painter,
+    passphrase,
+    repo_option,
+    tell_example,
+)
 from nodespec.encoding import printable, quoted
 from nodespec.errors import UsageError
+from nodespec.index import KnownFolders
 from nodespec.keys import HMAC_SCHEME, HmacKey, PrivateKey
 from nodespec.provenance import Provenance
 from nodespec.registry import Registry, Snapshot
@@ -26,6 +39,9 @@ if TYPE_CHECKING:
     from nodespec.verification import Verification
 
 _AGE = re.compile(r"([1-9][0-9]{0,5})([smhd])\Z")
+FAR = 10_000
+"""Commits among whose checkpoints the one to follow is looked for: years of main, and a tenth of a second."""
+
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 scheme_option = click.option(
@@ -51,33 +67,54 @@ def checkpoint_command() -> None:
 @repo_option
 @click.option("--key", "key_name", default="main", show_default=True, help="The name of your key.")
 @scheme_option
-@click.option("--previous", metavar="FILE", help="The checkpoint that this one follows; it must verify.")
+@click.option(
+    "--previous",
+    metavar="FILE",
+    help="The checkpoint that this one follows; it must verify.  [default: the nearest that is kept here]",
+)
+@click.option("--anew", is_flag=True, help="Follow none, and begin with sequence 0.")
 @click.option("--output", "-o", metavar="FILE", help="Where to write; - is standard output.  [default: the Git folder]")
+@index_options
 def create_command(
-    revision: str, repo: str, key_name: str, scheme: str, previous: str | None, output: str | None
+    revision: str, repo: str, key_name: str, scheme: str, previous: str | None, anew: bool, output: str | None
 ) -> None:
-    """Sign what a commit holds (by default: HEAD)."""
-    registry = Registry.open(repo, index=False)
+    """Sign what a commit holds (by default: HEAD).
+
+    It follows the checkpoint that is kept here of the nearest commit before it, along first parents. That one must
+    verify: with the keys that sign, and then only what changed since is read; or with the checkpoint keys of the
+    registry that you pinned, and then every file is, as it is for the first of a chain.
+    """
+    if anew and previous is not None:
+        raise UsageError("--previous and --anew exclude each other")
+    indexed = open_registry(repo)
+    registry = replace(indexed, index=False)  # nothing that is signed comes from the index unseen
     snapshot = registry.at(revision)
     tell_example(snapshot)
     trust, files = _own_trust(snapshot, scheme, key_name)
     now = datetime.now(UTC)
-    before = None
-    if previous is not None:
-        before = checkpoints.verify_previous(_read(previous), registry, trust, snapshot, now=now)
-    about = checkpoints.describe(snapshot, issued_at=now, previous=before)
+    before = None if anew else _previous(previous, registry, snapshot, trust, scheme, now)
+    folders = KnownFolders(indexed.index_path, indexed.notice) if indexed.index_path is not None else None
+    about = checkpoints.describe(snapshot, issued_at=now, previous=before, folders=folders)
     sealed = checkpoints.sign(about, [trust.shared] if trust.shared else _unlock(files, trust))
     if output == "-":
+        note(_follows(before))
         echo(sealed.dump().decode())
         return
     path = output or _default_path(registry, about.commit, scheme)
     _check_free(path, kept=output is None, sequence=about.sequence)
     write_file(path, sealed.dump())
     echo(f"checkpoint {about.sequence} of {about.registry_id} at {about.commit[:10]}\n")
+    echo(f"  {_follows(before)}\n")
     echo(f"  root   {about.root} over {about.files} files\n")
     signed = HMAC_SCHEME if trust.shared else ", ".join(file.public.scheme for file in files)
     echo(f"  signed {signed}{' (compatibility scheme)' if trust.shared else ''}\n")
     echo(f"  file   {printable(os.path.relpath(path))}\n")
+
+
+def _follows(before: Previous | None) -> str:
+    if before is None:
+        return "after  none: a chain begins here"
+    return f"after  checkpoint {before.statement.sequence} at {before.statement.commit[:10]}"
 
 
 @checkpoint_command.command("verify")
@@ -117,6 +154,46 @@ def manifest_command(revision: str, repo: str) -> None:
     snapshot = Registry.open(repo, index=False).at(revision)
     tell_example(snapshot)
     click.echo(manifest.of_tree(snapshot.tree).dump(), nl=False)
+
+
+def _previous(
+    chosen: str | None, registry: Registry, snapshot: Snapshot, trust: Trust, scheme: str, now: datetime
+) -> Previous | None:
+    """Return the checkpoint to follow, verified: the chosen one, or the nearest that is kept; None where none is.
+
+    Raises ``UsageError`` when it does not verify: nothing is begun anew unless somebody says so.
+    """
+    path = _nearest(registry, snapshot, scheme) if chosen is None else chosen
+    if path is None:
+        return None
+    data = _read(path)
+    try:
+        return checkpoints.verify_previous(data, registry, trust, snapshot, now=now)
+    except UsageError as error:
+        wrong = UsageError(f"{printable(os.path.relpath(path))}: {error}", hint=error.hint)
+    pinned = _pinned_trust(snapshot, scheme)
+    if pinned is None:
+        raise wrong
+    try:  # the keys that signed it may be others than those that sign now, who do not sign on somebody's word
+        return replace(checkpoints.verify_previous(data, registry, pinned, snapshot, now=now), tree=None)
+    except UsageError:
+        raise wrong from None
+
+
+def _nearest(registry: Registry, snapshot: Snapshot, scheme: str) -> str | None:
+    """Return the file of the checkpoint that is kept of the nearest commit before, along first parents."""
+    commit = snapshot.commit
+    folder = os.path.dirname(_default_path(registry, "", scheme))
+    if commit is None or not os.path.isdir(folder):
+        return None
+    kept = set(os.listdir(folder))
+    if not kept:
+        return None
+    for before in islice(registry.git.first_parents(commit), 1, FAR):
+        path = _default_path(registry, before.id, scheme)
+        if os.path.basename(path) in kept:
+            return path
+    return None
 
 
 def _pinned_trust(snapshot: Snapshot, scheme: str) -> Trust | None:
@@ -202,7 +279,7 @@ def _check_free(path: str, *, kept: bool, sequence: int) -> None:
     except ValueError:
         return  # what is no checkpoint is no loss
     if before != sequence:
-        hint = "give the one it follows with --previous, or another place with --output"
+        hint = "give the one it follows with --previous, none with --anew, or another place with --output"
         raise UsageError(f"checkpoint {before} of this commit is kept, and this would be {sequence}", hint=hint)
 
 

@@ -2,7 +2,8 @@
 
 ``<git folder>/nodespec/index.sqlite3`` holds what was once read, so that it is read once ever: a node's value by the id
 of its blob, and which blobs stood where at a few trees. It answers questions; it never vouches for anything. Whoever
-verifies a signature, or judges a file, reads the file.
+verifies a signature, or judges a file, reads the file. Whoever signs a checkpoint takes lists of folders from it, and
+hashes each before it is believed (:mod:`nodespec.growth`).
 
 - ``facts``: what one blob says;
 - ``store``: the file, its tables, and what happens when it is damaged, foreign, full or not writable;
@@ -11,7 +12,8 @@ verifies a signature, or judges a file, reads the file.
 - ``rows``: what a change writes;
 - ``commits``: commits that were looked at before;
 - ``answer``: questions in SQL;
-- ``verdicts``: what was found before, sealed by whoever found it (:mod:`nodespec.recall`).
+- ``verdicts``: what was found before, sealed by whoever found it (:mod:`nodespec.recall`);
+- ``folders``: what folders hold, by their Merkle digest.
 
 **An answer is the same with the index and without it.** SQL only narrows down; every node that it finds is asked the
 question again (:meth:`nodespec.question.Question.matches`). A tree that is odd in any way (a link or a submodule where
@@ -21,12 +23,14 @@ a node should be, a malformed tree object, a file that cannot be read) is not in
 from nodespec.index.answer import of_blobs
 from nodespec.index.commits import KnownCommit, known_commit
 from nodespec.index.facts import rule_set
+from nodespec.index.folders import KnownFolders
 from nodespec.index.stand import Stand, stand_at
 from nodespec.index.store import Store, UnusableError, place_of
 from nodespec.index.verdicts import Sealed, keep, newest
 
 __all__ = [
     "KnownCommit",
+    "KnownFolders",
     "Sealed",
     "Stand",
     "Store",

@@ -13,6 +13,7 @@ stand     a tree that was asked about; stand 1 is the base
 delta     where a stand differs from the base: at ``path`` it has ``file`` (null: nothing)
 folder    of a work tree: a folder's files as they were, and what each of them was
 verdict   what was found when a commit was judged, with a tag by which its writer knows it again
+merkle    a folder's entries by its Merkle digest, and in which turn others took its place (null: it stands)
 ========  =============================================================================================================
 
 Writers are atomic and readers never wait for them (write-ahead log). A writer that is killed leaves what it had
@@ -74,6 +75,8 @@ CREATE TABLE folder(stand INTEGER NOT NULL, path TEXT NOT NULL, state BLOB, file
     PRIMARY KEY(stand, path)) WITHOUT ROWID;
 CREATE TABLE verdict(id INTEGER PRIMARY KEY, circumstances TEXT NOT NULL, nodes TEXT NOT NULL,
     tombstones TEXT NOT NULL, body BLOB NOT NULL, tag BLOB NOT NULL);
+CREATE TABLE merkle(digest BLOB PRIMARY KEY, entries BLOB NOT NULL, replaced INTEGER);
+CREATE INDEX merkle_replaced ON merkle(replaced) WHERE replaced IS NOT NULL;
 INSERT INTO stand VALUES (1, 'nothing yet');
 """
 
