@@ -54,8 +54,8 @@ def counter(monkeypatch: pytest.MonkeyPatch) -> Counter:
     return Counter(monkeypatch)
 
 
-def both(checkout: Checkout, selection: Selection, now: datetime | None = None, at: str = "HEAD") -> Report:
-    """Judge a commit by memory and as a whole; they must say the same."""
+def both(checkout: Checkout, selection: Selection, now: datetime | None = None, at: str | None = "HEAD") -> Report:
+    """Judge a tree by memory and as a whole; they must say the same."""
     now = now or datetime.now(UTC)
     remembered = judge_anew(
         (registry := Registry.open(checkout.path)),
@@ -198,6 +198,7 @@ def walk(rng: random.Random, checkout: Checkout, turns: int, selection: Selectio
         possible = [*HAPPENINGS, odd, settings_changed] if turn % 8 == 7 else HAPPENINGS
         for happening in rng.choices(possible, k=rng.randint(1, 3)):
             happening(rng, checkout)
+        codes |= {item.code for item in both(checkout, selection, at=None).findings}
         checkout.git("add", "-A")
         checkout.git("commit", "-q", "--allow-empty", "-m", "whatever")
         report = both(checkout, selection)
@@ -208,14 +209,14 @@ def walk(rng: random.Random, checkout: Checkout, turns: int, selection: Selectio
 @pytest.mark.parametrize("seed", range(4))
 def test_whatever_changes_the_report_is_that_of_the_whole(grown: Checkout, counter: Counter, seed: int) -> None:
     codes = walk(random.Random(seed), grown, 24, UNSIGNED)
-    assert counter.whole < 18, "most of the commits are judged by what changed"
+    assert counter.whole < 36, "most of the trees are judged by what changed"
     assert {"F", "S", "G"} <= {code[0] for code in codes}
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_with_signatures_the_report_is_that_of_the_whole(example: Checkout, counter: Counter, seed: int) -> None:
     codes = walk(random.Random(seed), example, 16, ALL)
-    assert counter.whole < 12
+    assert counter.whole < 24
     assert len({code for code in codes if code[0] == "P"}) > 2
 
 
@@ -314,6 +315,24 @@ def test_without_a_home_everything_is_judged(judged: Checkout, counter: Counter)
     nowhere = judged.path / "registry/registry.yaml"  # a file: no folder can be made there
     both(Checkout(judged.path, {"NODESPEC_HOME": str(nowhere)}), UNSIGNED)
     assert counter.whole == 1
+
+
+def test_a_work_tree_is_judged_by_its_bytes_whatever_git_was_told(judged: Checkout, counter: Counter) -> None:
+    """Neither a filter, nor an ignored path, nor a file that Git is told not to look at hides a change."""
+    both(judged, UNSIGNED)
+    counter.whole = 0
+    path = some_node(random.Random(3), judged)
+    inside = path.relative_to(judged.path).as_posix()
+    judged.git("update-index", "--assume-unchanged", inside)
+    (judged.path / ".gitignore").write_text("*.yaml\n")
+    (judged.path / ".gitattributes").write_text("*.yaml text eol=lf\n")
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert {item.code for item in both(judged, UNSIGNED, at=None).findings} == {"F004"}
+    path.write_text(path.read_text().replace("lane: ", "lane: x", 1))
+    path.with_name("extra.yaml").write_text("a: 1\n")
+    found = both(judged, UNSIGNED, at=None).findings
+    assert {item.path for item in found} >= {inside, inside.rpartition("/")[0] + "/extra.yaml"}
+    assert counter.whole == 0
 
 
 # The work that is done.

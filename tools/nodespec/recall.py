@@ -24,23 +24,27 @@ import secrets
 import stat
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
+from nodespec.errors import RegistryError
 from nodespec.finding import Finding
 from nodespec.index import Sealed, UnusableError, keep, newest, rule_set
 from nodespec.judge import judge
 from nodespec.keyring import home
-from nodespec.rejudge import Known, circumstances, rejudge
+from nodespec.rejudge import MOST, Known, circumstances, rejudge
+from nodespec.text import MAX_BYTES
+from nodespec.tree import NODES, REGULAR, TOMBSTONES, Overlay, changed_paths
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
     from nodespec.git import CommitTree
     from nodespec.index import Store
     from nodespec.registry import Registry, Snapshot
-    from nodespec.tree import Progress
+    from nodespec.spec import NodeSpec
+    from nodespec.tree import Entry, Progress, Tree
     from nodespec.verdict import Report, Selection
 
 MOST_FINDINGS = 1_000
@@ -59,20 +63,41 @@ def judge_anew(
     progress: Progress | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> Report:
-    """Judge a tree: a commit by what differs from one that was judged before, where such a verdict is known."""
-    memory = _Memory.of(registry, snapshot, selection, environment)
-    known = memory.newest() if memory else None
-    tree = snapshot.tree
+    """Judge a tree by what differs from a commit that was judged before, where such a verdict is known.
+
+    Every file of a work tree is read all the same: that it is what the commit holds is seen, and not assumed.
+    """
+    commit = cast("CommitTree", snapshot.tree) if snapshot.commit is not None else registry.present
+    memory = _Memory.of(registry, commit, selection, environment) if commit is not None else None
+    tree = snapshot.tree if snapshot.commit is not None or memory is None else _upon(memory.tree, snapshot.tree)
+    known = memory.newest() if memory is not None and tree is not None else None
     report = None
-    if known is not None:
-        report = rejudge(
-            known, snapshot, lambda entries: registry.nodes_in(tree, entries), selection=selection, now=now
-        )
+    if known is not None and memory is not None:
+
+        def read(entries: Sequence[Entry]) -> list[NodeSpec]:
+            return registry.nodes_in(memory.tree, entries)
+
+        report = rejudge(known, cast("CommitTree | Overlay", tree), snapshot, read, selection=selection, now=now)
     if report is None:
-        report = judge(tree, selection=selection, now=now, jobs=jobs, progress=progress)
-    if memory is not None:
+        report = judge(snapshot.tree, selection=selection, now=now, jobs=jobs, progress=progress)
+    if memory is not None and (snapshot.commit is not None or (isinstance(tree, Overlay) and not tree.files)):
         memory.keep(report)
     return report
+
+
+def _upon(head: CommitTree, tree: Tree) -> Overlay | None:
+    """Return a work tree as what is written over the commit that is checked out; None when that says too little."""
+    files: dict[str, bytes | None] = {}
+    try:
+        for path in changed_paths(head, tree):
+            entry = tree.entry(path)
+            is_plain = entry is None or (entry.mode == REGULAR and tree.size(entry) <= MAX_BYTES)
+            if not is_plain or not path.startswith((NODES, TOMBSTONES)) or len(files) >= MOST:
+                return None
+            files[path] = None if entry is None else tree.read(entry)
+    except (OSError, RegistryError):
+        return None
+    return Overlay(head, files, tree.label)
 
 
 @dataclass(frozen=True)
@@ -84,12 +109,11 @@ class _Memory:
 
     @classmethod
     def of(
-        cls, registry: Registry, snapshot: Snapshot, selection: Selection, environment: Mapping[str, str]
+        cls, registry: Registry, tree: CommitTree, selection: Selection, environment: Mapping[str, str]
     ) -> _Memory | None:
-        if registry.store is None or snapshot.commit is None:
+        if registry.store is None:
             return None
         found = secret(home(environment))
-        tree: Any = snapshot.tree
         return cls(registry.store, found, f"{rule_set()} {circumstances(tree, selection)}", tree) if found else None
 
     def newest(self) -> Known | None:

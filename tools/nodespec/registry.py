@@ -187,7 +187,7 @@ class Registry:
         if self.store is None:
             return None
         try:
-            return stand_at(self.store, tree, present=self._present, progress=progress)
+            return stand_at(self.store, tree, present=lambda: self.present, progress=progress)
         except UnusableError:
             return None
 
@@ -203,8 +203,9 @@ class Registry:
         rest = (load(tree, entry) for entry in entries if is_node_path(entry.path) and entry.path not in paths)
         return [*known, *(node for node in rest if not isinstance(node, Unreadable))]
 
-    def _present(self) -> CommitTree | None:
-        """Return the commit that is checked out; None without one."""
+    @cached_property
+    def present(self) -> CommitTree | None:
+        """The commit that is checked out; None without one."""
         try:
             return self.git.tree(self.git.resolve("HEAD")) if self._is_top else None
         except NodespecError:

@@ -32,6 +32,7 @@ from nodespec.tree import (
     TOMBSTONES,
     TRUST,
     MemoryTree,
+    Overlay,
     attestation_path,
     is_node_path,
     is_tombstone_path,
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from nodespec.git import CommitTree
     from nodespec.registry import Snapshot
     from nodespec.spec import NodeSpec
-    from nodespec.tree import Entry
+    from nodespec.tree import Entry, Tree
     from nodespec.verdict import Report, Selection
 
     Read = Callable[[Sequence[Entry]], Iterable[NodeSpec]]
@@ -110,12 +111,14 @@ def circumstances(tree: CommitTree, selection: Selection) -> str:
     return digest.hexdigest()
 
 
-def rejudge(known: Known, after: Snapshot, read: Read, *, selection: Selection, now: datetime) -> Report | None:
-    """Judge the commit ``after`` by what differs from one of which ``known`` was found, in like circumstances.
+def rejudge(
+    known: Known, tree: CommitTree | Overlay, after: Snapshot, read: Read, *, selection: Selection, now: datetime
+) -> Report | None:
+    """Judge ``tree`` by what differs from a commit of which ``known`` was found, in like circumstances.
 
-    ``read`` returns the nodes that were at changed paths. Returns None for what this is not made for.
+    ``tree`` is a commit, or a commit with nodes and tombstones written over it; ``after`` is asked about its nodes, and
+    ``read`` returns those that were at changed paths. Returns None for what this is not made for.
     """
-    tree = cast("CommitTree", after.tree)
     change = _change(known.folders, tree)
     if change is None:
         return None
@@ -176,14 +179,19 @@ class _Change:
         return come - gone
 
 
-def _change(known: tuple[str, str], tree: CommitTree) -> _Change | None:
+def _change(known: tuple[str, str], tree: CommitTree | Overlay) -> _Change | None:
     """Return what differs from folders that were judged, or None where it is too odd, or too much, to go by."""
+    commit = cast("CommitTree", tree.under) if isinstance(tree, Overlay) else tree
     pairs: list[tuple[Entry | None, Entry | None]] = []
-    for home, was, here in zip(_HOMES, known, folders(tree), strict=True):
-        found, defects = tree.changes(home.rstrip("/"), was, here)
+    for home, was, here in zip(_HOMES, known, folders(commit), strict=True):
+        found, defects = commit.changes(home.rstrip("/"), was, here)
         if defects or len(found) > MOST:
             return None
         pairs += found
+    if isinstance(tree, Overlay):
+        known_before = {entry.path: old for old, new in pairs for entry in (old, new) if entry is not None}
+        written = [(known_before.get(path, commit.entry(path)), tree.entry(path)) for path in tree.files]
+        pairs = [pair for pair in pairs if not any(entry and entry.path in tree.files for entry in pair)] + written
     gone = tuple(old for old, _ in pairs if old is not None)
     come = tuple(new for _, new in pairs if new is not None)
     if any(is_tombstone_path(entry.path) for entry in gone) or _is_odd(come, tree):
@@ -191,7 +199,7 @@ def _change(known: tuple[str, str], tree: CommitTree) -> _Change | None:
     return _Change(gone, come)
 
 
-def _is_odd(entries: Sequence[Entry], tree: CommitTree) -> bool:
+def _is_odd(entries: Sequence[Entry], tree: Tree) -> bool:
     """Say whether family T has anything to say about these entries; names in lower case have no twins but each other.
 
     The rest of the tree is what it was, and nothing was odd about that.

@@ -21,6 +21,7 @@ import re
 from bisect import bisect_left
 from dataclasses import dataclass, field
 from functools import cached_property
+from hashlib import sha1
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -157,11 +158,12 @@ class Overlay:
 
     under: Tree
     files: Mapping[str, bytes | None]
+    name: str = ""
 
     @property
     def label(self) -> str:
         """For people."""
-        return self.under.label
+        return self.name or self.under.label
 
     @cached_property
     def entries(self) -> Sequence[Entry]:
@@ -200,6 +202,15 @@ class Overlay:
         return self.under.read(entry) if data is None else data
 
 
+def blob_id(data: bytes) -> str:
+    r"""Return the id that Git gives to these bytes.
+
+    >>> blob_id(b"hello\n")
+    'ce013625030ba8dba906f756967f9e9ca394464a'
+    """
+    return sha1(b"blob %d\0%b" % (len(data), data), usedforsecurity=False).hexdigest()
+
+
 def path_bytes(path: str) -> bytes:
     """Return a path as Git stores it; undecodable bytes come through as lone surrogates (PEP 383)."""
     return path.encode("utf-8", "surrogateescape")
@@ -216,7 +227,7 @@ def within(entries: Sequence[Entry], folder: str) -> Sequence[Entry]:
 def changed_paths(base: Tree, head: Tree) -> tuple[str, ...]:
     """Return the paths whose file is not the same in both, in order.
 
-    Equal blob ids are equal files; anything else is compared byte by byte.
+    Equal blob ids are equal files, where they are known or can be told; anything else is compared byte by byte.
     """
     known = head.differing(base)
     if known is not None:
@@ -232,6 +243,8 @@ def _same(base: Tree, old: Entry | None, head: Tree, new: Entry | None) -> bool:
     if old.blob and new.blob:
         return old.blob == new.blob
     try:
+        if old.blob:
+            return old.blob == blob_id(head.read(new))
         return base.size(old) == head.size(new) and base.read(old) == head.read(new)
     except OSError:
         return False  # what cannot be read counts as changed; family T says why it cannot

@@ -10,7 +10,7 @@ import json
 import sys
 import zlib
 from functools import partial
-from hashlib import sha1, sha256
+from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from nodespec import builtin, crew, spec
 from nodespec.capability import parts
 from nodespec.reading import Unreadable, checked_value
-from nodespec.tree import NODE_SCHEMA_PATH, SETTINGS_SCHEMA_PATH, TOMBSTONE_SCHEMA_PATH, Entry
+from nodespec.tree import NODE_SCHEMA_PATH, SETTINGS_SCHEMA_PATH, TOMBSTONE_SCHEMA_PATH, Entry, blob_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,15 +61,6 @@ def rule_set() -> str:
         for origin in sorted(Path(found.origin).parent.glob("*.*")) if found and found.origin else ():
             digest.update(f"{origin.name} {origin.stat().st_size}".encode())
     return digest.hexdigest()
-
-
-def blob_id(data: bytes) -> str:
-    r"""Return the id that Git gives to these bytes.
-
-    >>> blob_id(b"hello\n")
-    'ce013625030ba8dba906f756967f9e9ca394464a'
-    """
-    return sha1(b"blob %d\0%b" % (len(data), data), usedforsecurity=False).hexdigest()
 
 
 def identify(tree: Tree, entry: Entry) -> str:
