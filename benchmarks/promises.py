@@ -31,27 +31,33 @@ SIGNAL = "memory_stored"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promise:
-    """Other takes at least ``bar`` times as long as ours; or, ``at_most``, ours at most that times other."""
+    """Other takes at least ``bar`` times as long as ours; or, ``at_most``, ours at most that times other.
+
+    ``scale`` is how much of ours is compared with all of other's. Without a bar, the ratio is told and not judged.
+    """
 
     work: str
     ours: str
     other: str
-    bar: float
+    bar: float | None
     at_most: bool = False
+    scale: float = 1
 
     def ratio(self, times: dict[str, Timing]) -> float:
         """Return the measured ratio, in the direction of the bar."""
-        ours, other = times[self.ours].median, times[self.other].median
+        ours, other = times[self.ours].median * self.scale, times[self.other].median
         return ours / other if self.at_most else other / ours
 
     def met(self, times: dict[str, Timing]) -> bool:
         """Say whether the promise holds for ``times``."""
         ratio = self.ratio(times)
-        return ratio <= self.bar if self.at_most else ratio >= self.bar
+        return self.bar is None or (ratio <= self.bar if self.at_most else ratio >= self.bar)
 
     @property
     def wanted(self) -> str:
         """The bar in words, such as ``at least 5``."""
+        if self.bar is None:
+            return "none"
         return f"{'at most' if self.at_most else 'at least'} {self.bar:g}"
 
 

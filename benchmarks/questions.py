@@ -73,31 +73,37 @@ def _asked(folder: Path, nodes: int) -> Path:
     if not registry.exists():
         generate(registry, Population(seed=SEED, nodes=nodes, types=default_types(nodes)), COMMITS)
         for at in ((), ("--at", "HEAD"), ("--at", "HEAD~1000")):
-            _run([program("nodespec"), "query", "--format", "ids", "--signal", _signal(registry), *at], registry)
+            run_in([program("nodespec"), "query", "--format", "ids", "--signal", _signal(registry), *at], registry)
     return registry
 
 
 def _signal(registry: Path) -> str:
     """Return a signal that the first node sends, which has been there from the first commit on."""
-    spec = next(iter(_specs(registry))).read_text(encoding="utf-8")
+    spec = next(iter(specs_of(registry))).read_text(encoding="utf-8")
     return spec.partition("emits:\n")[2].partition("name: ")[2].partition("\n")[0].strip()
 
 
-def _specs(registry: Path) -> Sequence[Path]:
+def specs_of(registry: Path) -> Sequence[Path]:
+    """Return the specs of a registry, in order."""
     return sorted((registry / "registry/nodes").rglob("*.yaml"))
 
 
-def committer(registry: Path) -> Callable[[], None]:
-    """Return what commits a change of one file of a registry, another each time."""
-    spec, turn = _specs(registry)[-1], count(1)
+def committer(registry: Path, changed: int = 1) -> Callable[[], None]:
+    """Return what commits a change of so many files of a registry, spread over it, another change each time."""
+    specs, turn = specs_of(registry), count(1)
+    chosen = specs[-1 :: -(len(specs) // changed)][:changed]
+    paths = [str(spec.relative_to(registry)) for spec in chosen]
 
     def commit() -> None:
-        text = spec.read_text(encoding="utf-8").partition("# turn")[0]
-        spec.write_text(f"{text}# turn {next(turn)}\n", encoding="utf-8")
-        _run(["git", *_AUTHOR, "commit", "-q", "-m", "one file", "--", str(spec.relative_to(registry))], registry)
+        number = next(turn)
+        for spec in chosen:
+            text = spec.read_text(encoding="utf-8").partition("# turn")[0]
+            spec.write_text(f"{text}# turn {number}\n", encoding="utf-8")
+        run_in(["git", *_AUTHOR, "commit", "-q", "-m", "a change", "--", *paths], registry)
 
     return commit
 
 
-def _run(command: Sequence[str], folder: Path) -> None:
+def run_in(command: Sequence[str], folder: Path) -> None:
+    """Run a command that must succeed."""
     subprocess.run(command, cwd=folder, check=True, capture_output=True)

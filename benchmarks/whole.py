@@ -1,0 +1,92 @@
+"""What is promised of validating everything: without an index, at any size, and again after a commit.
+
+The registry is unsigned. It is compared with validators that check the schema and nothing else, where they are
+installed: ``BENCH_NPM`` names the folder in which ``npm install ajv-cli ajv-formats @sourcemeta/jsonschema`` was run.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from benchmarks.generate import default_types, generate
+from benchmarks.measure import Contender
+from benchmarks.population import Population
+from benchmarks.promises import SCHEMA, SEED, Promise, Round, program
+from benchmarks.questions import FULL, SMALL, committer, run_in
+
+UNSIGNED = ("--ignore", "P")
+CHANGED = 10
+
+
+def everything(folder: Path, nodes: int) -> Round:
+    """Validate all of a registry in a fresh process without an index, and all of a small one."""
+    registry, small = _unsigned(folder, nodes), _unsigned(folder, SMALL)
+    command = [program("nodespec"), "validate", "--no-index", "--jobs", "2", *UNSIGNED]
+    name = "nodespec validate --jobs 2 --ignore P"
+    ours, less = f"{name}, {nodes:,} files", f"{name}, {SMALL:,} files"
+    contenders = [
+        Contender(name=ours, command=command, folder=registry),
+        Contender(name=less, command=command, folder=small),
+    ]
+    work = f"validate {nodes:,} files, not the signatures"
+    growth = Promise(work="time for each file", ours=ours, other=less, bar=1.3, at_most=True, scale=SMALL / nodes)
+    promises = [growth]
+    for other, words in _others():
+        contenders.append(Contender(name=other, command=words, folder=registry))
+        if other == _AJV and nodes >= FULL:
+            promises.append(Promise(work=work, ours=ours, other=other, bar=1.2, at_most=True))
+        else:
+            promises.append(Promise(work=work, ours=ours, other=other, bar=None, at_most=True))
+    return Round(contenders=contenders, promises=promises, turns=5)
+
+
+_AJV = "ajv validate (schema only)"
+_SOURCEMETA = "sourcemeta jsonschema validate (schema only)"
+
+
+def _others() -> list[tuple[str, list[str]]]:
+    """Return the validators that are installed, with their command lines."""
+    folder = os.environ.get("BENCH_NPM")
+    if not folder:
+        return []
+    tools = Path(folder).resolve() / "node_modules/.bin"
+    ajv = ["ajv", "validate", "--spec=draft2020", "--strict=false", "-c", "ajv-formats", "-s", SCHEMA]
+    found = [
+        (_AJV, [str(tools / ajv[0]), *ajv[1:], "-d", "registry/nodes/**/*.yaml"]),
+        (
+            _SOURCEMETA,
+            [str(tools / "jsonschema"), "validate", SCHEMA, "registry/nodes", "--extension", ".yaml", "--fast"],
+        ),
+    ]
+    return [(name, command) for name, command in found if Path(command[0]).exists()]
+
+
+def again(folder: Path, nodes: int) -> Round:
+    """Validate a commit that changes ten files, when the one before was validated."""
+    registry = _unsigned(folder, nodes)
+    ours = f"nodespec validate --at HEAD, {nodes:,} files"
+    other = "git diff --stat, and python -c 'import click, sqlite3'"
+    command = [program("nodespec"), "validate", "--at", "HEAD", *UNSIGNED]
+    run_in(command, registry)
+    run_in([program("nodespec"), "query", "--at", "HEAD", "--format", "ids"], registry)
+    imports = shlex.join([sys.executable, "-c", "import click, sqlite3"])
+    contenders = [
+        Contender(name=ours, command=command, folder=registry, before=committer(registry, CHANGED)),
+        Contender(name=other, command=["sh", "-c", f"git diff --stat HEAD~1 HEAD; {imports}"], folder=registry),
+    ]
+    work = f"validate a commit of {CHANGED} files"
+    return Round(
+        contenders=contenders,
+        promises=[Promise(work=work, ours=ours, other=other, bar=3, at_most=True)],
+        turns=9,
+    )
+
+
+def _unsigned(folder: Path, nodes: int) -> Path:
+    registry = folder / f"unsigned-{nodes}"
+    if not registry.exists():
+        generate(registry, Population(seed=SEED, nodes=nodes, types=default_types(nodes)), 2)
+    return registry
