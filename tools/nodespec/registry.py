@@ -182,14 +182,17 @@ class Registry:
 
     def _stand(self, tree: CommitTree | KnownCommit | WorkTree, progress: Progress | None) -> Stand | None:
         """Return what the index knows of a tree, after letting it know; None when it does not serve."""
-        from nodespec.index import UnusableError, stand_at
+        from nodespec.index import OddError, UnusableError, stand_at
 
         if self.store is None:
             return None
         try:
             return stand_at(self.store, tree, present=lambda: self.present, progress=progress)
+        except OddError as error:
+            self.notice(f"note: answered from the files, without the index: {error}")
         except UnusableError:
-            return None
+            pass
+        return None
 
     def nodes_in(self, tree: Tree, entries: Sequence[Entry]) -> list[NodeSpec]:
         """Return the nodes that these files hold, from the index as far as it knows them; other files are left out."""

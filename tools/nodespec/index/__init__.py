@@ -25,12 +25,13 @@ from nodespec.index.commits import KnownCommit, known_commit
 from nodespec.index.facts import rule_set
 from nodespec.index.folders import KnownFolders
 from nodespec.index.stand import Stand, stand_at
-from nodespec.index.store import Store, UnusableError, place_of
+from nodespec.index.store import OddError, Store, UnusableError, place_of
 from nodespec.index.verdicts import Sealed, keep, newest
 
 __all__ = [
     "KnownCommit",
     "KnownFolders",
+    "OddError",
     "Sealed",
     "Stand",
     "Store",

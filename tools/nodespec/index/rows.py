@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 BASE = 1
 MAX_STANDS = 32
 """Trees that are remembered; the oldest is forgotten."""
+SPARE_FACTS = 1_000
+"""Blobs that are remembered, beyond twice as many as stand at the base; then those that stand nowhere are forgotten."""
 _COLUMNS = len(Fact._fields) - 3
 """The parts of a fact that are its row; the others are rows of their own."""
 Changes = dict[str, str | None]
@@ -92,6 +94,7 @@ def write_stand(database: sqlite3.Connection, tree: str, changes: Changes) -> No
     forget_some(database)
     stand = int(database.execute("INSERT INTO stand(tree) VALUES (?)", (tree,)).lastrowid or 0)
     write_delta(database, stand, changes)
+    prune(database)
 
 
 def move_base(database: sqlite3.Connection, tree: str, changes: Changes) -> None:
@@ -113,12 +116,31 @@ def move_base(database: sqlite3.Connection, tree: str, changes: Changes) -> None
     )
     database.execute("UPDATE file SET base = 0 WHERE id IN (SELECT was FROM change)")
     database.execute("UPDATE file SET base = 1 WHERE id IN (SELECT file FROM change)")
+    prune(database)
 
 
 def forget_some(database: sqlite3.Connection) -> None:
     """Make room for one more stand: the oldest commit goes, and work trees, which are asked most, go last."""
     order = "tree LIKE 'work tree %' DESC, id DESC LIMIT -1 OFFSET ?"
     forget(database, f"SELECT id FROM stand WHERE id <> ? ORDER BY {order}", BASE, MAX_STANDS - 1)
+
+
+def prune(database: sqlite3.Connection) -> None:
+    """Forget the blobs that no remembered tree holds, once they are many; counts them when enough have come."""
+    (last,) = database.execute("SELECT coalesce(max(id), 0) FROM fact").fetchone()
+    (seen,) = database.execute(
+        "SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM meta WHERE name = 'pruned'"
+    ).fetchone()
+    if last - seen <= SPARE_FACTS:
+        return
+    database.execute("INSERT OR REPLACE INTO meta VALUES ('pruned', ?)", (str(last),))
+    counts = ("SELECT count(*) FROM fact", "SELECT count(*) FROM file WHERE base = 1")
+    (facts,), (standing,) = (database.execute(query).fetchone() for query in counts)
+    if facts <= 2 * standing + SPARE_FACTS:
+        return
+    database.execute("DELETE FROM file WHERE base = 0 AND id NOT IN (SELECT file FROM delta WHERE file IS NOT NULL)")
+    for table, column in (("signal", "fact"), ("role", "fact"), ("permit", "fact"), ("fact", "id")):
+        database.execute(f"DELETE FROM {table} WHERE {column} NOT IN (SELECT fact FROM file)")
 
 
 def forget(database: sqlite3.Connection, chosen: str, *values: Any) -> None:

@@ -20,6 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from nodespec.encoding import printable
 from nodespec.errors import RegistryError
 from nodespec.index import answer
 from nodespec.index.commits import KnownCommit
@@ -36,7 +37,7 @@ from nodespec.index.rows import (
     write_stand,
 )
 from nodespec.index.states import digest, digests
-from nodespec.index.store import NOTHING, UnusableError, many
+from nodespec.index.store import NOTHING, OddError, UnusableError, many
 from nodespec.question import Question
 from nodespec.tree import ATTESTATION_SUFFIX, EXECUTABLE, NODES, REGULAR, SETTINGS_PATH, Entry, is_node_path
 from nodespec.worktree import WorkTree
@@ -229,7 +230,7 @@ def _remember(store: Store, tree: CommitTree) -> None:
 def _folder(tree: CommitTree | KnownCommit) -> str:
     folder, defects = tree.folder(_TOP)
     if defects:
-        raise UnusableError(defects[0].what)
+        raise OddError(f"{printable(defects[0].path)}: {defects[0].what}")
     return folder
 
 
@@ -241,14 +242,14 @@ def _is_known(work: _Work, tree: str) -> bool:
 def _difference(tree: CommitTree | KnownCommit, base: str, folder: str) -> Changes:
     pairs, defects = tree.changes(_TOP, base, folder)
     if defects:
-        raise UnusableError(defects[0].what)
+        raise OddError(f"{printable(defects[0].path)}: {defects[0].what}")
     changes: Changes = {}
     for before, after in pairs:
         if before is not None and is_node_path(before.path):
             changes[before.path] = None
         if after is not None and not (after.path.endswith(ATTESTATION_SUFFIX) and after.mode == REGULAR):
             if after.mode not in (REGULAR, EXECUTABLE) or not is_node_path(after.path):
-                raise UnusableError(f"{after.path} is no node's file")
+                raise OddError(f"{printable(after.path)} is no node's file")
             changes[after.path] = after.blob
     return changes
 
@@ -323,7 +324,7 @@ def _renew(
         for state in files:
             path = f"{folder}/{state[0]}"
             if not stat.S_ISREG(state[1]) or not is_node_path(path):
-                raise UnusableError(f"{path} is no node's file")
+                raise OddError(f"{printable(path)} is no node's file")
             known = before.get(folder, {}).get(state[0])
             if known is not None and known[0] == state:
                 now[folder][state[0]] = known

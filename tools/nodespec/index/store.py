@@ -3,7 +3,7 @@
 ========  =============================================================================================================
 table     a row is
 ========  =============================================================================================================
-meta      a name and a value: the rule set
+meta      a name and a value: the rule set, and up to which fact was last looked for dead ones
 fact      a blob: the packed value and what is asked about it, or the line and the reason why it is no node
 signal    a signal that a fact emits or subscribes to; likewise ``role`` and ``permit`` (what is allowed)
 file      a fact at a path; ``base`` says whether it stands at the base, ``placed`` whether the path is its id's
@@ -83,6 +83,10 @@ INSERT INTO stand VALUES (1, 'nothing yet');
 
 class UnusableError(Exception):
     """The index cannot serve here, and the files must be read instead; ``str()`` says why."""
+
+
+class OddError(UnusableError):
+    """A tree is none that could be indexed, and is read as it stands."""
 
 
 class Store:
