@@ -581,7 +581,9 @@ def test_what_can_be_refused_early_is_never_composed(name: str, monkeypatch: pyt
     assert len(events) <= 1_000
 
 
-def test_a_plain_file_is_composed_once_without_an_event_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_without_problems_is_composed_at_most_once_without_an_event_pass(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     calls = []
 
     class Counting(Composer):
@@ -595,8 +597,12 @@ def test_a_plain_file_is_composed_once_without_an_event_pass(monkeypatch: pytest
 
     monkeypatch.setattr(document, "Composer", Counting)
     monkeypatch.setattr(strict, "Composer", Counting)
-    assert parse(b"name: memoria\nsignals:\n  - {name: stored, latency: 10}\n").problems == ()
+    plain = parse(b"name: memoria\nsignals:\n  - {name: stored, latency: 10}\n")
+    assert (plain.problems, calls) == ((), [])
+    assert plain.locate(("name",)) == plain.locate(("name",)) == Span(line=1, column=7, width=7)
     assert calls == ["compose"]
+    assert parse(b'name: "\\x41"\n').problems == ()
+    assert calls == ["compose", "compose"]
 
 
 def test_the_alias_bomb_is_as_small_as_it_is_said_to_be() -> None:

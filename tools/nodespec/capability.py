@@ -20,6 +20,7 @@ False
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from nodespec.encoding import quoted
@@ -35,8 +36,9 @@ Parts = tuple[str, tuple[str, ...], bool]
 _QUESTION = re.compile(rf"(?:[a-z][a-z0-9_-]{{0,31}}:)?(?:\*|{SEGMENT_PATTERN}(?:/{SEGMENT_PATTERN})*(?:/\*)?)\Z")
 
 
+@lru_cache(maxsize=1024)
 def parts(text: str) -> Parts:
-    """Split a pattern or a question; an absent verb is the empty text."""
+    """Split a pattern or a question; an absent verb is the empty text. Remembered: nodes share their capabilities."""
     verb, colon, rest = text.partition(":")
     if not colon:
         verb, rest = "", text

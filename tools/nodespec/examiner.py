@@ -10,9 +10,9 @@ judged. The families that a document never reached are noted as having missed it
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from nodespec import crew, document, rules, spec, tombstone
 from nodespec.attestation import Subject
@@ -42,8 +42,7 @@ _MISSHAPEN = "NP"
 """The families that cannot say anything about a spec that does not fulfil its contract."""
 
 
-@dataclass(frozen=True, slots=True)
-class Examined:
+class Examined(NamedTuple):
     """What came of one document: findings, what G must know of it, and the letters of the families that missed it."""
 
     findings: tuple[Finding, ...]

@@ -15,10 +15,12 @@ The profile is the part of YAML that every 1.1 and 1.2 parser reads alike:
 Sources: YAML 1.1 (yaml.org/type), YAML 1.2.2 core schema, RFC 8259; the readings of PyYAML, go-yaml,
 libyaml, Psych and SnakeYAML where they go beyond either.
 
-How it is read: one pass of libyaml's composer gives nodes with marks; a walk of our own turns them
-into values and sees duplicate keys. Anchors, tags and directives are refused in an event pass,
-before anything is composed, and only when the bytes hold a character that could begin one; depth is
-bounded the same way. So an alias bomb costs nothing and a plain file pays for one pass only.
+How it is read: what is written in the usual way is read line by line (:mod:`nodespec.document.quick`), and its marks
+are made when somebody asks where something stands. Whatever the quick reader declines is decided here: one pass of
+libyaml's composer gives nodes with marks; a walk of our own turns them into values and sees duplicate keys. Anchors,
+tags and directives are refused in an event pass, before anything is composed, and only when the bytes hold a character
+that could begin one; depth is bounded the same way. So an alias bomb costs nothing and a plain file pays for one pass
+only.
 
 >>> parse(b"name: memoria\ntier: 4\n").value
 {'name': 'memoria', 'tier': 4}
@@ -33,6 +35,7 @@ from typing import Any
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from nodespec.document import quick
 from nodespec.document.composer import PLAIN, QUOTED, Composer, span_of
 from nodespec.document.strict import MAX_DEPTH, check_layout, problems_before_composing, too_deep
 from nodespec.encoding import quoted
@@ -49,14 +52,20 @@ from nodespec.text import (
 
 
 class Document:
-    """A parsed text: ``value`` (None when unusable), ``problems``, and the marks behind :meth:`locate`."""
+    """A parsed text: ``value`` (None when unusable), ``problems``, and the marks behind :meth:`locate`.
 
-    __slots__ = ("_root", "problems", "value")
+    The marks are those of ``root``; without one they are made from ``data`` when they are first asked for.
+    """
 
-    def __init__(self, value: dict[str, Any] | None, problems: tuple[Problem, ...], root: Node | None) -> None:
+    __slots__ = ("_data", "_root", "problems", "value")
+
+    def __init__(
+        self, value: dict[str, Any] | None, problems: tuple[Problem, ...], root: Node | None, data: bytes = b""
+    ) -> None:
         self.value = value
         self.problems = problems
         self._root = root
+        self._data = data
 
     def locate(self, path: KeyPath, *, on_key: bool = False) -> Span:
         """Return where ``path`` stands in the text; the deepest part that exists when it does not.
@@ -64,6 +73,8 @@ class Document:
         With ``on_key`` the span covers the key itself, else its value. A mapping or a list that
         begins on a later line than its key is shown at the key, where a reader looks for it.
         """
+        if self._root is None and self._data:
+            self._root = Composer(self._data).get_single_node()
         node, key = self._root, None
         for part in path:
             found = _child(node, part)
@@ -90,6 +101,12 @@ def _starts_below(key: Node, node: Node) -> bool:
 
 def parse(data: bytes) -> Document:
     """Parse one spec. Never raises for any input; what is wrong is in ``problems``."""
+    value = quick.read(data)
+    return decide(data) if value is None else Document(value, (), None, data)
+
+
+def decide(data: bytes) -> Document:
+    """Parse one spec without the quick reader: the same result, later."""
     problems = problems_of_bytes(data)
     if problems:
         return Document(None, problems, None)

@@ -206,7 +206,8 @@ def look_alikes(names: Sequence[str]) -> list[tuple[str, str]]:
     for stem, name in stems.items():
         for variant in {stem, *(stem[:cut] + stem[cut + 1 :] for cut in range(len(stem)))}:
             near = shortened.setdefault(variant, [])
-            pairs.update((other, name) for other in near if _one_edit(_NUMBER.sub("#", other), stem))
+            if near:  # seldom
+                pairs.update((other, name) for other in near if _one_edit(_NUMBER.sub("#", other), stem))
             near.append(name)
             if len(pairs) > _MANY_PAIRS:
                 return sorted(pairs)

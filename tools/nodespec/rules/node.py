@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,7 @@ def impossible_date(node: NodeSpec, _around: Surroundings) -> Iterator[Hit]:
         yield Hit(message=f"{quoted(attestation['timestamp'])} is not a moment of the calendar", at=at)
 
 
+@lru_cache(maxsize=4096)  # the days of eleven years: a registry's specs share them
 def _is_date(text: str) -> bool:
     try:
         datetime.strptime(text, "%Y-%m-%d")  # noqa: DTZ007  # a day has no zone
@@ -291,7 +293,7 @@ def signal_loop(node: NodeSpec, _around: Surroundings) -> Iterator[Hit]:
 
 def _part(node: NodeSpec, *keys: str) -> dict[str, Any]:
     """Return an optional block of the spec, empty when absent."""
-    part: Any = node.value
+    part: dict[str, Any] = node.value
     for key in keys:
         part = part.get(key, {})
-    return dict(part)
+    return part
