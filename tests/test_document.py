@@ -19,11 +19,11 @@ from ruamel.yaml.nodes import ScalarNode as RuamelScalar
 from ruamel.yaml.tag import Tag
 
 from nodespec import document
-from nodespec.document import MAX_DEPTH, Document, dump, parse, strict
+from nodespec.document import Document, dump, parse, strict
 from nodespec.document.composer import Composer
 from nodespec.finding import START, Span
 from nodespec.scalar import plain_meaning
-from nodespec.text import MAX_BYTES, MAX_PROBLEMS, SURPRISE
+from nodespec.text import MAX_BYTES, MAX_DEPTH, MAX_PROBLEMS, SURPRISE
 
 EXAMPLES = settings(max_examples=200, deadline=None, derandomize=True)
 

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 
 from benchmarks.population import Population
 from benchmarks.spec_text import render
-from nodespec.document import MAX_DEPTH, decide, parse, quick
+from nodespec.document import parse, quick
+from nodespec.document.deciding import decide
 from nodespec.edit import new_registry
-from nodespec.text import MAX_BYTES
+from nodespec.text import MAX_BYTES, MAX_DEPTH
 from tests.test_yaml_suite import SUITE, below_a_key, read_cases
 
 if TYPE_CHECKING:

@@ -15,6 +15,9 @@ from nodespec.finding import START, Span
 MAX_BYTES = 64 * 1024
 """A NodeSpec of 2 KiB is long; 64 KiB is the size of a line in a transparency log tile (C2SP tlog-tiles)."""
 
+MAX_DEPTH = 32
+"""Levels of mappings and lists. The schema needs 7."""
+
 MAX_PROBLEMS = 20
 """A file that is wrong in more places than this is not a spec with mistakes; it is another kind of file."""
 

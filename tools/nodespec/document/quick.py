@@ -28,9 +28,8 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from nodespec.document.strict import MAX_DEPTH
 from nodespec.scalar import plain_meaning
-from nodespec.text import problems_of_bytes
+from nodespec.text import MAX_DEPTH, problems_of_bytes
 
 _LONGEST_LINE = 500
 """Characters. Lines are remembered, so a hostile one must not be large; and libyaml lets no key end beyond 1024."""

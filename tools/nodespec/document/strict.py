@@ -16,10 +16,7 @@ from yaml.nodes import Node, ScalarNode
 from nodespec.document.composer import Composer, span_of
 from nodespec.encoding import quoted
 from nodespec.finding import Span
-from nodespec.text import MAX_PROBLEMS, Problem
-
-MAX_DEPTH = 32
-"""Levels of mappings and lists. The schema needs 7."""
+from nodespec.text import MAX_DEPTH, MAX_PROBLEMS, Problem
 
 _INDICATORS = bytes.maketrans(b"?:-", b"   ")
 _DEEP = b"\n" + b" " * 41
