@@ -24,7 +24,7 @@ UNSIGNED = ["--ignore", "P"]
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("large") / "registry"
-    generate(folder, Population(seed=7, nodes=6000, types=20), 1, bare=False)
+    generate(folder, Population(seed=7, nodes=24_000, types=80), 1, bare=False)
     return folder
 
 
