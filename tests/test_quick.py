@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from benchmarks.population import Population
 from benchmarks.spec_text import render
-from nodespec.document import parse, quick
+from nodespec.document import Document, parse, quick
 from nodespec.document.deciding import decide
 from nodespec.edit import new_registry
 from nodespec.text import MAX_BYTES, MAX_DEPTH
@@ -420,7 +420,7 @@ def key_paths(value: Any, above: tuple[str | int, ...] = ()) -> Iterator[tuple[s
 
 @pytest.mark.parametrize("data", [NODES[0], NODES[-1], *(text.encode() for text in TAKEN.values())])
 def test_marks_are_those_of_the_deciding_parser(data: bytes) -> None:
-    quickly, slowly = parse(data), decide(data)
+    quickly, slowly = parse(data), Document(*decide(data))
     assert taken(data)
     for path in [*key_paths(slowly.value), ("absent",), ("a", "absent", 3)]:
         for on_key in (False, True):
