@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import zlib
-from functools import partial
+from functools import cache, partial
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
@@ -48,6 +48,7 @@ class Fact(NamedTuple):
     grants: tuple[tuple[str, str], ...] = ()
 
 
+@cache
 def rule_set() -> str:
     """Return the digest of whatever decides how bytes become facts: this code, its contracts, and its parsers."""
     package = Path(__file__).parents[1]
