@@ -78,6 +78,12 @@ class Checkout:
         return {str(path.relative_to(self.path)): path.read_bytes() for path in found}
 
 
+@pytest.fixture(scope="session", autouse=True)
+def nobody(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Let no test look into, or write to, the configuration of whoever runs it."""
+    os.environ["NODESPEC_HOME"] = str(tmp_path_factory.mktemp("nobody"))
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> dict[str, str]:
     """An empty configuration folder and a passphrase, as environment variables."""

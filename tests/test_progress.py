@@ -23,9 +23,12 @@ if TYPE_CHECKING:
 UNSIGNED = ["--ignore", "P"]
 """The generator signs nothing."""
 
-IMPATIENT = (
-    "import sys, nodespec.cli.terminal as t; t.PATIENCE = 0.0; from nodespec.cli import main; main(sys.argv[1:])"
-)
+IMPATIENT = """
+import sys
+from nodespec.cli import main, terminal
+terminal.PATIENCE = 0.0
+main(sys.argv[1:])
+"""
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +41,8 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("command", "word", "answer"),
     [
-        (["validate", *UNSIGNED, "--jobs", "1", "--color", "never"], b"judging", b"no findings in"),
-        (["validate", *UNSIGNED, "--jobs", "2", "--color", "never"], b"judging", b"no findings in"),
+        (["validate", *UNSIGNED, "--jobs", "1", "--no-index"], b"judging", b"no findings in"),
+        (["validate", *UNSIGNED, "--jobs", "2", "--no-index"], b"judging", b"no findings in"),
         (["query", "--no-index", "--format", "ids"], b"reading", b"matriz."),
         (["query", "--index", "{new}", "--format", "ids"], b"reading", b"matriz."),
         (["query", "--index", "{new}", "--format", "ids", "--at", "HEAD"], b"reading", b"matriz."),
@@ -54,7 +57,7 @@ def test_a_bar_is_drawn_on_a_terminal_and_leaves_no_trace_in_the_answer(
     process = subprocess.Popen(
         [NODESPEC.with_name("python"), "-c", IMPATIENT, *words],
         cwd=large,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+        env={**os.environ, "TERM": "xterm", "NO_COLOR": "1", "COLUMNS": "100"},
         stdout=subprocess.PIPE,
         stderr=follower,
     )
@@ -79,7 +82,7 @@ def test_a_bar_is_drawn_on_a_terminal_and_leaves_no_trace_in_the_answer(
 
 
 def test_nothing_is_drawn_in_a_pipe(large: Path) -> None:
-    command = [NODESPEC.with_name("python"), "-c", IMPATIENT, "validate", *UNSIGNED, "--jobs", "1"]
+    command = [NODESPEC.with_name("python"), "-c", IMPATIENT, "validate", *UNSIGNED, "--no-index"]
     done = subprocess.run(command, cwd=large, capture_output=True)
     assert done.returncode == 0
     assert done.stderr == b""
