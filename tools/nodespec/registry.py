@@ -307,10 +307,14 @@ class Snapshot:
 
     def query(self, **filters: Unpack[Filters]) -> tuple[NodeSpec, ...]:
         """Return the nodes that pass every filter, in order of path; see :mod:`nodespec.question`."""
+        return self.each(lambda node: node, **filters)
+
+    def each(self, read: Callable[[NodeSpec], Answer], **filters: Unpack[Filters]) -> tuple[Answer, ...]:
+        """Return what ``read`` makes of each node that passes every filter; no more of it is kept."""
         question = ask(**filters)
         return self._asked(
-            lambda stand: tuple(stand.nodes(question)),
-            lambda: tuple(node for node in self if question.matches(node)),
+            lambda stand: tuple(map(read, stand.nodes(question))),
+            lambda: tuple(read(node) for node in self if question.matches(node)),
         )
 
     def counts(self, by: str) -> dict[Any, int]:

@@ -25,7 +25,7 @@ from nodespec.errors import UsageError
 from nodespec.spec import LANES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from nodespec.graph import Graph
     from nodespec.registry import Snapshot
@@ -80,24 +80,23 @@ def query_command(repo: str, at: str | None, form: str, color: str, node_type: s
     Ends with 4 when no node matches, and with 3 when a file could not be read, so that the answer may lack it.
     """
     snapshot = open_snapshot(repo, at)
-    nodes = snapshot.query(type=node_type, **filters)
-    echo(_nodes(nodes, form, color))
+    found: Sequence[object]
+    if form in _ONE_BY_ONE:
+        found = texts = snapshot.each(_ONE_BY_ONE[form], type=node_type, **filters)
+        echo("".join(texts))
+    else:
+        found = nodes = snapshot.query(type=node_type, **filters)
+        echo(_nodes(nodes, form, color))
     snapshot.require_complete()
-    if not nodes:
+    if not found:
         _say_nothing_matched(snapshot, filters)
         return 4
     return 0
 
 
 def _nodes(nodes: Sequence[NodeSpec], form: str, color: str) -> str:
-    if form == "ids":
-        return "".join(f"{node.id}\n" for node in nodes)
     if form == "json":
         return json_text([_fields(node) for node in nodes], indent=2) + "\n"
-    if form == "ndjson":
-        return "".join(json_text(_fields(node)) + "\n" for node in nodes)
-    if form == "yaml":
-        return "".join(f"--- # {node.id}\n{_yaml(node.value)}" for node in nodes)
     if not nodes:
         return ""
     rows = [
@@ -122,6 +121,14 @@ def _yaml(value: Any) -> str:
     from nodespec.document import dump
 
     return dump(value)
+
+
+_ONE_BY_ONE: dict[str, Callable[[NodeSpec], str]] = {
+    "ids": lambda node: f"{node.id}\n",
+    "ndjson": lambda node: json_text(_fields(node)) + "\n",
+    "yaml": lambda node: f"--- # {node.id}\n{_yaml(node.value)}",
+}
+"""Formats in which a node is written by itself, so that no more of it is kept."""
 
 
 def _say_nothing_matched(snapshot: Snapshot, filters: dict[str, Any]) -> None:
