@@ -25,6 +25,8 @@ from nodespec.violation import explain, first_repeated, without_echoes
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import jsonschema_rs
+
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 MAX_CONTRACT_BYTES = 1024 * 1024
@@ -34,14 +36,33 @@ MAX_CONTRACT_BYTES = 1024 * 1024
 class Contract:
     """A compiled schema. Building one costs milliseconds; asking it costs microseconds."""
 
-    def __init__(self, data: bytes) -> None:
-        """Compile ``data``; raise ``ValueError`` with the reason when it cannot serve as a contract."""
+    def __init__(self, data: bytes, *, own: bool = False) -> None:
+        """Compile ``data``; raise ``ValueError`` with the reason when it cannot serve as a contract.
+
+        The tool's ``own`` contracts can, and are compiled when they are first asked.
+        """
+        self.data = data
+        if not own:
+            self._check()
+
+    @cached_property
+    def schema(self) -> Any:
+        """The contract as a value."""
+        return strict_json(self.data)
+
+    @cached_property
+    def _verdict(self) -> jsonschema_rs.Draft202012Validator:
         import jsonschema_rs
 
+        try:
+            return jsonschema_rs.Draft202012Validator(self.schema, offline=True)
+        except (jsonschema_rs.ValidationError, ValueError) as error:
+            raise ValueError(f"it is not a valid JSON Schema: {str(error).partition(chr(10))[0]}") from None
+
+    def _check(self) -> None:
+        data = self.data
         if len(data) > MAX_CONTRACT_BYTES:
             raise ValueError(f"it has {len(data):,} bytes; the limit is {MAX_CONTRACT_BYTES:,}")
-        self.data = data
-        self.schema = strict_json(data)
         if not isinstance(self.schema, dict) or self.schema.get("$schema") != DRAFT:
             raise ValueError(f'expected a JSON object with "$schema": "{DRAFT}"')
         try:
@@ -50,10 +71,7 @@ class Contract:
             raise ValueError("it is nested too deeply") from None
         if outside is not None:
             raise ValueError(f"it refers outside itself, to {quoted(outside)}; only #… is allowed")
-        try:
-            self._verdict = jsonschema_rs.Draft202012Validator(self.schema, offline=True)
-        except (jsonschema_rs.ValidationError, ValueError) as error:
-            raise ValueError(f"it is not a valid JSON Schema: {str(error).partition(chr(10))[0]}") from None
+        _ = self._verdict
 
     def accepts(self, value: Any) -> bool:
         """Say whether ``value`` (as :func:`nodespec.document.parse` gives it) fulfils the contract."""
@@ -151,4 +169,4 @@ def _error(message: str, **fields: Any) -> Any:
 @lru_cache(maxsize=8)
 def builtin(path: str) -> Contract:
     """Return the tool's own contract, compiled once."""
-    return Contract(own.contract(path))
+    return Contract(own.contract(path), own=True)
