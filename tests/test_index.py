@@ -15,9 +15,10 @@ import pytest
 
 from benchmarks.generate import generate
 from benchmarks.population import Population
-from nodespec import Registry, graph
+from nodespec import Registry, difference, document, graph, history
 from nodespec.encoding import printable
 from nodespec.index import facts, rows, stand, states
+from nodespec.tree import node_id
 from nodespec.worktree import WorkTree
 from tests.conftest import ADAPTER, ADAPTER_FILE, Checkout, as_mere_owner
 
@@ -653,3 +654,27 @@ def test_what_is_odd_is_said_in_a_line(copy: Checkout) -> None:
     (copy.path / "registry/nodes/stray.txt").write_text("a stray\n")
     done = copy.run("query", "--lane", "core", "--format", "ids")
     assert done.stderr.count("answered from the files, without the index: registry/nodes/stray.txt is no node") == 1
+
+
+def test_a_log_parses_the_versions_of_its_node_and_a_difference_nothing_that_is_known(
+    copy: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over forty commits in which hundreds of other files change."""
+    changed = copy.git("log", "--format=", "--name-only", "--", "registry/nodes").split()
+    path = max(set(changed), key=changed.count)
+    name = node_id(path)
+    versions = len(copy.git("log", "--format=%h", "--", path).split())
+    assert versions < len(copy.git("rev-list", "HEAD").split())
+    parsed: list[bytes] = []
+    original = document.parse
+    monkeypatch.setattr(document, "parse", lambda data: parsed.append(data) or original(data))
+    assert len(list(history.versions(Registry.open(copy.path), name))) == versions
+    assert len(parsed) <= 2 * versions, "each version, and the one before it"
+
+    registry = Registry.open(copy.path)
+    for back in (0, 30):
+        registry.at(f"HEAD~{back}").query(signal="nothing")
+    parsed.clear()
+    registry = Registry.open(copy.path)
+    assert list(difference.between(registry.at("HEAD~30"), registry.at("HEAD")))
+    assert parsed == []
