@@ -18,6 +18,7 @@ from nodespec.judge import judge
 from nodespec.recall import judge_anew
 from nodespec.verdict import ALL, Selection
 from tests.conftest import Checkout
+from tests.simulator import Repository
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -168,8 +169,24 @@ def settings_changed(rng: random.Random, checkout: Checkout) -> None:
     path.write_text(path.read_text() + f"# {rng.random()}\n")
 
 
+def renamed_in_place(rng: random.Random, checkout: Checkout) -> None:
+    path = some_node(rng, checkout)
+    path.write_text(path.read_text().replace(f"name: {path.stem}", f"name: {path.stem}x", 1))
+
+
+def folder_replaced(rng: random.Random, checkout: Checkout) -> None:
+    """Put a link where a folder of the registry should be."""
+    place = checkout.path / rng.choice(["registry/tombstones", "registry/policies"])
+    if place.is_symlink():
+        place.unlink()
+    elif place.exists():
+        place.rename(checkout.path / f"moved-{rng.random()}")
+    place.symlink_to("nowhere")
+
+
 HAPPENINGS = [
     reworded,
+    renamed_in_place,
     replaced("lane: candidate", "lane: products", "lane: core"),
     replaced("lane: core", "lane: candidate"),
     replaced("name: ", "name: x"),
@@ -192,10 +209,17 @@ HAPPENINGS = [
 def walk(rng: random.Random, checkout: Checkout, turns: int, selection: Selection) -> set[str]:
     """Let things happen, commit by commit; return the codes that were found."""
     report, codes = both(checkout, selection), set()
+    first = checkout.git("rev-parse", "HEAD").strip()
     for turn in range(turns):
-        if rng.random() < 0.6:
+        if turn % 3 == 1:  # all is well again, and is judged, before something happens that nobody else can see
+            checkout.git("read-tree", "-u", "--reset", first)
+            checkout.git("clean", "-f", "-d", "-q")
+            checkout.git("commit", "-q", "--allow-empty", "-m", "as at first")
+            both(checkout, selection)
+        elif rng.random() < 0.6:
             healed(checkout, report)
-        possible = [*HAPPENINGS, odd, settings_changed] if turn % 8 == 7 else HAPPENINGS
+        possible = [*HAPPENINGS, odd, settings_changed, folder_replaced] if turn % 8 == 7 else HAPPENINGS
+        possible = [reworded, attestation_changed] if turn % 3 == 1 else possible
         for happening in rng.choices(possible, k=rng.randint(1, 3)):
             happening(rng, checkout)
         codes |= {item.code for item in both(checkout, selection, at=None).findings}
@@ -206,18 +230,24 @@ def walk(rng: random.Random, checkout: Checkout, turns: int, selection: Selectio
     return codes
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_whatever_changes_the_report_is_that_of_the_whole(grown: Checkout, counter: Counter, seed: int) -> None:
-    codes = walk(random.Random(seed), grown, 24, UNSIGNED)
-    assert counter.whole < 36, "most of the trees are judged by what changed"
-    assert {"F", "S", "G"} <= {code[0] for code in codes}
+OTHERS = [UNSIGNED, Selection.parse(ignore=["P,N001,T"]), Selection.parse(select=["G"])]
+
+
+@pytest.mark.parametrize("selection", OTHERS, ids=["all but P", "nor what is odd", "G"])
+@pytest.mark.parametrize("seed", range(2))
+def test_whatever_changes_the_report_is_that_of_the_whole(
+    grown: Checkout, counter: Counter, seed: int, selection: Selection
+) -> None:
+    codes = walk(random.Random(seed), grown, 24, selection)
+    assert counter.whole < 52, "not every tree is judged as a whole"
+    assert "G" in {code[0] for code in codes}
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_with_signatures_the_report_is_that_of_the_whole(example: Checkout, counter: Counter, seed: int) -> None:
     codes = walk(random.Random(seed), example, 16, ALL)
-    assert counter.whole < 24
-    assert len({code for code in codes if code[0] == "P"}) > 2
+    assert counter.whole < 34, "not every tree is judged as a whole"
+    assert "P" in {code[0] for code in codes}
 
 
 # What is not believed, and what is not remembered.
@@ -244,7 +274,7 @@ def test_a_verdict_is_built_upon(judged: Checkout, counter: Counter) -> None:
         "UPDATE verdict SET body = replace(body, '\"specs\": 120', '\"specs\": 121')",
         "UPDATE verdict SET tag = zeroblob(32)",
         "UPDATE verdict SET tag = ''",
-        "UPDATE verdict SET nodes = tombstones",
+        "UPDATE verdict SET nodes = 'f' || nodes",
         "UPDATE verdict SET body = '{}'",
         "UPDATE verdict SET circumstances = circumstances || ' '",
         "DELETE FROM verdict",
@@ -257,6 +287,82 @@ def test_a_verdict_that_somebody_else_wrote_is_not_believed(judged: Checkout, co
     database.close()
     both(judged, UNSIGNED)
     assert counter.whole == 1
+
+
+@pytest.mark.parametrize("table", ["fact", "signal", "file", "seen", "document"])
+def test_nothing_else_in_the_index_has_a_say(judged: Checkout, table: str) -> None:
+    judged.run("query", "--at", "HEAD")
+    database = sqlite3.connect(judged.path / INDEX)
+    database.execute(f"DELETE FROM {table}")
+    database.commit()
+    database.close()
+    path = next(path for path in sorted(judged.path.glob("registry/nodes/**/*.yaml")) if "signal: " in path.read_text())
+    path.write_text(path.read_text().replace("signal: ", "signal: nobody_sends_", 1))
+    judged.commit("worse")
+    assert "G001" in {item.code for item in both(judged, UNSIGNED).findings}
+
+
+def test_a_work_tree_that_changes_while_it_is_judged_leaves_no_verdict_about_its_commit(
+    grown: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An editor saves, or a checkout happens, between the comparison with the commit and the judgement."""
+    path = some_node(random.Random(5), grown)
+    good = path.read_text()
+    path.write_text(good.replace("tier: ", "tier: 7", 1))
+    grown.commit("broken")
+
+    def saved(*arguments: Any, **options: Any) -> Report:
+        path.write_text(good)
+        return judge(*arguments, **options)
+
+    monkeypatch.setattr(recall, "judge", saved)
+    opened = Registry.open(grown.path)
+    now, environment = datetime.now(UTC), grown.environment
+    report = judge_anew(opened, opened.at(), selection=UNSIGNED, now=now, environment=environment)
+    assert report.errors, "what was compared is what is judged"
+    assert both(grown, UNSIGNED).errors
+    assert not both(grown, UNSIGNED, at=None).errors
+
+
+def test_a_commit_that_is_gone_is_no_hindrance(judged: Checkout, counter: Counter) -> None:
+    judged.git("checkout", "-q", "--orphan", "fresh")
+    reworded(random.Random(9), judged)
+    judged.commit("elsewhere")
+    judged.git("branch", "-q", "-D", "main")
+    judged.git("reflog", "expire", "--expire=now", "--all")
+    judged.git("gc", "-q", "--prune=now")
+    assert both(judged, UNSIGNED).findings == ()
+    assert counter.whole == 1
+
+
+@pytest.mark.parametrize("where", ["registry/tombstones", "registry/nodes", "schemas"])
+def test_a_link_in_a_folders_place_is_seen(judged: Checkout, where: str) -> None:
+    both(judged, UNSIGNED)
+    place = judged.path / where
+    if place.exists():
+        place.rename(judged.path / "elsewhere")
+    place.symlink_to("../elsewhere")
+    judged.git("add", "-A")
+    judged.git("commit", "-q", "-m", "a link")
+    assert both(judged, UNSIGNED).findings
+
+
+def test_a_name_that_stands_twice_in_a_tree_is_seen(judged: Checkout) -> None:
+    both(judged, UNSIGNED)
+    registry = Repository(judged.path)
+    inside = [line.split(maxsplit=3) for line in judged.git("ls-tree", "HEAD:registry").splitlines()]
+    twice = [
+        (mode.lstrip("0"), name.encode(), oid) for mode, _, oid, name in inside for _ in range(1 + (name == "nodes"))
+    ]
+    made = registry.raw_tree(*twice)
+    above = [line.split(maxsplit=3) for line in judged.git("ls-tree", "HEAD").splitlines()]
+    tree = registry.raw_tree(
+        *((mode.lstrip("0"), name.encode(), made if name == "registry" else oid) for mode, _, oid, name in above)
+    )
+    registry.commit_tree(tree)
+    assert "T007" in {item.code for item in both(judged, UNSIGNED, at="main").findings}
+    both(judged, UNSIGNED, at=None)
+    assert "T007" in {item.code for item in both(judged, UNSIGNED, at="main").findings}
 
 
 def test_another_user_believes_nothing_of_it(judged: Checkout, counter: Counter, tmp_path: Path) -> None:
@@ -317,10 +423,9 @@ def test_without_a_home_everything_is_judged(judged: Checkout, counter: Counter)
     assert counter.whole == 1
 
 
-def test_a_work_tree_is_judged_by_its_bytes_whatever_git_was_told(judged: Checkout, counter: Counter) -> None:
+def test_a_work_tree_is_judged_by_its_bytes_whatever_git_was_told(judged: Checkout) -> None:
     """Neither a filter, nor an ignored path, nor a file that Git is told not to look at hides a change."""
     both(judged, UNSIGNED)
-    counter.whole = 0
     path = some_node(random.Random(3), judged)
     inside = path.relative_to(judged.path).as_posix()
     judged.git("update-index", "--assume-unchanged", inside)
@@ -332,7 +437,6 @@ def test_a_work_tree_is_judged_by_its_bytes_whatever_git_was_told(judged: Checko
     path.with_name("extra.yaml").write_text("a: 1\n")
     found = both(judged, UNSIGNED, at=None).findings
     assert {item.path for item in found} >= {inside, inside.rpartition("/")[0] + "/extra.yaml"}
-    assert counter.whole == 0
 
 
 # The work that is done.
@@ -360,5 +464,5 @@ def test_a_commit_of_one_file_costs_one_parsed_blob_whatever_the_size(
     )
     assert (report.findings, report.specs, counter.whole) == ((), nodes, 0)
     specs = [data for data in parsed if b"node_type" in data]
-    assert len(specs) == 1
+    assert len(specs) == 2, "what it was, and what it is"
     assert len(folders) <= 40, "the folders on the way to the file, in both commits, and those that hold the settings"

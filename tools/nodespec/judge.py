@@ -12,7 +12,7 @@ defined. Its file has findings already. When a spec cannot be read at all, nobod
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nodespec import builtin, document, rules, schema, settings
 from nodespec.crew import check_jobs
@@ -104,7 +104,7 @@ def judge(
         findings += court.graph([one.facts for one in examined if one.facts is not None], claimed)
     reported = readable if only is None else [entry for entry in readable if entry.path in only]
     nodes = sum(is_node_path(entry.path) for entry in reported)
-    return court.report(findings, missed, files=len(reported), specs=nodes, claimed=claimed, only=only)
+    return court.report(findings, missed, files=len(reported), specs=nodes, only=only)
 
 
 class Court:
@@ -154,10 +154,10 @@ class Court:
         """Say whether family G is asked for and can be run: every spec could be read, and there are settings."""
         return self.knobs is not None and "G" in self.selection.families and not _is_illegible(missed)
 
-    def graph(self, nodes: Sequence[NodeFacts], claimed: frozenset[str], **narrowed: Any) -> Iterator[Finding]:
-        """Run family G (``narrowed`` as for ``Whole.of``); a file is read again where there is something to show."""
+    def graph(self, nodes: Sequence[NodeFacts], claimed: frozenset[str]) -> Iterator[Finding]:
+        """Run family G; a file is read again where there is something to show."""
         assert self.knobs is not None
-        whole = Whole.of(nodes, claimed | self.knobs.external_signals, **narrowed)
+        whole = Whole.of(nodes, claimed, self.knobs)
         for entry in rules.families_of("G"):
             assert entry.check is not None
             for hit in entry.check(whole):
@@ -170,7 +170,6 @@ class Court:
         *,
         files: int,
         specs: int,
-        claimed: frozenset[str],
         only: frozenset[str] | None = None,
     ) -> Report:
         """Return what was found; ``missed`` says, by path, which families did not see what they should have."""
@@ -182,6 +181,8 @@ class Court:
             trusted=self.provenance is not None and bool(self.provenance.roots),
             based=self.base is not None,
         )
+        findings = list(findings)
+        odd = any(item.code[0] == "T" or item.code == "N001" for item in findings)  # asked for, or not
         unseen = missed if self.knobs is not None else missed | {SETTINGS_PATH: "S"}
         return Report(
             label=self.tree.label,
@@ -190,8 +191,7 @@ class Court:
             specs=specs,
             families=families,
             blocked=blocked(families, _wanting(unseen, only), "TFSNPG" if self.base is None else "TFSNPCG"),
-            complete=not unseen and only is None,
-            claimed=claimed,
+            complete=not unseen and only is None and not odd,
         )
 
 

@@ -4,12 +4,12 @@
 (:mod:`nodespec.rejudge`). The index is derived and may be anybody's: a copy of a clone, a cache that a build restored.
 So a verdict carries a tag, and only one that this user's tool wrote is believed::
 
-    tag  =  HMAC-SHA256(secret, "nodespec-verdict/v1" 0x00 circumstances 0x00 nodes 0x00 tombstones 0x00 body)
+    tag  =  HMAC-SHA256(secret, "nodespec-verdict/v1" 0x00 circumstances 0x00 nodes 0x00 body)
 
     secret          32 random bytes in the user's configuration folder (recall.key, mode 0600), made when first needed
-    circumstances   digest of this tool, of what was asked for, and of all files but nodes and tombstones
-    nodes           Git's id of registry/nodes; likewise tombstones; empty where there is none
-    body            canonical JSON: findings, files, specs, claimed
+    circumstances   digest of this tool, of what was asked for, and of all files but the nodes'
+    nodes           Git's id of registry/nodes
+    body            JSON: findings, files, specs
 
 Whoever can read the secret can already run programs as this user. Where there is no secret (no home, a folder that
 cannot be written, a file that others may read), nothing is remembered and everything is judged.
@@ -22,6 +22,7 @@ import json
 import os
 import secrets
 import stat
+import tempfile
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, cast
@@ -33,18 +34,18 @@ from nodespec.judge import judge
 from nodespec.keyring import home
 from nodespec.rejudge import MOST, Known, circumstances, rejudge
 from nodespec.text import MAX_BYTES
-from nodespec.tree import NODES, REGULAR, TOMBSTONES, Overlay, changed_paths
+from nodespec.tree import NODES, REGULAR, Overlay, changed_paths
+from nodespec.worktree import DRAFT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import datetime
     from pathlib import Path
 
     from nodespec.git import CommitTree
     from nodespec.index import Store
     from nodespec.registry import Registry, Snapshot
-    from nodespec.spec import NodeSpec
-    from nodespec.tree import Entry, Progress, Tree
+    from nodespec.tree import Progress, Tree
     from nodespec.verdict import Report, Selection
 
 MOST_FINDINGS = 1_000
@@ -69,30 +70,31 @@ def judge_anew(
     """
     commit = cast("CommitTree", snapshot.tree) if snapshot.commit is not None else registry.present
     memory = _Memory.of(registry, commit, selection, environment) if commit is not None else None
-    tree = snapshot.tree if snapshot.commit is not None or memory is None else _upon(memory.tree, snapshot.tree)
-    known = memory.newest() if memory is not None and tree is not None else None
-    report = None
-    if known is not None and memory is not None:
-
-        def read(entries: Sequence[Entry]) -> list[NodeSpec]:
-            return registry.nodes_in(memory.tree, entries)
-
-        report = rejudge(known, cast("CommitTree | Overlay", tree), snapshot, read, selection=selection, now=now)
-    if report is None:
-        report = judge(snapshot.tree, selection=selection, now=now, jobs=jobs, progress=progress)
-    if memory is not None and (snapshot.commit is not None or (isinstance(tree, Overlay) and not tree.files)):
+    tree: CommitTree | Overlay | None = commit
+    if memory is not None and snapshot.commit is None:
+        tree = _upon(memory, snapshot.tree)
+    if memory is None or tree is None:
+        return judge(snapshot.tree, selection=selection, now=now, jobs=jobs, progress=progress)
+    known = memory.newest()
+    report = rejudge(known, tree, selection=selection, now=now) if known is not None else None
+    if report is None:  # the work tree is judged as it was read, not as it may have become since
+        report = judge(tree, selection=selection, now=now, jobs=jobs, progress=progress)
+    if not (isinstance(tree, Overlay) and tree.files):
         memory.keep(report)
     return report
 
 
-def _upon(head: CommitTree, tree: Tree) -> Overlay | None:
+def _upon(memory: _Memory, tree: Tree) -> Overlay | None:
     """Return a work tree as what is written over the commit that is checked out; None when that says too little."""
+    head = memory.tree
+    if head.defects:
+        return None
     files: dict[str, bytes | None] = {}
     try:
         for path in changed_paths(head, tree):
             entry = tree.entry(path)
             is_plain = entry is None or (entry.mode == REGULAR and tree.size(entry) <= MAX_BYTES)
-            if not is_plain or not path.startswith((NODES, TOMBSTONES)) or len(files) >= MOST:
+            if not is_plain or not path.startswith(NODES) or len(files) >= MOST:
                 return None
             files[path] = None if entry is None else tree.read(entry)
     except (OSError, RegistryError):
@@ -102,19 +104,23 @@ def _upon(head: CommitTree, tree: Tree) -> Overlay | None:
 
 @dataclass(frozen=True)
 class _Memory:
+    """What is remembered in the circumstances of a commit, whose folder of nodes is ``nodes``."""
+
     store: Store
     secret: bytes
     circumstances: str
+    nodes: str
     tree: CommitTree
 
     @classmethod
     def of(
         cls, registry: Registry, tree: CommitTree, selection: Selection, environment: Mapping[str, str]
     ) -> _Memory | None:
-        if registry.store is None:
+        found = circumstances(tree, selection) if registry.store is not None else None
+        if found is None or registry.store is None or not registry.store.is_kept:
             return None
-        found = secret(home(environment))
-        return cls(registry.store, found, f"{rule_set()} {circumstances(tree, selection)}", tree) if found else None
+        own = secret(home(environment))
+        return cls(registry.store, own, f"{rule_set()} {found[0]}", found[1], tree) if own is not None else None
 
     def newest(self) -> Known | None:
         """Return the last verdict in these circumstances, when it is one of ours."""
@@ -126,24 +132,23 @@ class _Memory:
 
     def keep(self, report: Report) -> None:
         """Write a verdict down, unless it is the one that is there, or none that could be built upon."""
-        known = Known.of(self.tree, report)
+        known = Known.of(self.nodes, report)
         if known is None or len(known.findings) > MOST_FINDINGS:
             return
-        sealed = Sealed(*known.folders, _packed(known), b"")
+        sealed = Sealed(known.nodes, _packed(known), b"")
         with suppress(UnusableError):
             before = newest(self.store, self.circumstances)
-            if before is None or before[:3] != sealed[:3]:
+            if before is None or before[:2] != sealed[:2]:
                 keep(self.store, self.circumstances, sealed._replace(tag=self._tag(sealed)))
 
     def _tag(self, sealed: Sealed) -> bytes:
-        parts = ("nodespec-verdict/v1", self.circumstances, sealed.nodes, sealed.tombstones)
+        parts = ("nodespec-verdict/v1", self.circumstances, sealed.nodes)
         return hmac.digest(self.secret, "\0".join((*parts, "")).encode() + sealed.body, "sha256")
 
 
 def _packed(known: Known) -> bytes:
     body = {
         "findings": [asdict(item) for item in known.findings],
-        "claimed": sorted(known.claimed),
         "files": known.files,
         "specs": known.specs,
     }
@@ -153,9 +158,8 @@ def _packed(known: Known) -> bytes:
 def _unpacked(sealed: Sealed) -> Known:
     body = json.loads(sealed.body)
     return Known(
-        folders=(sealed.nodes, sealed.tombstones),
+        nodes=sealed.nodes,
         findings=tuple(Finding(**item) for item in body["findings"]),
-        claimed=frozenset(body["claimed"]),
         files=body["files"],
         specs=body["specs"],
     )
@@ -165,11 +169,8 @@ def secret(folder: Path) -> bytes | None:
     """Return this user's secret, made when there is none; None where it cannot be kept, or not kept to oneself."""
     path = folder / "recall.key"
     try:
-        with suppress(FileExistsError):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(secrets.token_bytes(_SECRET_BYTES))
+        if not os.path.lexists(path):
+            _make_secret(path)
         with open(path, "rb") as file:
             status = os.fstat(file.fileno())
             data = file.read(_SECRET_BYTES + 1)
@@ -177,3 +178,17 @@ def secret(folder: Path) -> bytes | None:
         return None
     own = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o077
     return data if own and len(data) == _SECRET_BYTES else None
+
+
+def _make_secret(path: Path) -> None:
+    """Write a new secret whole or not at all, below a home that is there; the first of several makers wins."""
+    for folder in (path.parent.parent, path.parent):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=DRAFT)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(_SECRET_BYTES))
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        os.unlink(draft)

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
@@ -30,7 +29,7 @@ from nodespec.tree import SETTINGS_PATH, SETTINGS_SCHEMA_PATH, is_node_path, nod
 from nodespec.worktree import WorkTree, find_root
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator
     from typing import TypedDict
 
     from nodespec.git import Commit, CommitTree, GitRepository
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
     from nodespec.settings import Settings
     from nodespec.spec import NodeSpec
     from nodespec.tombstone import Tombstone
-    from nodespec.tree import Entry, Progress, Tree
+    from nodespec.tree import Progress, Tree
 
     class Filters(TypedDict, total=False):
         """The filters of :func:`nodespec.question.ask`."""
@@ -194,18 +193,6 @@ class Registry:
             pass
         return None
 
-    def nodes_in(self, tree: Tree, entries: Sequence[Entry]) -> list[NodeSpec]:
-        """Return the nodes that these files hold, from the index as far as it knows them; other files are left out."""
-        from nodespec.index import UnusableError, of_blobs
-
-        known: list[NodeSpec] = []
-        if self.store is not None:
-            with suppress(UnusableError):
-                known = list(of_blobs(self.store, [entry for entry in entries if is_node_path(entry.path)]))
-        paths = {node.path for node in known}
-        rest = (load(tree, entry) for entry in entries if is_node_path(entry.path) and entry.path not in paths)
-        return [*known, *(node for node in rest if not isinstance(node, Unreadable))]
-
     @cached_property
     def present(self) -> CommitTree | None:
         """The commit that is checked out; None without one."""
@@ -353,22 +340,13 @@ class Snapshot:
 
     def touching(self, node: NodeSpec) -> tuple[NodeSpec, ...]:
         """Return the nodes that send or receive a signal which this one does, and itself, in order of path."""
-        return self.with_signals(node.signals) if node.signals else (node,)
+        names = sorted(node.signals)
 
-    def with_signals(self, names: Collection[str]) -> tuple[NodeSpec, ...]:
-        """Return the nodes that send or receive one of these signals, in order of path."""
-        wanted = frozenset(names)
-        return self._asked(
-            lambda stand: tuple(stand.touching(sorted(wanted))),
-            lambda: tuple(node for node in self if wanted & node.signals),
-        )
+        def read() -> tuple[NodeSpec, ...]:
+            return tuple(other for other in self if other.id == node.id or node.signals & other.signals)
 
-    def names_of(self, node_type: str) -> list[tuple[str, str]]:
-        """Return (name, path) of every node of one type, in order of path."""
-        return self._asked(
-            lambda stand: stand.names_of(node_type),
-            lambda: [(node.name, node.path) for node in self if node.node_type == node_type],
-        )
+        found = self._asked(lambda stand: tuple(stand.touching(names)), read)
+        return found if node.signals else (node,)
 
     def require_complete(self) -> None:
         """Raise ``RegistryError`` when a file could not be read as a node, so that an answer may lack it."""

@@ -57,7 +57,7 @@ class Report:
 
     ``families`` says for each letter whether it ran; ``blocked`` names those that this version can judge and
     that were asked for, but that could not run on all of this input. ``complete`` says that every file was seen by
-    whatever was to see it, ``claimed`` which signals tombstones leave dangling.
+    whatever was to see it, and stands where it belongs.
     """
 
     label: str
@@ -67,7 +67,6 @@ class Report:
     families: dict[str, str]
     blocked: tuple[str, ...] = ()
     complete: bool = False
-    claimed: frozenset[str] = frozenset()
 
     @property
     def errors(self) -> int:

@@ -20,7 +20,6 @@ question again (:meth:`nodespec.question.Question.matches`). A tree that is odd 
 a node should be, a malformed tree object, a file that cannot be read) is not indexed, and is read as it stands.
 """
 
-from nodespec.index.answer import of_blobs
 from nodespec.index.commits import KnownCommit, known_commit
 from nodespec.index.facts import rule_set
 from nodespec.index.folders import KnownFolders
@@ -39,7 +38,6 @@ __all__ = [
     "keep",
     "known_commit",
     "newest",
-    "of_blobs",
     "place_of",
     "rule_set",
     "stand_at",

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from nodespec.index.store import Store
     from nodespec.question import Question
     from nodespec.spec import NodeSpec
-    from nodespec.tree import Entry
 
 _PRESENT = (
     "FROM fact CROSS JOIN file ON file.fact = fact.id LEFT JOIN delta ON delta.stand = ? AND delta.path = file.path "
@@ -36,16 +35,6 @@ def touching(store: Store, tree: str, names: Sequence[str]) -> Iterator[NodeSpec
     """Yield the nodes of a tree that send or receive one of these signals, in order of path."""
     wanted = "SELECT fact FROM signal WHERE name IN (SELECT value FROM json_each(?))"
     yield from _nodes(store, tree, f"AND fact.id IN ({wanted})", [json.dumps(names)])
-
-
-def names_of(store: Store, tree: str, node_type: str) -> list[tuple[str, str]]:
-    """Return (name, path) of every node of one type in a tree, in order of path."""
-    query = (
-        f"SELECT fact.name, file.path {_PRESENT} AND fact.value IS NOT NULL AND file.placed AND fact.node_type = ? "
-        "ORDER BY file.path"
-    )
-    with store.reading(tree) as (database, stand):
-        return database.execute(query, (stand, node_type)).fetchall()
 
 
 def at_paths(store: Store, tree: str, paths: Sequence[str]) -> Iterator[NodeSpec]:
@@ -68,17 +57,6 @@ def _nodes(
         except (KeyError, TypeError, AttributeError) as error:
             store.throw_away(f"a value is no node: {error}")
             raise UnusableError("a value is no node") from error
-
-
-def of_blobs(store: Store, entries: Sequence[Entry]) -> Iterator[NodeSpec]:
-    """Yield, for each file whose blob is known, the node that it holds; in no order."""
-    blobs = json.dumps([entry.blob for entry in entries])
-    query = "SELECT blob, value FROM fact WHERE value IS NOT NULL AND blob IN (SELECT value FROM json_each(?))"
-    with store.using() as database:
-        found = dict(database.execute(query, (blobs,)).fetchall())
-    for entry in entries:
-        if entry.blob in found:
-            yield spec.from_value(unpacked(store, found[entry.blob]), entry.path)
 
 
 def unpacked(store: Store, packed: bytes) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from nodespec.index.rows import (
     forget_some,
     move_base,
     number,
+    prune,
     select_in,
     write_delta,
     write_facts,
@@ -78,10 +79,6 @@ class Stand:
     def touching(self, signals: Sequence[str]) -> Iterator[NodeSpec]:
         """Yield the nodes that send or receive one of these signals, in order of path."""
         return answer.touching(self.store, self.name, signals)
-
-    def names_of(self, node_type: str) -> list[tuple[str, str]]:
-        """Return (name, path) of every node of one type, in order of path."""
-        return answer.names_of(self.store, self.name, node_type)
 
     def at_paths(self, paths: Sequence[str]) -> Iterator[NodeSpec]:
         """Yield the nodes whose files are at these paths, in order of path."""
@@ -353,6 +350,7 @@ def _renew(
                 for folder, files in now.items()
             ),
         )
+        prune(database)
 
 
 def _blobs(folders: Mapping[str, Mapping[str, tuple[FileState, str]]], *, gone: bool = False) -> Changes:

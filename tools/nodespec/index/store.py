@@ -74,7 +74,7 @@ CREATE TABLE delta(stand INTEGER NOT NULL, path TEXT NOT NULL, file INTEGER, PRI
 CREATE TABLE folder(stand INTEGER NOT NULL, path TEXT NOT NULL, state BLOB, files BLOB NOT NULL,
     PRIMARY KEY(stand, path)) WITHOUT ROWID;
 CREATE TABLE verdict(id INTEGER PRIMARY KEY, circumstances TEXT NOT NULL, nodes TEXT NOT NULL,
-    tombstones TEXT NOT NULL, body BLOB NOT NULL, tag BLOB NOT NULL);
+    body BLOB NOT NULL, tag BLOB NOT NULL);
 CREATE TABLE merkle(digest BLOB PRIMARY KEY, entries BLOB NOT NULL, replaced INTEGER);
 CREATE INDEX merkle_replaced ON merkle(replaced) WHERE replaced IS NOT NULL;
 INSERT INTO stand VALUES (1, 'nothing yet');
@@ -228,6 +228,11 @@ class Store:
                     database.rollback()
                 raise
             database.execute("COMMIT")
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether what is written outlives this process."""
+        return self.path != MEMORY
 
     def trace(self, listener: Callable[[str], None] | None) -> None:
         """Tell ``listener`` every statement from now on; for counting work."""

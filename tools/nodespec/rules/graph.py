@@ -1,8 +1,7 @@
 """Family G: the registry as a whole.
 
-These rules see nodes as :class:`NodeFacts`: the little of each spec that other specs depend on. Facts are small, so
-that they can come from another process or from an index. A :class:`Whole` holds every node, or, when only a change is
-looked at, those that the change can concern.
+These rules see every node at once, as :class:`NodeFacts`: the little of each spec that other specs
+depend on. Facts are small, so that they can come from another process or from an index.
 """
 
 from __future__ import annotations
@@ -11,14 +10,15 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nodespec.encoding import quoted
-from nodespec.finding import Hit, pointer
+from nodespec.finding import Hit
 from nodespec.rules.declare import rule
 from nodespec.spec import LANES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from nodespec.finding import KeyPath
+    from nodespec.settings import Settings
     from nodespec.spec import NodeSpec
 
 _EMITS: KeyPath = ("interfaces", "signals", "emits")
@@ -49,59 +49,24 @@ class NodeFacts(NamedTuple):
 
 
 class Whole(NamedTuple):
-    """Nodes in order of path, who emits each signal, and the signals that misshapen specs say they emit.
+    """All nodes, who emits each signal, and the signals that misshapen specs say they emit.
 
-    A spec that breaks the schema has findings of its own; its subscribers are not to be blamed for it. With
-    ``signals`` and ``types``, only these are looked at, and the nodes are all that have a part in one of them.
+    A spec that breaks the schema has findings of its own; its subscribers are not to be blamed for it.
     """
 
     nodes: Sequence[NodeFacts]
     emitters: dict[str, list[NodeFacts]]
-    known: frozenset[str]
-    emitted: Callable[[], Iterable[str]]
-    signals: frozenset[str] | None = None
-    types: frozenset[str] | None = None
+    claimed: frozenset[str]
+    settings: Settings
 
     @classmethod
-    def of(
-        cls,
-        nodes: Sequence[NodeFacts],
-        known: frozenset[str],
-        *,
-        emitted: Callable[[], Iterable[str]] | None = None,
-        signals: frozenset[str] | None = None,
-        types: frozenset[str] | None = None,
-    ) -> Whole:
-        """Return facts with their emitters by signal.
-
-        ``known`` are signals that come from elsewhere, ``emitted`` says which the registry has, if ``nodes`` do not.
-        """
+    def of(cls, nodes: Sequence[NodeFacts], claimed: frozenset[str], settings: Settings) -> Whole:
+        """Return the registry's facts with its emitters by signal."""
         emitters: dict[str, list[NodeFacts]] = {}
         for node in nodes:
             for name, _ in node.emits:
                 emitters.setdefault(name, []).append(node)
-        return cls(nodes, emitters, known, emitted or emitters.keys, signals, types)
-
-    def heard(self) -> Iterator[tuple[NodeFacts, int, str]]:
-        """Yield each subscription that is looked at: a node, the position in its list, the signal."""
-        for node in self.nodes:
-            for position, signal in enumerate(node.subscribes):
-                if self.signals is None or signal in self.signals:
-                    yield node, position, signal
-
-    def sent(self) -> Iterator[tuple[NodeFacts, int, str, str]]:
-        """Yield each emission that is looked at: a node, the position in its list, the signal, its sensitivity."""
-        for node in self.nodes:
-            for position, (signal, sensitivity) in enumerate(node.emits):
-                if self.signals is None or signal in self.signals:
-                    yield node, position, signal, sensitivity
-
-
-def places(node: NodeFacts, signals: frozenset[str]) -> frozenset[str]:
-    """Return the JSON pointers at which a node has a part in one of these signals: where these rules point."""
-    heard = (pointer((*_SUBSCRIBES, n, "signal")) for n, signal in enumerate(node.subscribes) if signal in signals)
-    sent = (pointer((*_EMITS, n)) for n, (signal, _) in enumerate(node.emits) if signal in signals)
-    return frozenset((*heard, *sent))
+        return cls(nodes, emitters, claimed | settings.external_signals, settings)
 
 
 @rule(
@@ -113,12 +78,13 @@ def places(node: NodeFacts, signals: frozenset[str]) -> frozenset[str]:
 def dangling_subscription(whole: Whole) -> Iterator[Hit]:
     """Somebody emits what is subscribed to."""
     suggestions = _SUGGESTIONS
-    for node, position, signal in whole.heard():
-        if signal not in whole.emitters and signal not in whole.known:
-            near = _near(signal, whole.emitted()) if suggestions > 0 else ""
-            suggestions -= 1
-            message = f"no node emits {quoted(signal)}" + (f"; did you mean {quoted(near)}?" if near else "")
-            yield Hit(message=message, path=node.path, at=(*_SUBSCRIBES, position, "signal"))
+    for node in whole.nodes:
+        for position, signal in enumerate(node.subscribes):
+            if signal not in whole.emitters and signal not in whole.claimed:
+                near = _near(signal, whole.emitters) if suggestions > 0 else ""
+                suggestions -= 1
+                message = f"no node emits {quoted(signal)}" + (f"; did you mean {quoted(near)}?" if near else "")
+                yield Hit(message=message, path=node.path, at=(*_SUBSCRIBES, position, "signal"))
 
 
 def claimed_signals(value: Any) -> frozenset[str]:
@@ -133,7 +99,7 @@ def claimed_signals(value: Any) -> frozenset[str]:
 def _near(signal: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches
 
-    return next(iter(get_close_matches(signal, sorted(known)[:5000], n=1, cutoff=0.8)), "")
+    return next(iter(get_close_matches(signal, list(known)[:5000], n=1, cutoff=0.8)), "")
 
 
 @rule(
@@ -149,14 +115,15 @@ def lane_inversion(whole: Whole) -> Iterator[Hit]:
     """A higher lane never depends on a lower one."""
     ranks: dict[str, int] = {lane: rank for rank, lane in enumerate(LANES)}
     lowest = {signal: min(emitters, key=lambda node: ranks[node.lane]) for signal, emitters in whole.emitters.items()}
-    for node, position, signal in whole.heard():
-        emitter = lowest.get(signal)
-        if emitter is not None and ranks[emitter.lane] < ranks[node.lane]:
-            message = (
-                f"this node is in lane {node.lane}, and {quoted(signal)} comes from "
-                f"{emitter.node_type}/{emitter.name} in lane {emitter.lane}"
-            )
-            yield Hit(message=message, path=node.path, at=(*_SUBSCRIBES, position, "signal"))
+    for node in whole.nodes:
+        for position, signal in enumerate(node.subscribes):
+            emitter = lowest.get(signal)
+            if emitter is not None and ranks[emitter.lane] < ranks[node.lane]:
+                message = (
+                    f"this node is in lane {node.lane}, and {quoted(signal)} comes from "
+                    f"{emitter.node_type}/{emitter.name} in lane {emitter.lane}"
+                )
+                yield Hit(message=message, path=node.path, at=(*_SUBSCRIBES, position, "signal"))
 
 
 @rule(
@@ -170,8 +137,7 @@ def look_alike_name(whole: Whole) -> Iterator[Hit]:
     """No two names of one type are confusable, or one edit apart."""
     by_type: dict[str, list[NodeFacts]] = {}
     for node in whole.nodes:
-        if whole.types is None or node.node_type in whole.types:
-            by_type.setdefault(node.node_type, []).append(node)
+        by_type.setdefault(node.node_type, []).append(node)
     for nodes in by_type.values():
         paths = {node.name: node.path for node in nodes}
         for second, first in {second: first for first, second in reversed(look_alikes(sorted(paths)))}.items():
@@ -236,10 +202,11 @@ def _one_edit(one: str, other: str) -> bool:
 def sensitivity_disagreement(whole: Whole) -> Iterator[Hit]:
     """All emitters of a signal agree how sensitive it is."""
     declared: dict[str, tuple[str, NodeFacts]] = {}
-    for node, position, signal, sensitivity in whole.sent():
-        first, emitter = declared.setdefault(signal, (sensitivity, node))
-        if first != sensitivity:
-            message = (
-                f"signal {quoted(signal)} is {sensitivity} here and {first} from {emitter.node_type}/{emitter.name}"
-            )
-            yield Hit(message=message, path=node.path, at=(*_EMITS, position))
+    for node in whole.nodes:
+        for position, (signal, sensitivity) in enumerate(node.emits):
+            first, emitter = declared.setdefault(signal, (sensitivity, node))
+            if first != sensitivity:
+                message = (
+                    f"signal {quoted(signal)} is {sensitivity} here and {first} from {emitter.node_type}/{emitter.name}"
+                )
+                yield Hit(message=message, path=node.path, at=(*_EMITS, position))
