@@ -117,6 +117,28 @@ def published() -> dict[str, str]:
     return {"NODESPEC_HOME": str(keys), "NODESPEC_PASSPHRASE_FILE": str(keys / "passphrase.txt")}
 
 
+KILLED = """
+import os, sys
+left = [int(sys.argv[1])]
+from contextlib import contextmanager
+from nodespec.index import store
+real = store.Store.writing
+@contextmanager
+def writing(self):
+    with real(self) as database:
+        def trace(statement):
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), 9)
+        database.set_trace_callback(trace)
+        yield database
+store.Store.writing = writing
+from nodespec.cli import main
+main(sys.argv[2:])
+"""
+"""Run the command, and be killed at the statement of that number that writes into the index."""
+
+
 def as_mere_owner() -> list[str]:
     """Return what makes root heed file modes, as everybody else does."""
     if os.geteuid() != 0:

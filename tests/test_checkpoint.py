@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from nodespec.encoding import canonical_json
-from tests.conftest import ADAPTER_FILE, NODESPEC, ROOT, Checkout, as_mere_owner
+from tests.conftest import ADAPTER_FILE, KILLED, NODESPEC, ROOT, Checkout, as_mere_owner
 
 HMAC = {"REGISTRY_HMAC_KEY": "Q3v8ZkT1xW7nB5rY2mD9pL4sH6jF0aGc"}
 
@@ -527,27 +527,6 @@ class TestTheOneItFollows:
         made = [payload(chained, f"{number}.json")["predicate"]["manifest"] for number in range(len(running))]
         assert made[0] == self.right(chained)
         assert made == made[:2] * 5
-
-
-KILLED = """
-import os, sys
-left = [int(sys.argv[1])]
-from contextlib import contextmanager
-from nodespec.index import store
-real = store.Store.writing
-@contextmanager
-def writing(self):
-    with real(self) as database:
-        def trace(statement):
-            left[0] -= 1
-            if left[0] == 0:
-                os.kill(os.getpid(), 9)
-        database.set_trace_callback(trace)
-        yield database
-store.Store.writing = writing
-from nodespec.cli import main
-main(sys.argv[2:])
-"""
 
 
 class TestTheCompatibilityScheme:

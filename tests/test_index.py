@@ -20,7 +20,7 @@ from nodespec.encoding import printable
 from nodespec.index import facts, rows, stand, states
 from nodespec.tree import node_id
 from nodespec.worktree import WorkTree
-from tests.conftest import ADAPTER, ADAPTER_FILE, Checkout, as_mere_owner
+from tests.conftest import ADAPTER, ADAPTER_FILE, KILLED, Checkout, as_mere_owner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -451,27 +451,6 @@ def test_a_full_disk_is_no_hindrance(copy: Checkout) -> None:
     assert len(notices) == 1
     assert "full" in notices[0]
     assert list(Registry.open(copy.path).at("HEAD")) == list(Registry.open(copy.path, index=False).at("HEAD"))
-
-
-KILLED = """
-import os, sys, sqlite3
-left = [int(sys.argv[1])]
-from nodespec.index import store
-real = store.Store.writing
-from contextlib import contextmanager
-@contextmanager
-def writing(self):
-    with real(self) as database:
-        def trace(statement):
-            left[0] -= 1
-            if left[0] == 0:
-                os.kill(os.getpid(), 9)
-        database.set_trace_callback(trace)
-        yield database
-store.Store.writing = writing
-from nodespec.cli import main
-main(sys.argv[2:])
-"""
 
 
 def test_a_writer_that_is_killed_at_any_statement_leaves_an_index_that_answers_right(copy: Checkout) -> None:

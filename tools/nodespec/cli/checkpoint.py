@@ -29,7 +29,6 @@ from nodespec.cli.common import (
 )
 from nodespec.encoding import printable, quoted
 from nodespec.errors import UsageError
-from nodespec.index import KnownFolders
 from nodespec.keys import HMAC_SCHEME, HmacKey, PrivateKey
 from nodespec.provenance import Provenance
 from nodespec.registry import Registry, Snapshot
@@ -93,6 +92,8 @@ def create_command(
     trust, files = _own_trust(snapshot, scheme, key_name)
     now = datetime.now(UTC)
     before = None if anew else _previous(previous, registry, snapshot, trust, scheme, now)
+    from nodespec.index import KnownFolders  # late: verify opens no index
+
     folders = KnownFolders(indexed.index_path, indexed.notice) if indexed.index_path is not None else None
     about = checkpoints.describe(snapshot, issued_at=now, previous=before, folders=folders)
     sealed = checkpoints.sign(about, [trust.shared] if trust.shared else _unlock(files, trust))

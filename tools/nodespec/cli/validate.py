@@ -87,7 +87,7 @@ def validate_command(
         return _finish(report, form, strict, color, {alone: data})
     registry = open_registry(_start(paths, repo, at))
     snapshot = registry.at(at)
-    tell_example(Snapshot(lambda: snapshot.tree))  # not from the index, which only a change would need
+    tell_example(Snapshot(lambda: snapshot.tree))  # not from the index, which would read everything first
     if "P" in selection.families:
         _check_pinned(snapshot, older=at is not None)
     only = _only(paths, registry, snapshot) if paths else None
