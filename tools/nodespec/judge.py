@@ -12,9 +12,9 @@ defined. Its file has findings already. When a spec cannot be read at all, nobod
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from nodespec import builtin, document, rules, schema, settings
+from nodespec import builtin, document, rules, schema, settings, waiver
 from nodespec.crew import check_jobs
 from nodespec.examiner import (
     Examiner,
@@ -32,6 +32,7 @@ from nodespec.rules.change import Change
 from nodespec.rules.graph import Whole
 from nodespec.rules.node import Surroundings
 from nodespec.rules.tree import BROKEN_CONTRACT, UNREADABLE_FILE
+from nodespec.rules.waiver import Waived
 from nodespec.schema import Contract
 from nodespec.tree import (
     ATTESTATION_SUFFIX,
@@ -46,25 +47,34 @@ from nodespec.tree import (
     SETTINGS_SCHEMA_PATH,
     TOMBSTONE_SCHEMA_PATH,
     UNREADABLE,
+    WAIVERS_PATH,
+    WAIVERS_SCHEMA_PATH,
     Entry,
     is_node_path,
     is_tombstone_path,
 )
-from nodespec.verdict import ALL, Report, Selection, blocked, family_states
+from nodespec.verdict import ALL, RUN, Report, Selection, blocked, family_states
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from nodespec.examiner import Examined
     from nodespec.rules.graph import NodeFacts
     from nodespec.settings import Settings
     from nodespec.tree import Progress, Tree
+    from nodespec.waiver import Waiver
+
+    Contracts = dict[str, tuple[Contract, ...]]
+    """For each kind of document, by the path of its contract, all of those that must accept it."""
 
 _ALL_CORES_FROM = 2000
 """Files from which a second process is worth its start."""
 
 _UNSEEN = "FSNP"
 """The families that never open what is no regular file, or has another suffix."""
+
+_OPTIONAL = (TOMBSTONE_SCHEMA_PATH, WAIVERS_SCHEMA_PATH)
+"""Contracts that a registry need not carry: those of files that it may do without."""
 
 _FOR_ALL = frozenset(
     ["P001", "P002", "P003", "P004", "P030", "P031", *(f"C{number:03}" for number in (4, 5, 6, 7, 8, 9, 11))]
@@ -114,11 +124,17 @@ class Court:
         self.tree = tree
         self.selection = selection
         self.base = base
+        self.now = now
         self.contracts, broken = _contracts(tree)
+        if base is not None:
+            self.contracts = _both(self.contracts, _contracts(base)[0])
         knobs, unsettled = _settings(tree, self.contracts)
         believed = _believed_settings(base)
         self.knobs = settings.narrower(believed, knobs) if believed and knobs else knobs
-        self.unsettled = [*broken, *unsettled]
+        self.waivers, unwaived = _waivers(tree, self.contracts)
+        believed_waivers = _waivers(base, self.contracts)[0] if base is not None else self.waivers
+        self._holding = waiver.common(believed_waivers, self.waivers)
+        self.unsettled = [*broken, *unsettled, *unwaived]
         self.provenance = Provenance(tree, self.knobs, now) if self.knobs is not None else None
         self._believed = Provenance(base, believed, now) if base is not None and believed is not None else None
         vouching = self.provenance if "P" in selection.families else None
@@ -171,8 +187,12 @@ class Court:
         files: int,
         specs: int,
         only: frozenset[str] | None = None,
+        looked: Callable[[Waiver], bool] | None = None,
     ) -> Report:
-        """Return what was found; ``missed`` says, by path, which families did not see what they should have."""
+        """Return what was found; ``missed`` says, by path, which families did not see what they should have.
+
+        ``looked`` says where a finding would have been found, had there been one; by default everywhere.
+        """
         families = family_states(
             self.selection,
             nodes=NODE_SCHEMA_PATH in self.contracts,
@@ -181,7 +201,8 @@ class Court:
             trusted=self.provenance is not None and bool(self.provenance.roots),
             based=self.base is not None,
         )
-        findings = list(findings)
+        findings, waived = waiver.split(findings, self._holding, self.now)
+        findings += self._about_waivers(waived, families, looked)
         odd = any(item.code[0] == "T" or item.code == "N001" for item in findings)  # asked for, or not
         unseen = missed if self.knobs is not None else missed | {SETTINGS_PATH: "S"}
         return Report(
@@ -192,7 +213,29 @@ class Court:
             families=families,
             blocked=blocked(families, _wanting(unseen, only), "TFSNPG" if self.base is None else "TFSNPCG"),
             complete=not unseen and only is None and not odd,
+            waived=tuple(pair for pair in waived if pair[0].code in self.selection.codes),
         )
+
+    def _about_waivers(
+        self,
+        waived: Sequence[tuple[Finding, Waiver]],
+        families: Mapping[str, str],
+        looked: Callable[[Waiver], bool] | None,
+    ) -> Iterator[Finding]:
+        """Run family W, which needs to know what the others found."""
+        if self.provenance is None or not self.waivers:
+            return
+        about = Waived(
+            waivers=self.waivers,
+            used=frozenset((one.code, one.path) for _, one in waived),
+            looked=lambda one: families.get(one.code[0]) == RUN and (looked is None or looked(one)),
+            provenance=self.provenance,
+            now=self.now,
+        )
+        for entry in rules.families_of("W"):
+            assert entry.check is not None
+            for hit in entry.check(about):
+                yield finding(entry.code, hit, hit.path, self.examiner.text_at(hit.path))
 
 
 def judge_text(data: bytes, *, tree: Tree | None, path: str, selection: Selection = ALL) -> Report:
@@ -201,7 +244,7 @@ def judge_text(data: bytes, *, tree: Tree | None, path: str, selection: Selectio
     The registry around it, if there is one, gives the contract and the settings. Without one, whether a
     policy exists or a signal is sensitive cannot be known, and N is not run.
     """
-    contracts: dict[str, tuple[Contract, ...]] = {}
+    contracts: Contracts = {}
     around = None
     if tree is not None:
         contracts, _ = _contracts(tree)
@@ -228,7 +271,7 @@ def _is_to_examine(path: str, selection: Selection, only: frozenset[str] | None)
 
     G must know who emits what, and what tombstones leave dangling; P, how many nodes a newcomer holds.
     """
-    if not path.startswith(f"{REGISTRY}/") or not path.endswith(".yaml") or path == SETTINGS_PATH:
+    if not path.startswith(f"{REGISTRY}/") or not path.endswith(".yaml") or path in (SETTINGS_PATH, WAIVERS_PATH):
         return False
     if only is None or path in only:
         return True
@@ -294,18 +337,18 @@ def _listing_findings(tree: Tree) -> Iterator[Finding]:
             yield finding(UNREADABLE_FILE.code, Hit(message="the folder cannot be opened"), item.path)
 
 
-def _contracts(tree: Tree) -> tuple[dict[str, tuple[Contract, ...]], list[Finding]]:
+def _contracts(tree: Tree) -> tuple[Contracts, list[Finding]]:
     """Return the contracts that apply: the tree's own, and the tool's where the two differ.
 
     A registry may narrow its contract. It cannot widen what this code relies on, so both must accept.
     """
-    contracts: dict[str, tuple[Contract, ...]] = {}
+    contracts: Contracts = {}
     findings = []
-    for path in (NODE_SCHEMA_PATH, SETTINGS_SCHEMA_PATH, TOMBSTONE_SCHEMA_PATH):
+    for path in (NODE_SCHEMA_PATH, SETTINGS_SCHEMA_PATH, *_OPTIONAL):
         own = (schema.builtin(path),)
         entry = _readable(tree, path)
         if entry is None:
-            if path == TOMBSTONE_SCHEMA_PATH:  # registries that have buried nothing need not carry it
+            if path in _OPTIONAL:
                 contracts[path] = own
             continue
         try:
@@ -318,23 +361,42 @@ def _contracts(tree: Tree) -> tuple[dict[str, tuple[Contract, ...]], list[Findin
     return contracts, findings
 
 
+def _both(head: Contracts, base: Contracts) -> Contracts:
+    """Return what must accept a document on trial: what head's contracts are, and what base's were."""
+    return {
+        path: tuple({contract.data: contract for contract in (*own, *base.get(path, ()))}.values())
+        for path, own in head.items()
+    }
+
+
 def _readable(tree: Tree, path: str) -> Entry | None:
     entry = tree.entry(path)
     return entry if entry is not None and entry.mode in (REGULAR, EXECUTABLE) else None
 
 
-def _settings(tree: Tree, contracts: dict[str, tuple[Contract, ...]]) -> tuple[Settings | None, list[Finding]]:
-    entry = _readable(tree, SETTINGS_PATH)
-    if entry is None or SETTINGS_SCHEMA_PATH not in contracts:
+def _settings(tree: Tree, contracts: Contracts) -> tuple[Settings | None, list[Finding]]:
+    value, findings = _checked(tree, SETTINGS_PATH, contracts.get(SETTINGS_SCHEMA_PATH, ()))
+    return None if value is None else settings.from_value(value), findings
+
+
+def _checked(tree: Tree, path: str, contracts: Sequence[Contract]) -> tuple[dict[str, Any] | None, list[Finding]]:
+    """Return the value of a document that fulfils its contracts; None, and what is wrong, when it does not."""
+    entry = _readable(tree, path)
+    if entry is None or not contracts:
         return None, []
     try:
         text = read_document(tree, entry)
     except OSError as error:
-        return None, [unreadable(entry.path, error)]
-    findings = text_findings(entry.path, text)
+        return None, [unreadable(path, error)]
+    findings = text_findings(path, text)
     if text.value is not None:
-        findings += shape_findings(entry.path, text, contracts[SETTINGS_SCHEMA_PATH])
-    return (None, findings) if findings or text.value is None else (settings.from_value(text.value), [])
+        findings += shape_findings(path, text, contracts)
+    return (None, findings) if findings or text.value is None else (text.value, [])
+
+
+def _waivers(tree: Tree, contracts: Contracts) -> tuple[tuple[Waiver, ...], list[Finding]]:
+    value, findings = _checked(tree, WAIVERS_PATH, contracts.get(WAIVERS_SCHEMA_PATH, ()))
+    return () if value is None else waiver.from_value(value), findings
 
 
 def _believed_settings(base: Tree | None) -> Settings | None:

@@ -248,7 +248,7 @@ class Provenance:
 
     def protected(self) -> tuple[tuple[str, str], ...]:
         """Return (path, hex SHA-256) of every protected file, in order."""
-        return seal.digests(self.tree)
+        return seal.digests(self.tree, self.settings.protected)
 
     def _published(self, keys: Iterable[PublicKey], path: str, who: str) -> Iterator[Placed]:
         if self.settings.example:

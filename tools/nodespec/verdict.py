@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from nodespec.finding import Finding
+    from nodespec.waiver import Waiver
 
 RUN, NOT_RUN, IGNORED = "run", "not run", "ignored"
 
@@ -56,7 +57,8 @@ class Report:
     """What was judged and found.
 
     ``families`` says for each letter whether it ran; ``blocked`` names those that this version can judge and
-    that were asked for, but that could not run on all of this input. ``complete`` says that every file was seen by
+    that were asked for, but that could not run on all of this input. ``waived`` are findings that a waiver puts up
+    with, each with its waiver; they do not count. ``complete`` says that every file was seen by
     whatever was to see it, and stands where it belongs.
     """
 
@@ -67,6 +69,7 @@ class Report:
     families: dict[str, str]
     blocked: tuple[str, ...] = ()
     complete: bool = False
+    waived: tuple[tuple[Finding, Waiver], ...] = ()
 
     @property
     def errors(self) -> int:
@@ -103,7 +106,7 @@ def family_states(
     be read, whether there is a tree at all, a trust root that verifies, and a base to compare with.
     """
     able = {"S": nodes, "N": nodes and knobs, "G": nodes and knobs and whole, "T": tree}
-    able |= {"P": tree and knobs and trusted, "C": tree and knobs and based}
+    able |= {"P": tree and knobs and trusted, "C": tree and knobs and based, "W": tree and knobs}
     states = {}
     for letter, family in rules.FAMILIES.items():
         if letter not in selection.families:
