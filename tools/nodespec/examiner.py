@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from nodespec.rules.node import Surroundings
+    from nodespec.spec import NodeSpec
     from nodespec.tree import Entry, Progress, Tree
     from nodespec.verification import Problem
 
@@ -54,7 +55,8 @@ class Examined(NamedTuple):
 class Examiner:
     """Examines documents of one tree; without a tree, documents that stand nowhere.
 
-    Without ``around``, family N is left out. Without ``provenance``, or when that has no trust root, nobody is asked
+    Nodes that fulfil their contract are put into ``kept`` by path, where that is given. Without ``around``, family N is
+    left out. Without ``provenance``, or when that has no trust root, nobody is asked
     who signed.
     """
 
@@ -64,8 +66,11 @@ class Examiner:
         contracts: Mapping[str, tuple[Contract, ...]],
         around: Surroundings | None,
         provenance: Provenance | None = None,
+        *,
+        kept: dict[str, NodeSpec] | None = None,
     ) -> None:
         self.tree = tree
+        self.kept = kept
         self.contracts = contracts
         self.around = around
         self.provenance = provenance
@@ -96,6 +101,8 @@ class Examiner:
             findings += shape_findings(path, text, contracts)
             return Examined(tuple(findings), claimed=claimed_signals(text.value), missed=_MISSHAPEN)
         node = spec.from_value(text.value, path if placed else "")
+        if self.kept is not None:
+            self.kept[path] = node
         if self.around is not None:
             findings += [
                 finding(code, hit, path, text) for code, check in self._checks for hit in check(node, self.around)

@@ -12,6 +12,7 @@ defined. Its file has findings already. When a spec cannot be read at all, nobod
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from nodespec import builtin, document, rules, schema, settings, waiver
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from nodespec.examiner import Examined
-    from nodespec.rules.graph import NodeFacts
+    from nodespec.rules.graph import NodeFacts, Part
     from nodespec.settings import Settings
     from nodespec.tree import Progress, Tree
     from nodespec.waiver import Waiver
@@ -67,7 +68,7 @@ if TYPE_CHECKING:
     Contracts = dict[str, tuple[Contract, ...]]
     """For each kind of document, by the path of its contract, all of those that must accept it."""
 
-_ALL_CORES_FROM = 2000
+MANY = 2000
 """Files from which a second process is worth its start."""
 
 _UNSEEN = "FSNP"
@@ -76,7 +77,7 @@ _UNSEEN = "FSNP"
 _OPTIONAL = (TOMBSTONE_SCHEMA_PATH, WAIVERS_SCHEMA_PATH)
 """Contracts that a registry need not carry: those of files that it may do without."""
 
-_FOR_ALL = frozenset(
+FOR_ALL = frozenset(
     ["P001", "P002", "P003", "P004", "P030", "P031", *(f"C{number:03}" for number in (4, 5, 6, 7, 8, 9, 11))]
 )
 """What is wrong with the trust root, the seal, or the past is wrong with every file."""
@@ -102,25 +103,30 @@ def judge(
     court = Court(tree, selection, now or datetime.now(UTC), base)
     readable = [entry for entry in tree.entries if entry.mode in (REGULAR, EXECUTABLE)]
     entries = [entry for entry in readable if _is_to_examine(entry.path, selection, only)]
-    worth = check_jobs(0) if len(entries) >= _ALL_CORES_FROM else 1
+    worth = check_jobs(0) if len(entries) >= MANY else 1
     examined = court.examine(entries, worth if jobs is None else jobs, progress)
-    findings = [*_listing_findings(tree), *court.unsettled, *(found for one in examined for found in one.findings)]
-    missed = _missed(tree, entries, examined)
+    findings = [*listing_findings(tree), *court.unsettled, *(found for one in examined for found in one.findings)]
+    unseen = missed(tree.entries, entries, examined)
     owners = [(one.facts.path, one.facts.owner) for one in examined if one.facts]
     findings += court.vouched_for(None, owners)
     findings += court.followed()
     claimed = frozenset[str]().union(*(one.claimed for one in examined))
-    if court.sees_the_whole(missed):
+    if court.sees_the_whole(unseen):
         findings += court.graph([one.facts for one in examined if one.facts is not None], claimed)
     reported = readable if only is None else [entry for entry in readable if entry.path in only]
     nodes = sum(is_node_path(entry.path) for entry in reported)
-    return court.report(findings, missed, files=len(reported), specs=nodes, only=only)
+    return court.report(findings, unseen, files=len(reported), specs=nodes, only=only)
 
 
 class Court:
-    """What is needed to judge a tree, whether all of it or what has changed: contracts, settings, whom to believe."""
+    """What is needed to judge a tree, whether all of it or what has changed: contracts, settings, whom to believe.
 
-    def __init__(self, tree: Tree, selection: Selection, now: datetime, base: Tree | None = None) -> None:
+    With ``keep``, nodes that were examined in this process are at hand for family C, and are not read again.
+    """
+
+    def __init__(
+        self, tree: Tree, selection: Selection, now: datetime, base: Tree | None = None, *, keep: bool = False
+    ) -> None:
         self.tree = tree
         self.selection = selection
         self.base = base
@@ -138,42 +144,52 @@ class Court:
         self.provenance = Provenance(tree, self.knobs, now) if self.knobs is not None else None
         self._believed = Provenance(base, believed, now) if base is not None and believed is not None else None
         vouching = self.provenance if "P" in selection.families else None
-        self.examiner = Examiner(tree, self.contracts, _surroundings(self.knobs, tree), vouching)
+        self.examiner = Examiner(
+            tree, self.contracts, _surroundings(self.knobs, tree), vouching, kept={} if keep else None
+        )
 
     def examine(self, entries: Sequence[Entry], jobs: int = 1, progress: Progress | None = None) -> list[Examined]:
         """Examine documents, each by itself (F, S, N, P)."""
         return examine_all(self.examiner, entries, jobs, progress)
 
-    def vouched_for(self, paths: Iterable[str] | None, owners: Sequence[tuple[str, str]]) -> Iterator[Finding]:
+    @cached_property
+    def change(self) -> Change | None:
+        """The step from base to this tree; None without a base, or when one of them has no settings."""
+        if self.provenance is None or self._believed is None:
+            return None
+        return Change(self._believed, self.provenance, self.examiner.kept or {})
+
+    def vouched_for(
+        self, paths: Iterable[str] | None, owners: Sequence[tuple[str, str]], handles: Iterable[str] = ()
+    ) -> Iterator[Finding]:
         """Run what family P says about no single attestation; ``owners`` are nodes as (path, owner).
 
-        With ``paths``, only these are looked at besides the trust root and the seal.
+        With ``paths``, only these are looked at besides the trust root and the seal, and the owners ``handles``.
         """
         provenance = self.examiner.provenance
         if provenance is None:
             return
-        found = provenance.problems() if paths is None else provenance.problems_at(paths)
+        found = provenance.problems() if paths is None else provenance.problems_at(paths, handles)
         for path, problem in (*found, *provenance.newcomer_quota(owners)):
             yield unvouched(path, problem, self.examiner.text_at(path))
 
     def followed(self) -> Iterator[Finding]:
         """Run family C, when there is a base."""
-        if self.provenance is None or self._believed is None:
+        if self.change is None:
             return
-        change = Change(self._believed, self.provenance)
         for entry in rules.families_of("C"):
             assert entry.check is not None
-            for hit in entry.check(change):
+            for hit in entry.check(self.change):
                 yield finding(entry.code, hit, hit.path, self.examiner.text_at(hit.path))
 
     def sees_the_whole(self, missed: Mapping[str, str]) -> bool:
         """Say whether family G is asked for and can be run: every spec could be read, and there are settings."""
         return self.knobs is not None and "G" in self.selection.families and not _is_illegible(missed)
 
-    def graph(self, nodes: Sequence[NodeFacts], claimed: frozenset[str]) -> Iterator[Finding]:
-        """Run family G; a file is read again where there is something to show."""
+    def graph(self, nodes: Sequence[NodeFacts], claimed: frozenset[str], part: Part | None = None) -> Iterator[Finding]:
+        """Run family G on all nodes, or on a part of them; a file is read again where there is something to show."""
         assert self.knobs is not None
-        whole = Whole.of(nodes, claimed, self.knobs)
+        whole = Whole.of(nodes, claimed, self.knobs, part)
         for entry in rules.families_of("G"):
             assert entry.check is not None
             for hit in entry.check(whole):
@@ -278,10 +294,13 @@ def _is_to_examine(path: str, selection: Selection, only: frozenset[str] | None)
     return bool(selection.families & {"G", "P"}) and (is_node_path(path) or is_tombstone_path(path))
 
 
-def _missed(tree: Tree, entries: Sequence[Entry], examined: Sequence[Examined]) -> dict[str, str]:
-    """Return, by path, the letters of the families that did not get to see what they should have."""
-    missed = {entry.path: one.missed for entry, one in zip(entries, examined, strict=True) if one.missed}
-    return missed | {entry.path: _UNSEEN for entry in tree.entries if may_hold_nodes(entry) and not _is_seen(entry)}
+def missed(listed: Sequence[Entry], entries: Sequence[Entry], examined: Sequence[Examined]) -> dict[str, str]:
+    """Return, by path, the letters of the families that did not get to see what they should have.
+
+    ``listed`` are all files that there are, ``entries`` those that were examined.
+    """
+    unseen = {entry.path: one.missed for entry, one in zip(entries, examined, strict=True) if one.missed}
+    return unseen | {entry.path: _UNSEEN for entry in listed if may_hold_nodes(entry) and not _is_seen(entry)}
 
 
 def _is_illegible(missed: Mapping[str, str]) -> bool:
@@ -315,7 +334,7 @@ def _kept(findings: Iterable[Finding], selection: Selection, only: frozenset[str
     chosen = [
         item
         for item in findings
-        if item.code in selection.codes and (only is None or item.path in only or item.code in _FOR_ALL)
+        if item.code in selection.codes and (only is None or item.path in only or item.code in FOR_ALL)
     ]
     refused = {(item.path, item.line, item.column) for item in chosen if item.code[0] == "F"}
     kept = [item for item in chosen if item.code[0] != "S" or (item.path, item.line, item.column) not in refused]
@@ -325,7 +344,8 @@ def _kept(findings: Iterable[Finding], selection: Selection, only: frozenset[str
 # Before any document: the listing, the contracts and the settings.
 
 
-def _listing_findings(tree: Tree) -> Iterator[Finding]:
+def listing_findings(tree: Tree) -> Iterator[Finding]:
+    """Run family T on a listing."""
     if not tree.entries and not tree.defects:
         return
     for entry in rules.families_of("T"):

@@ -350,6 +350,8 @@ def tombstone_altered_history(change: Change) -> Iterator[Hit]:
 )
 def owner_name_taken(change: Change) -> Iterator[Hit]:
     """A new or renamed owner has a name that nobody else has, whatever the case, the spacing and the signs in it."""
+    if not any(path.startswith(OWNERS) for path in change.paths):
+        return
     before, now = change.base.names(), change.head.names()
     called: dict[str, list[str]] = {}
     for handle, name in now.items():
