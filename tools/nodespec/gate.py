@@ -48,13 +48,14 @@ from nodespec.tree import (
     node_path,
     tombstone_path,
 )
-from nodespec.verdict import ALL, NOT_RUN, Report
+from nodespec.verdict import ALL, NOT_RUN, RUN, Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from nodespec.difference import NodeChange
+    from nodespec.drift import Pair
     from nodespec.finding import Finding
     from nodespec.proposal import Proposal
     from nodespec.rules.change import Change
@@ -65,16 +66,28 @@ if TYPE_CHECKING:
 class Judgement:
     """What the gate says of a proposal, and what a reviewer wants to know of it.
 
-    ``everywhere`` says that all nodes were judged, because something changed that decides about all of them.
+    ``pairs`` are the nodes that say something else than before, as (before, after); ``everywhere`` says that all nodes
+    were judged, because something changed that decides about all of them; ``untouched``, that nothing was to be judged.
     """
 
     proposal: Proposal
     report: Report
-    nodes: tuple[NodeChange, ...] = ()
+    pairs: tuple[Pair, ...] = ()
     affected: tuple[Affected, ...] = ()
     owners: tuple[str, ...] = ()
     everywhere: bool = False
     untouched: bool = False
+
+    @cached_property
+    def nodes(self) -> tuple[NodeChange, ...]:
+        """What becomes of each node that can be read on either side, in words, in order of id."""
+        listed = [((new or old), old, new) for old, new in self.pairs]
+        return tuple(difference.change(node.id, old, new) for node, old, new in listed if node is not None)
+
+    @property
+    def is_unjudged(self) -> bool:
+        """Whether no rule was asked: there was nothing to judge, or no one tree to judge."""
+        return RUN not in self.report.families.values()
 
     def exit_code(self, *, strict: bool = False) -> int:
         """0 clean or nothing of the registry touched, 1 findings, 3 what should have been judged could not be."""
@@ -101,7 +114,7 @@ def gate(proposal: Proposal, *, now: datetime, jobs: int | None = None, progress
     return Judgement(
         proposal=proposal,
         report=replace(report, label=_label(proposal)),
-        nodes=tuple(trial.node_changes()),
+        pairs=tuple(trial.pairs()),
         affected=tuple(trial.affected()),
         owners=trial.new_owners,
         everywhere=trial.decides_about_all(),
@@ -283,15 +296,15 @@ class _Trial:
 
     # What a reviewer wants to know.
 
-    def node_changes(self) -> Iterator[NodeChange]:
-        """Yield what becomes of each touched node, in words."""
+    def pairs(self) -> Iterator[Pair]:
+        """Yield each node that says something else than before, as (before, after)."""
         if self.change is None:
             return
         now = {versions.path: versions.now for versions in self.change.nodes}
         for path in map(node_path, self.ids):
             old, new = self.change.earlier(path), now.get(path)
             if old is not new and (old is None or new is None or old.value != new.value):
-                yield difference.change(node_id(path), old, new)
+                yield old, new
 
     def affected(self) -> Iterator[Affected]:
         """Yield who hears the signals that others send otherwise than before, and is not touched."""

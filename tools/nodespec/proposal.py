@@ -98,6 +98,11 @@ class Proposal:
         return tuple(path_of(pair) for pair in self.changes)
 
     @property
+    def outside(self) -> tuple[str, ...]:
+        """The paths that are neither of the registry nor of its contracts."""
+        return tuple(path for path in self.paths if not is_listed(path))
+
+    @property
     def inside(self) -> tuple[str, ...]:
         """The paths of the registry and its contracts among them."""
         return tuple(path for path in self.paths if is_listed(path))
