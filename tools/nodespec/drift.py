@@ -2,8 +2,8 @@
 
 A fixed set of questions is asked before and after a change: each lane, each tier, each lane at each tier, who sends
 anything of each sensitivity, who sends or hears nothing, and who may do anything with each of the usual verbs. An
-answer is the set of nodes that it names, so it becomes another exactly when a node that differs enters it or leaves it: only
-those are asked about, and the result is the same as if everybody were. A correction that moves nobody has drift 0.
+answer is the set of nodes that it names, so it becomes another exactly when a node that differs enters or leaves it:
+only those are asked about, and the result is the same as if everybody were. A correction that moves nobody has drift 0.
 """
 
 from __future__ import annotations

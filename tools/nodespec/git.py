@@ -201,6 +201,15 @@ class GitRepository:
             return None
         return Entry(path, int(found.filemode), str(found.id))
 
+    def current(self) -> Commit | None:
+        """Return the commit that is checked out; None before the first."""
+        return None if self._repo.head_is_unborn else self.resolve("HEAD")
+
+    def staged(self, tree: str) -> CommitTree:
+        """Return a tree that no commit holds yet, given by its object id, as though one did."""
+        now = datetime.now(UTC)
+        return self.tree(Commit(id=tree, tree=tree, parents=(), time=now, author="", subject="what is staged"))
+
     def tree(self, commit: Commit) -> CommitTree:
         """Return the commit's listing."""
         return CommitTree(self._repo, commit)

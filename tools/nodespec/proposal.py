@@ -137,6 +137,20 @@ def propose(git: GitRepository, base: Commit, head: Commit) -> Proposal:
     return _merged(base, head, before, ours, theirs, defects)
 
 
+def propose_tree(git: GitRepository, base: Commit, tree: str) -> Proposal:
+    """Return what a tree, given by its object id, would make of ``base`` if it were committed on top of it."""
+    before, after = git.tree(base), git.staged(tree)
+    changes, defects = _between(before, after)
+    return Proposal(
+        base=base,
+        head=after.commit,
+        before=before,
+        tree=after,
+        changes=_sorted(changes),
+        defects=tuple(defects),
+    )
+
+
 def _merged(
     base: Commit, head: Commit, before: CommitTree, ours: list[Pair], theirs: list[Pair], defects: list[Defect]
 ) -> Proposal:
