@@ -68,6 +68,7 @@ in this order tells the whole story, and ``tests/test_architecture.py`` holds th
     countersign   completing what others began to sign
     registration  register, update, transfer, deregister
     publish       files to a commit, a branch, a remote
+    ci            the gate in the pipelines of a host
     receive       what a server is about to receive, step by step
     report        findings as text, and in the forms that machines and hosts read
     cli           the terminal (the only importer of click and rich)

@@ -15,7 +15,7 @@ from nodespec.cli.common import FORMATS, color_option, echo, lines_of, note, pai
 from nodespec.cli.terminal import Progress
 from nodespec.crew import check_jobs
 from nodespec.drift import drift
-from nodespec.encoding import printable
+from nodespec.encoding import printable, quoted
 from nodespec.errors import UsageError
 from nodespec.gate import gate
 from nodespec.git import GitRepository
@@ -35,12 +35,16 @@ if TYPE_CHECKING:
     from nodespec.scorecard import Gate
 
 
+_FORMS = ("text", *FORMATS, "markdown")
+
+
 @click.command("gate")
 @click.option("--base", required=True, metavar="REV", help="The commit that is believed: the branch as it is.")
 @click.option("--head", required=True, metavar="REV", help="The commit that is on trial: the pull request.")
 @repo_option
-@click.option("--format", "form", type=click.Choice(["text", *FORMATS, "markdown"]), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice(_FORMS), default="text", show_default=True)
 @click.option("--summary", metavar="FILE", help="Write a page of Markdown to this file, too.")
+@click.option("--write", "extra", multiple=True, metavar="FORMAT=FILE", help="Write another form to a file, too.")
 @click.option("--unit", metavar="FILE", help="A JUnit report of the unit tests, for gate 2.")
 @click.option("--integration", metavar="FILE", help="A JUnit report of the integration tests, for gate 3.")
 @click.option("--strict", is_flag=True, help="Let warnings fail, too.")
@@ -52,6 +56,7 @@ def gate_command(
     repo: str,
     form: str,
     summary: str | None,
+    extra: tuple[str, ...],
     unit: str | None,
     integration: str | None,
     strict: bool,
@@ -69,6 +74,7 @@ def gate_command(
                 3 could not judge (a gate that did not run is never green).
     """
     workers = None if jobs is None else check_jobs(jobs)
+    wanted = [_wanted(item) for item in extra] + ([("markdown", summary)] if summary is not None else [])
     tests = {"unit": _evidence(unit), "integration": _evidence(integration)}
     git = GitRepository.open(repo)
     proposal = propose(git, git.resolve(base), git.resolve(head))
@@ -80,14 +86,23 @@ def gate_command(
         judgement = gate(proposal, now=now, jobs=workers, progress=progress)
     gates = scorecard(judgement, drift(judgement.pairs), tests, pinned=pinned is not None)
     code = _exit_code(judgement, tests.values(), strict=strict)
-    if summary is not None:
-        write_file(os.path.abspath(summary), to_markdown(judgement, gates).encode())
-    echo(_printed(judgement, gates, form, code, color, f"nodespec gate --base {base} --head {head}"))
+    command = f"nodespec gate --base {base} --head {head}"
+    for kind, path in wanted:
+        write_file(os.path.abspath(path), _printed(judgement, gates, kind, code, "never", command).encode())
+    echo(_printed(judgement, gates, form, code, color, command))
     if code == 3:
         note(f"hint: {_what_did_not_run(judgement)}, and what was not judged has not passed")
     if form == "text":
         note(f"judged in {time.monotonic() - start:.2f} s")
     return code
+
+
+def _wanted(item: str) -> tuple[str, str]:
+    """Read FORMAT=FILE; raise ``UsageError`` for anything else."""
+    form, _, path = item.partition("=")
+    if form not in _FORMS or not path:
+        raise UsageError(f"{quoted(item)} is not FORMAT=FILE", hint=f"formats are {', '.join(_FORMS)}")
+    return form, path
 
 
 def _exit_code(judgement: Judgement, tests: Iterable[Evidence | None], *, strict: bool) -> int:
