@@ -23,7 +23,7 @@ from nodespec.proposal import propose
 from nodespec.provenance import Provenance
 from nodespec.registry import Snapshot
 from nodespec.report.page import to_markdown
-from nodespec.report.trial import to_trial_text
+from nodespec.report.trial import closing, to_trial_text
 from nodespec.scorecard import scorecard
 from nodespec.worktree import write_file
 
@@ -117,6 +117,8 @@ def _printed(judgement: Judgement, gates: Sequence[Gate], form: str, code: int, 
         return to_trial_text(judgement, gates, lambda path: lines_of(tree, path), painter(color))
     if form == "markdown":
         return to_markdown(judgement, gates)
+    if form == "github" and judgement.untouched:
+        return closing(judgement) + "\n"
     return printed(judgement.report, form, code, command=command, trial=(judgement, gates))
 
 
