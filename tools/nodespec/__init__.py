@@ -58,6 +58,7 @@ in this order tells the whole story, and ``tests/test_architecture.py`` holds th
     examiner      one document after another, each by itself
     verdict       which rules were asked for, which ran, what came of it
     judge         all rules over one tree
+    roster        who sends and hears what in a commit, kept for the gate
     rejudge       a commit judged by what differs from another
     recall        what this user's own tool found before
     gate          a pull request, judged by what it changes

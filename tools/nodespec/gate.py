@@ -51,13 +51,14 @@ from nodespec.tree import (
 from nodespec.verdict import ALL, NOT_RUN, RUN, Report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     from nodespec.difference import NodeChange
     from nodespec.drift import Pair
     from nodespec.finding import Finding
     from nodespec.proposal import Proposal
+    from nodespec.roster import Roster
     from nodespec.rules.change import Change
     from nodespec.tree import Entry, Progress
 
@@ -103,11 +104,27 @@ class Affected:
     subscribers: tuple[str, ...]
 
 
-def gate(proposal: Proposal, *, now: datetime, jobs: int | None = None, progress: Progress | None = None) -> Judgement:
-    """Judge a proposal; raise ``RegistryError`` where base is no registry that could be believed."""
+def _no_roster() -> None:
+    """Know nobody."""
+
+
+def gate(
+    proposal: Proposal,
+    *,
+    now: datetime,
+    roster: Callable[[], Roster | None] = _no_roster,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+) -> Judgement:
+    """Judge a proposal; raise ``RegistryError`` where base is no registry that could be believed.
+
+    ``roster`` gives one of base, or of a commit not far from it, when it is asked for; without one, every node's file
+    is read where it matters who else there is.
+    """
     if proposal.conflicts:
         return _in_conflict(proposal)
-    trial = _Trial(proposal, Court(proposal.tree, ALL, now, proposal.before), jobs, progress)
+    court = Court(proposal.tree, ALL, now, proposal.before, keep=True)
+    trial = _Trial(proposal, court, roster, jobs, progress)
     if not trial.touches_registry():
         return Judgement(proposal=proposal, report=_not_judged(proposal), untouched=True)
     report = trial.everywhere() if trial.decides_about_all() else trial.by_difference()
@@ -142,6 +159,7 @@ class _Trial:
 
     proposal: Proposal
     court: Court
+    roster: Callable[[], Roster | None]
     jobs: int | None
     progress: Progress | None
 
@@ -242,9 +260,17 @@ class _Trial:
             if old != new:
                 signals |= {name for node in (old, new) if node for name, _ in node.emits}
                 signals |= {name for node in (old, new) if node for name in node.subscribes}
-            if new is not None and (old is None or old.owner != new.owner):
+            if new is not None and (old is None or old.owner != new.owner) and self._is_bounded(new.owner):
                 owners.add(new.owner)
         return frozenset(signals), frozenset(owners)
+
+    def _is_bounded(self, owner: str) -> bool:
+        """Say whether it matters how many nodes an owner holds."""
+        knobs, provenance = self.court.knobs, self.court.provenance
+        if knobs is None or provenance is None:
+            return False
+        newcomer = knobs.newcomers is not None and bool(provenance.roots) and not provenance.root.of_owner(owner)
+        return newcomer or knobs.quotas.nodes_per_owner is not None
 
     @cached_property
     def others(self) -> tuple[list[NodeFacts], frozenset[str]]:
@@ -253,13 +279,32 @@ class _Trial:
         before = self.proposal.before
         if not signals and not owners:
             return [], frozenset()
-        listed = [entry for folder in (NODES, TOMBSTONES) for entry in before.below(folder)]
+        known, left, unlisted = self._on_roster(signals | owners)
+        if unlisted is None:
+            listed = [entry for folder in (NODES, TOMBSTONES) for entry in before.below(folder)]
+        else:
+            listed = [entry for entry in map(before.entry, sorted(unlisted)) if entry is not None]
         entries = [entry for entry in listed if entry.path not in self.around and entry.path.endswith(".yaml")]
         held = mentioning(before, entries, signals | owners, jobs=self._jobs(len(entries)), progress=self.progress)
         nodes = [load(before, entry) for entry in held if is_node_path(entry.path)]
+        known += [NodeFacts.of(node) for node in nodes if not isinstance(node, Unreadable)]
         stones = [load_tombstone(before, entry.path) for entry in held if is_tombstone_path(entry.path)]
-        left = frozenset(name for stone in stones if stone.dangling for name in stone.dangling.signals)
-        return [NodeFacts.of(node) for node in nodes if not isinstance(node, Unreadable)], left
+        left |= {name for stone in stones if stone.dangling for name in stone.dangling.signals}
+        return known, frozenset(left)
+
+    def _on_roster(self, names: frozenset[str]) -> tuple[list[NodeFacts], set[str], frozenset[str] | None]:
+        """Return what the roster knows of untouched nodes, and the paths at which base is no longer what it is of.
+
+        None stands for all paths: there is no roster, or it is of a commit that base has nothing to do with.
+        """
+        roster = self.roster()
+        later = roster.differing(self.proposal.before) if roster is not None else None
+        if roster is None or later is None:
+            return [], set(), None
+        apart = self.around | later
+        nodes, stones = roster.naming(names)
+        left = {name for path, names in stones.items() if path not in apart for name in names}
+        return [node for node in nodes if node.path not in apart], left, later
 
     def _graph(self, facts: dict[str, NodeFacts], claimed: frozenset[str]) -> Iterator[Finding]:
         """Run family G on what is felt; what it would have found in base as well is not new."""

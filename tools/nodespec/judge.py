@@ -92,12 +92,14 @@ def judge(
     now: datetime | None = None,
     jobs: int | None = 1,
     progress: Progress | None = None,
+    seen: list[tuple[Entry, Examined]] | None = None,
 ) -> Report:
     """Judge a tree.
 
     With ``only``, findings of these paths alone are reported (the whole is still looked at for G). With ``base``, the
     tree that this one follows, family C runs, and settings count as far as both trees grant them. ``now`` is the moment
     at which an expiry is judged; by default this one. ``jobs`` are processes; None is as many as the work is worth.
+    What came of each document is added to ``seen``.
     """
     only = None if only is None else _with_those_it_is_about(tree, only)
     court = Court(tree, selection, now or datetime.now(UTC), base)
@@ -105,6 +107,8 @@ def judge(
     entries = [entry for entry in readable if _is_to_examine(entry.path, selection, only)]
     worth = check_jobs(0) if len(entries) >= MANY else 1
     examined = court.examine(entries, worth if jobs is None else jobs, progress)
+    if seen is not None:
+        seen += zip(entries, examined, strict=True)
     findings = [*listing_findings(tree), *court.unsettled, *(found for one in examined for found in one.findings)]
     unseen = missed(tree.entries, entries, examined)
     owners = [(one.facts.path, one.facts.owner) for one in examined if one.facts]

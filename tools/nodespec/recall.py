@@ -33,19 +33,21 @@ from nodespec.index import Sealed, UnusableError, keep, newest, rule_set
 from nodespec.judge import judge
 from nodespec.keyring import home
 from nodespec.rejudge import MOST, Known, circumstances, rejudge
+from nodespec.roster import Roster
 from nodespec.text import MAX_BYTES
-from nodespec.tree import NODES, REGULAR, Overlay, changed_paths
-from nodespec.worktree import DRAFT
+from nodespec.tree import NODES, REGULAR, TOMBSTONES, Overlay, changed_paths, is_tombstone_path
+from nodespec.worktree import DRAFT, write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
+    from nodespec.examiner import Examined
     from nodespec.git import CommitTree
     from nodespec.index import Store
     from nodespec.registry import Registry, Snapshot
-    from nodespec.tree import Progress, Tree
+    from nodespec.tree import Entry, Progress, Tree
     from nodespec.verdict import Report, Selection
 
 MOST_FINDINGS = 1_000
@@ -77,11 +79,45 @@ def judge_anew(
         return judge(snapshot.tree, selection=selection, now=now, jobs=jobs, progress=progress)
     known = memory.newest()
     report = rejudge(known, tree, selection=selection, now=now) if known is not None else None
+    seen: list[tuple[Entry, Examined]] = []
     if report is None:  # the work tree is judged as it was read, not as it may have become since
-        report = judge(tree, selection=selection, now=now, jobs=jobs, progress=progress)
+        report = judge(tree, selection=selection, now=now, jobs=jobs, progress=progress, seen=seen)
     if not (isinstance(tree, Overlay) and tree.files):
         memory.keep(report)
+        if seen and report.complete:
+            keep_roster(registry.index_path, _roster(memory.tree, seen), environment)
     return report
+
+
+def _roster(tree: CommitTree, seen: Sequence[tuple[Entry, Examined]]) -> Roster:
+    """Return who sends and hears what in a commit of which every document was seen."""
+    left = {entry.path: one.claimed for entry, one in seen if is_tombstone_path(entry.path) and one.claimed}
+    ids = [tree.folder(folder.rstrip("/"))[0] for folder in (NODES, TOMBSTONES)]
+    return Roster.of(ids[0], ids[1], [one.facts for _, one in seen if one.facts is not None], left)
+
+
+def known_roster(index_path: str | None, environment: Mapping[str, str] = os.environ) -> Roster | None:
+    """Return the roster that this user's tool keeps beside the index; None when there is none to be believed."""
+    own = secret(home(environment)) if index_path is not None else None
+    if index_path is None or own is None:
+        return None
+    try:
+        with open(_beside(index_path), "rb") as file:
+            return Roster.parse(file.read(), own, rule_set())
+    except OSError:
+        return None
+
+
+def keep_roster(index_path: str | None, roster: Roster, environment: Mapping[str, str] = os.environ) -> None:
+    """Write a roster beside the index, where that can be written and this user has a secret."""
+    own = secret(home(environment)) if index_path is not None else None
+    if index_path is not None and own is not None:
+        with suppress(OSError):
+            write_file(_beside(index_path), roster.dump(own, rule_set()))
+
+
+def _beside(index_path: str) -> str:
+    return os.path.splitext(index_path)[0] + ".roster"
 
 
 def _upon(memory: _Memory, tree: Tree) -> Overlay | None:

@@ -5,13 +5,26 @@ from __future__ import annotations
 import os
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from nodespec import evidence
 from nodespec.cli.believed import check_pin
-from nodespec.cli.common import FORMATS, color_option, echo, lines_of, note, painter, printed, repo_option, tell_example
+from nodespec.cli.common import (
+    FORMATS,
+    color_option,
+    echo,
+    index_options,
+    lines_of,
+    note,
+    open_registry,
+    painter,
+    printed,
+    repo_option,
+    tell_example,
+)
 from nodespec.cli.terminal import Progress
 from nodespec.crew import check_jobs
 from nodespec.drift import drift
@@ -21,6 +34,7 @@ from nodespec.gate import gate
 from nodespec.git import GitRepository
 from nodespec.proposal import propose
 from nodespec.provenance import Provenance
+from nodespec.recall import known_roster
 from nodespec.registry import Snapshot
 from nodespec.report.page import to_markdown
 from nodespec.report.trial import closing, to_trial_text
@@ -48,6 +62,7 @@ _FORMS = ("text", *FORMATS, "markdown")
 @click.option("--unit", metavar="FILE", help="A JUnit report of the unit tests, for gate 2.")
 @click.option("--integration", metavar="FILE", help="A JUnit report of the integration tests, for gate 3.")
 @click.option("--strict", is_flag=True, help="Let warnings fail, too.")
+@index_options
 @click.option("--jobs", "-j", type=int, default=None, metavar="N", help="Processes; 0 is one for each core.")
 @color_option
 def gate_command(
@@ -83,7 +98,8 @@ def gate_command(
     now, start = datetime.now(UTC), time.monotonic()
     pinned = check_pin(Provenance(proposal.before, before.settings, now))
     with Progress("judging") as progress:
-        judgement = gate(proposal, now=now, jobs=workers, progress=progress)
+        roster = partial(known_roster, open_registry(repo).index_path)
+        judgement = gate(proposal, now=now, roster=roster, jobs=workers, progress=progress)
     gates = scorecard(judgement, drift(judgement.pairs), tests, pinned=pinned is not None)
     code = _exit_code(judgement, tests.values(), strict=strict)
     command = f"nodespec gate --base {base} --head {head}"

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -20,8 +21,9 @@ from nodespec.git import GitRepository
 from nodespec.judge import judge
 from nodespec.proposal import Proposal, propose, propose_tree
 from nodespec.provenance import Provenance
+from nodespec.recall import known_roster
 from nodespec.receive import NOTHING, RefusedError, Update, parse, steps
-from nodespec.registry import Snapshot
+from nodespec.registry import Registry, Snapshot
 from nodespec.report.text import to_text
 from nodespec.report.trial import closing
 from nodespec.worktree import write_file
@@ -142,7 +144,7 @@ def _before_commit(repo: str) -> int:
     if base is None:
         report = judge(git.staged(staged), jobs=None)
         return _shown(report, git.staged(staged))
-    return _shown_proposal(propose_tree(git, base, staged))
+    return _shown_proposal(git, propose_tree(git, base, staged))
 
 
 # Before a push is received.
@@ -161,7 +163,7 @@ def _judge_push(git: GitRepository, update: Update) -> int:
         echo(f"{quoted(name)} begins here; everything that it holds is judged\n")
         return _shown(judge(tree, jobs=None), tree)
     for before, after in line:
-        code = _shown_proposal(propose(git, before, after))
+        code = _shown_proposal(git, propose(git, before, after))
         if code:
             last = line[0][0].short
             echo(f"refused: {printable(name)} stays at {last}; the gate does not let {after.short} through\n")
@@ -169,12 +171,12 @@ def _judge_push(git: GitRepository, update: Update) -> int:
     return 0
 
 
-def _shown_proposal(proposal: Proposal) -> int:
+def _shown_proposal(git: GitRepository, proposal: Proposal) -> int:
     """Judge a proposal as the gate does, say what came of it, and return the exit code."""
     now = datetime.now(UTC)
     before = Snapshot(lambda: proposal.before)
     check_pin(Provenance(proposal.before, before.settings, now))
-    judgement = gate(proposal, now=now)
+    judgement = gate(proposal, now=now, roster=partial(known_roster, Registry.open(git.git_dir).index_path))
     if judgement.untouched:
         echo(closing(judgement) + "\n")
         return judgement.exit_code()

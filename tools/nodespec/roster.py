@@ -1,0 +1,156 @@
+"""The roster: who sends and hears what, and who owns it, in the nodes of one commit, kept for the gate.
+
+Whether anybody *else* sends a signal can only be said by whoever has looked at every node. The roster is that look,
+written down by a tool that judged all of them, and believed by nobody but the same user's tool: it ends with a tag
+under the user's own secret (:mod:`nodespec.recall`), so that no copy of a clone and no restored cache can leave a node
+out. It is derived and disposable; without it, every file is read (:mod:`nodespec.mentions`).
+
+The file is UTF-8, one line a thing, each ended by a newline; the tag follows the last::
+
+    nodespec-roster/v1
+    NODES TOMBSTONES NAMES  Git's ids of both folders, 40 hex digits or - each; where the names begin, 12 digits
+    [PATH, LANE, [[SIGNAL, SENSITIVITY]…], [SIGNAL…], OWNER]          a node: what it emits, what it hears
+    [PATH, [SIGNAL…]]                                                 a tombstone: what it leaves dangling
+    NAME TAB OFFSET TAB OFFSET…      each signal and owner in order, and where the lines that name it begin, in bytes
+    32 bytes                         HMAC-SHA256(secret, "nodespec-roster/v1" 0x00 RULES 0x00 everything before)
+
+RULES is the digest of the code that decided what the nodes say.
+
+>>> one = NodeFacts("registry/nodes/lab/a.yaml", "lab", "a", "candidate", (("rang", "public"),), (), "GLYMPH:00")
+>>> kept = Roster.parse(Roster.of("1" * 40, "", [one], {}).dump(b"k" * 32, "rules"), b"k" * 32, "rules")
+>>> kept.nodes, kept.naming(["rang"]) == ([one], {}), kept.naming(["fell"])
+('1111111111111111111111111111111111111111', True, ([], {}))
+>>> Roster.parse(Roster.of("1" * 40, "", [one], {}).dump(b"k" * 32, "rules"), b"x" * 32, "rules") is None
+True
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nodespec.errors import RegistryError
+from nodespec.rules.graph import NodeFacts
+from nodespec.tree import NODES, TOMBSTONES, is_node_path, node_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from nodespec.git import CommitTree
+
+_FORMAT = b"nodespec-roster/v1"
+_TAG_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """The text of the file, and where its names begin; ``nodes`` and ``tombstones`` are Git's ids of both folders."""
+
+    nodes: str
+    tombstones: str
+    text: bytes
+    names_at: int
+    names_end: int
+
+    @classmethod
+    def of(cls, nodes: str, tombstones: str, facts: Iterable[NodeFacts], left: Mapping[str, Iterable[str]]) -> Roster:
+        """Write a roster of all nodes, and of what tombstones leave dangling, by path."""
+        lines = [(_packed(node), _names(node)) for node in facts]
+        lines += [(_json([path, sorted(names)]), frozenset(names)) for path, names in sorted(left.items())]
+        begin = len(_FORMAT) + 1 + len(_head(nodes, tombstones, 0)) + 1
+        where: dict[str, list[int]] = {}
+        parts = []
+        for line, names in lines:
+            for name in names:
+                where.setdefault(name, []).append(begin)
+            parts.append(line)
+            begin += len(line) + 1
+        parts += [f"{name}\t{chr(9).join(map(str, where[name]))}".encode() for name in sorted(where)]
+        text = b"\n".join([_FORMAT, _head(nodes, tombstones, begin), *parts, b""])
+        return cls(nodes, tombstones, text, begin, len(text))
+
+    def dump(self, secret: bytes, rules: str) -> bytes:
+        """Return the file's bytes."""
+        return self.text + _tag(self.text, secret, rules)
+
+    @classmethod
+    def parse(cls, data: bytes, secret: bytes, rules: str) -> Roster | None:
+        """Return what this user's tool wrote under the same rules; None for anything else."""
+        body, tag = memoryview(data)[:-_TAG_BYTES], data[-_TAG_BYTES:]
+        if not data.startswith(_FORMAT + b"\n") or not hmac.compare_digest(tag, _tag(body, secret, rules)):
+            return None
+        nodes, tombstones, begin = data[len(_FORMAT) + 1 : data.index(b"\n", len(_FORMAT) + 1)].decode().split(" ")
+        return cls(nodes.strip("-"), tombstones.strip("-"), data, int(begin), len(body))
+
+    def naming(self, names: Iterable[str]) -> tuple[list[NodeFacts], dict[str, frozenset[str]]]:
+        """Return every node that sends or hears one of these signals, or has one of these owners.
+
+        Besides, by path, the tombstones that leave one of the signals dangling, and which signals they leave.
+        """
+        wanted = sorted(set(names))
+        begins = sorted({begin for name in wanted for begin in self._begins(name)})
+        values = [self._value(begin) for begin in begins]
+        left = {value[0]: frozenset(value[1]) for value in values if not is_node_path(value[0])}
+        return [_unpacked(value) for value in values if is_node_path(value[0])], left
+
+    def differing(self, tree: CommitTree) -> frozenset[str] | None:
+        """Return the paths at which a commit differs from the one this is of; None where that cannot be known."""
+        paths: set[str] = set()
+        try:
+            for folder, then in ((NODES, self.nodes), (TOMBSTONES, self.tombstones)):
+                top = folder.rstrip("/")
+                now, odd = tree.folder(top)
+                pairs, defects = tree.changes(top, then, now)
+                if odd or defects:
+                    return None
+                paths.update(entry.path for pair in pairs for entry in pair if entry is not None)
+        except RegistryError:  # the earlier folders are not there any more
+            return None
+        return frozenset(paths)
+
+    def _begins(self, name: str) -> list[int]:
+        """Look a name up, by halving what is between two line ends."""
+        key, low, high = name.encode() + b"\t", self.names_at, self.names_end
+        while low < high:
+            start = self.text.rfind(b"\n", low, (low + high) // 2) + 1 or low
+            end = self.text.index(b"\n", start)
+            line = self.text[start:end]
+            if line.startswith(key):
+                return [int(word) for word in line[len(key) :].split(b"\t")]
+            low, high = (end + 1, high) if line < key else (low, start)
+        return []
+
+    def _value(self, begin: int) -> list[Any]:
+        value: list[Any] = json.loads(self.text[begin : self.text.index(b"\n", begin)])
+        return value
+
+
+def _head(nodes: str, tombstones: str, begin: int) -> bytes:
+    return f"{nodes or '-'} {tombstones or '-'} {begin:012}".encode()
+
+
+def _packed(node: NodeFacts) -> bytes:
+    return _json([node.path, node.lane, node.emits, node.subscribes, node.owner])
+
+
+def _unpacked(value: list[Any]) -> NodeFacts:
+    path, lane, emits, subscribes, owner = value
+    node_type, _, name = node_id(path).rpartition("/")
+    sent = tuple((signal, label) for signal, label in emits)
+    return NodeFacts(path, node_type, name, lane, sent, tuple(subscribes), owner)
+
+
+def _names(node: NodeFacts) -> frozenset[str]:
+    return frozenset([node.owner, *node.subscribes, *(name for name, _ in node.emits)])
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _tag(body: bytes | memoryview, secret: bytes, rules: str) -> bytes:
+    tag = hmac.new(secret, _FORMAT + b"\0" + rules.encode() + b"\0", "sha256")
+    tag.update(body)
+    return tag.digest()
