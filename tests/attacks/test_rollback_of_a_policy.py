@@ -16,7 +16,8 @@ from nodespec.tree import NODE_SCHEMA_PATH, POLICIES, SEAL_PATH, SETTINGS_PATH
 from tests.society import Society, new_keys, publics, sealed, verdict
 
 POLICY = f"{POLICIES}lab.care.cel.yaml"
-LAX, STRICT = b"policy: lab.care\n", b"policy: lab.care\nstrict: true\n"
+LAX = b"policy: lab.care\nrules: [{id: kind, expr: 'true', message: Be kind.}]\n"
+STRICT = LAX.replace(b"'true'", b"'false'")
 
 
 def tightened() -> tuple[Society, Society]:
@@ -58,7 +59,7 @@ def test_a_sealed_file_is_neither_edited_nor_removed_nor_joined_by_another() -> 
     assert verdict(trial.tree(), base) == [("P031", POLICY)]
     for path in (f"{POLICIES}lab.more.cel.yaml", "schemas/lab.extra.json", "registry/waivers.yaml"):
         trial = strict.fork()
-        trial.files[path] = b"{}\n"
+        trial.files[path] = LAX.replace(b"lab.care", b"lab.more") if path.startswith(POLICIES) else b"{}\n"
         assert verdict(trial.tree(), base) == [("P031", path)]
         trial.seal()
         assert verdict(trial.tree(), base) == []

@@ -31,6 +31,7 @@ in this order tells the whole story, and ``tests/test_architecture.py`` holds th
     capability    the capability grammar and its matching
     spec          NodeSpec: one node, typed
     settings      registry.yaml
+    policy        governance policies, and the box they are evaluated in (the only importer of cel_expr_python)
     chain         append-only chains of signed records
     trust         the trust root: whom a registry believes, and for what
     owner         handles, and the chains of keys that speak for them

@@ -1,11 +1,11 @@
 """All rules over one tree.
 
 The order of work: the listing (family T), the settings and the contracts, then each document by itself
-(F, S, N, P; :mod:`nodespec.examiner`), in parallel when asked, then the registry as a whole: the trust root and
+(F, S, N, P, L; :mod:`nodespec.examiner`), in parallel when asked, then the registry as a whole: the trust root and
 the owners (P), what changed since a base (C), the graph (G). What cannot be judged, because this version has no
 rules for it or because the settings or a contract are unusable, is reported as "not run" and never counts as passed.
 
-Families N and P see only specs that fulfil the schema, and so does G: the meaning of a misshapen document is not
+Families N, P and L see only specs that fulfil the schema, and so does G: the meaning of a misshapen document is not
 defined. Its file has findings already. When a spec cannot be read at all, nobody knows what it emits, and G is not run.
 """
 
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from nodespec import builtin, document, rules, schema, settings
 from nodespec.crew import check_jobs
 from nodespec.examiner import (
+    UNANSWERED,
     Examiner,
     examine_all,
     finding,
@@ -26,11 +27,13 @@ from nodespec.examiner import (
     unvouched,
 )
 from nodespec.finding import Finding, Hit
+from nodespec.policy.policies import UNREAD, Policies
 from nodespec.provenance import Provenance
 from nodespec.reading import may_hold_nodes, read_checked, read_document
 from nodespec.rules.change import Change
 from nodespec.rules.graph import Whole
 from nodespec.rules.node import Surroundings
+from nodespec.rules.policy import BROKEN
 from nodespec.rules.tree import BROKEN_CONTRACT, UNREADABLE_FILE
 from nodespec.schema import Contract
 from nodespec.tree import (
@@ -39,7 +42,7 @@ from nodespec.tree import (
     NODE_SCHEMA_PATH,
     OWNERS,
     POLICIES,
-    POLICY_SUFFIX,
+    POLICY_SCHEMA_PATH,
     REGISTRY,
     REGULAR,
     SETTINGS_PATH,
@@ -48,7 +51,9 @@ from nodespec.tree import (
     UNREADABLE,
     Entry,
     is_node_path,
+    is_policy_path,
     is_tombstone_path,
+    policy_name,
 )
 from nodespec.verdict import ALL, Report, Selection, blocked, family_states
 
@@ -56,6 +61,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from nodespec.examiner import Examined
+    from nodespec.policy.policies import Source
     from nodespec.rules.graph import NodeFacts
     from nodespec.settings import Settings
     from nodespec.tree import Progress, Tree
@@ -63,7 +69,10 @@ if TYPE_CHECKING:
 _ALL_CORES_FROM = 2000
 """Files from which a second process is worth its start."""
 
-_UNSEEN = "FSNP"
+_OPTIONAL = (TOMBSTONE_SCHEMA_PATH, POLICY_SCHEMA_PATH)
+"""Contracts that a registry need not carry when it has buried nothing, or has no policy."""
+
+_UNSEEN = "FSNPL"
 """The families that never open what is no regular file, or has another suffix."""
 
 _FOR_ALL = frozenset(
@@ -108,9 +117,19 @@ def judge(
 
 
 class Court:
-    """What is needed to judge a tree, whether all of it or what has changed: contracts, settings, whom to believe."""
+    """What is needed to judge a tree, whether all of it or what has changed: contracts, settings, whom to believe.
 
-    def __init__(self, tree: Tree, selection: Selection, now: datetime, base: Tree | None = None) -> None:
+    The policies that nodes must comply with are the tree's own, unless others are given.
+    """
+
+    def __init__(
+        self,
+        tree: Tree,
+        selection: Selection,
+        now: datetime,
+        base: Tree | None = None,
+        policies: Policies | None = None,
+    ) -> None:
         self.tree = tree
         self.selection = selection
         self.base = base
@@ -122,10 +141,14 @@ class Court:
         self.provenance = Provenance(tree, self.knobs, now) if self.knobs is not None else None
         self._believed = Provenance(base, believed, now) if base is not None and believed is not None else None
         vouching = self.provenance if "P" in selection.families else None
-        self.examiner = Examiner(tree, self.contracts, _surroundings(self.knobs, tree), vouching)
+        if "L" in selection.families and self.knobs is not None and POLICY_SCHEMA_PATH in self.contracts:
+            policies = policies or Policies.of(tree, self.contracts[POLICY_SCHEMA_PATH])
+        else:
+            policies = None
+        self.examiner = Examiner(tree, self.contracts, _surroundings(self.knobs, tree), vouching, policies)
 
     def examine(self, entries: Sequence[Entry], jobs: int = 1, progress: Progress | None = None) -> list[Examined]:
-        """Examine documents, each by itself (F, S, N, P)."""
+        """Examine documents, each by itself (F, S, N, P, L)."""
         return examine_all(self.examiner, entries, jobs, progress)
 
     def vouched_for(self, paths: Iterable[str] | None, owners: Sequence[tuple[str, str]]) -> Iterator[Finding]:
@@ -180,6 +203,7 @@ class Court:
             whole=not _is_illegible(missed),
             trusted=self.provenance is not None and bool(self.provenance.roots),
             based=self.base is not None,
+            policies=POLICY_SCHEMA_PATH in self.contracts,
         )
         findings = list(findings)
         odd = any(item.code[0] == "T" or item.code == "N001" for item in findings)  # asked for, or not
@@ -190,7 +214,8 @@ class Court:
             files=files,
             specs=specs,
             families=families,
-            blocked=blocked(families, _wanting(unseen, only), "TFSNPG" if self.base is None else "TFSNPCG"),
+            blocked=blocked(families, _wanting(unseen, only), "TFSNPGL" if self.base is None else "TFSNPCGL"),
+            undecided=_is_undecided(missed, only),
             complete=not unseen and only is None and not odd,
         )
 
@@ -220,17 +245,42 @@ def judge_text(data: bytes, *, tree: Tree | None, path: str, selection: Selectio
     )
 
 
+def judge_policies(sources: Sequence[Source], *, tree: Tree | None) -> Report:
+    """Judge governance policies by themselves, whether they stand in a registry or not: families F, S and L.
+
+    The registry around them, if there is one, gives the contract.
+    """
+    contracts = _contracts(tree)[0] if tree is not None else {}
+    own = contracts.get(POLICY_SCHEMA_PATH, (schema.builtin(POLICY_SCHEMA_PATH),))
+    examiner = Examiner(tree, {POLICY_SCHEMA_PATH: own}, None, policies=Policies(sources, own))
+    selection = Selection.parse(["F", "S", "L"])
+    findings: list[Finding] = []
+    for path, data in sources:
+        if data is None:
+            findings.append(finding(BROKEN.code, Hit(message=UNREAD), path))
+        else:
+            findings += examiner.examine_policy(path, document.parse(data)).findings
+    return Report(
+        label="policies",
+        findings=_kept(findings, selection, None),
+        files=len(sources),
+        specs=0,
+        families=family_states(selection, nodes=True, knobs=True, whole=True, policies=True),
+    )
+
+
 # What is looked at, what was missed, and what is reported of it.
 
 
 def _is_to_examine(path: str, selection: Selection, only: frozenset[str] | None) -> bool:
     """Say whether a document is examined: when it is asked for, and for what others must know of it.
 
-    G must know who emits what, and what tombstones leave dangling; P, how many nodes a newcomer holds.
+    G must know who emits what, and what tombstones leave dangling; P, how many nodes a newcomer holds. What judges
+    everybody is judged whichever are chosen: policies (L).
     """
     if not path.startswith(f"{REGISTRY}/") or not path.endswith(".yaml") or path == SETTINGS_PATH:
         return False
-    if only is None or path in only:
+    if only is None or path in only or ("L" in selection.families and is_policy_path(path)):
         return True
     return bool(selection.families & {"G", "P"}) and (is_node_path(path) or is_tombstone_path(path))
 
@@ -252,8 +302,18 @@ def _is_seen(entry: Entry) -> bool:
 
 def _wanting(missed: dict[str, str], only: frozenset[str] | None) -> set[str]:
     """Return the families that did not see all they were asked about; G sees every spec or not the whole."""
-    letters = {letter for path, missing in missed.items() if only is None or path in only for letter in missing}
+    letters = {letter for path, missing in missed.items() if _is_asked(path, only) for letter in missing}
     return letters | ({"G"} if any("N" in missing for missing in missed.values()) else set())
+
+
+def _is_undecided(missed: Mapping[str, str], only: frozenset[str] | None) -> bool:
+    """Say whether a policy could not be used, or gave no answer about what was asked."""
+    return any(letters == UNANSWERED and _is_asked(path, only) for path, letters in missed.items())
+
+
+def _is_asked(path: str, only: frozenset[str] | None) -> bool:
+    """Say whether a file was asked about: all are, or it is one of them, or it judges them all."""
+    return only is None or path in only or is_policy_path(path)
 
 
 def _with_those_it_is_about(tree: Tree, only: frozenset[str]) -> frozenset[str]:
@@ -267,12 +327,13 @@ def _with_those_it_is_about(tree: Tree, only: frozenset[str]) -> frozenset[str]:
 def _kept(findings: Iterable[Finding], selection: Selection, only: frozenset[str] | None) -> tuple[Finding, ...]:
     """Return what is to be reported, in order, without what the schema says again about a refused scalar.
 
-    What is wrong with the trust root or the seal is wrong with every file, so it is reported whichever are chosen.
+    What is wrong with the trust root, the seal or a policy is wrong with every file, so it is reported whichever are
+    chosen.
     """
     chosen = [
         item
         for item in findings
-        if item.code in selection.codes and (only is None or item.path in only or item.code in _FOR_ALL)
+        if item.code in selection.codes and (_is_asked(item.path, only) or item.code in _FOR_ALL)
     ]
     refused = {(item.path, item.line, item.column) for item in chosen if item.code[0] == "F"}
     kept = [item for item in chosen if item.code[0] != "S" or (item.path, item.line, item.column) not in refused]
@@ -301,11 +362,11 @@ def _contracts(tree: Tree) -> tuple[dict[str, tuple[Contract, ...]], list[Findin
     """
     contracts: dict[str, tuple[Contract, ...]] = {}
     findings = []
-    for path in (NODE_SCHEMA_PATH, SETTINGS_SCHEMA_PATH, TOMBSTONE_SCHEMA_PATH):
+    for path in (NODE_SCHEMA_PATH, SETTINGS_SCHEMA_PATH, *_OPTIONAL):
         own = (schema.builtin(path),)
         entry = _readable(tree, path)
         if entry is None:
-            if path == TOMBSTONE_SCHEMA_PATH:  # registries that have buried nothing need not carry it
+            if path in _OPTIONAL:
                 contracts[path] = own
             continue
         try:
@@ -347,6 +408,5 @@ def _believed_settings(base: Tree | None) -> Settings | None:
 def _surroundings(knobs: Settings | None, tree: Tree) -> Surroundings | None:
     if knobs is None:
         return None
-    names = (entry.path.removeprefix(POLICIES) for entry in tree.below(POLICIES) if _readable(tree, entry.path))
-    policies = frozenset(name.removesuffix(POLICY_SUFFIX) for name in names if name.endswith(POLICY_SUFFIX))
-    return Surroundings(settings=knobs, policies=policies)
+    paths = [entry.path for entry in tree.below(POLICIES) if _readable(tree, entry.path)]
+    return Surroundings(settings=knobs, policies=frozenset(policy_name(path) for path in paths if is_policy_path(path)))

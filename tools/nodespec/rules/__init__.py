@@ -5,7 +5,7 @@ Everything that lists rules is derived from these declarations: ``nodespec rules
 never given to another rule.
 """
 
-from nodespec.rules import change, format, graph, node, provenance, schema, tree
+from nodespec.rules import change, format, graph, node, policy, provenance, schema, tree
 from nodespec.rules.declare import FAMILIES, RULES, Family, Rule, families_of, rule_of
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "format",
     "graph",
     "node",
+    "policy",
     "provenance",
     "rule_of",
     "schema",
