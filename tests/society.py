@@ -29,6 +29,7 @@ from nodespec.owner import Record, Recovery, Revocation
 from nodespec.provenance import Provenance
 from nodespec.quorum import Quorum, in_order
 from nodespec.reading import read_checked
+from nodespec.rules import change, families_of
 from nodespec.tree import (
     NODE_SCHEMA_PATH,
     SEAL_PATH,
@@ -514,12 +515,15 @@ def next_version(version: str) -> str:
 Found = list[tuple[str, str]]
 """(code, path) of each finding, in order."""
 
-SIGNED = Selection.parse(["F", "S", "P", "C"])
-"""Families P and C, and those without which they would not get to see a file."""
+ABOUT_SIGNATURES = tuple(sorted(rule.code for rule in families_of("C") if rule.check.__module__ == change.__name__))
+"""The rules of family C that are about who signed; what a node may say next is for test_evolution.py."""
+
+SIGNED = Selection.parse(["F", "S", "P", *ABOUT_SIGNATURES])
+"""Family P, what C says about signatures, and those without which they would not get to see a file."""
 
 
 def findings(tree: Tree, base: Tree | None = None) -> tuple[Finding, ...]:
-    """What families P and C find, now; whoever asks has no other mistakes in their files."""
+    """What families P and C find about signatures, now; whoever asks has no other mistakes in their files."""
     report = judge(tree, selection=SIGNED, base=base, now=NOW)
     assert report.families["C"] == ("run" if base is not None else "not run")
     return report.findings

@@ -27,7 +27,7 @@ from nodespec.tree import (
 )
 from tests.attacks.tampering import stripped, with_payload
 from tests.cases import Case, Cases, name_of
-from tests.society import NOW, Node, Society, findings, new_keys, sealed, verdict
+from tests.society import ABOUT_SIGNATURES, NOW, Node, Society, findings, new_keys, sealed, verdict
 
 CACHE, LOOM, GUARD, PLOT = "lab.memory/cache", "lab.dream/loom", "lab.memory/guard", "garden/plot"
 OWNER = "/identity/owner_id"
@@ -75,7 +75,7 @@ def test_the_finding_says_what_is_and_what_to_do(case: Case[Build]) -> None:
 
 
 def test_every_rule_of_the_family_has_a_case() -> None:
-    assert sorted({case.code for case in CASES}) == sorted(code for code in RULES if code[0] == "C")
+    assert sorted({case.code for case in CASES}) == sorted(ABOUT_SIGNATURES)
 
 
 # What passes.

@@ -89,7 +89,7 @@ def test_every_required_key_may_be_misspelt_without_an_echo() -> None:
 def test_a_key_like_no_other_is_told_which_keys_there_are() -> None:
     hit = only_hit(NODE, with_change(lambda spec: spec["identity"].update(zzz=1)))
     assert hit.message == 'unknown key "zzz"'
-    assert hit.fix == "Remove it. Keys that may be added here: capabilities_policy."
+    assert hit.fix == "Remove it. Keys that may be added here: lane_reason, capabilities_policy."
 
 
 def test_a_missing_key_comes_with_an_example() -> None:

@@ -57,9 +57,11 @@ def test_a_sealed_file_is_neither_edited_nor_removed_nor_joined_by_another() -> 
     trial = strict.fork()
     del trial.files[POLICY]
     assert verdict(trial.tree(), base) == [("P031", POLICY)]
-    for path in (f"{POLICIES}lab.more.cel.yaml", "schemas/lab.extra.json", "registry/waivers.yaml"):
+    waivers = b"{schema_version: waivers.v1, waivers: []}\n"
+    new = {f"{POLICIES}lab.more.cel.yaml": b"{}\n", "schemas/lab.extra.json": b"{}\n", "registry/waivers.yaml": waivers}
+    for path, data in (*new.items(), (".gitattributes", b"* text\n")):
         trial = strict.fork()
-        trial.files[path] = LAX.replace(b"lab.care", b"lab.more") if path.startswith(POLICIES) else b"{}\n"
+        trial.files[path] = data
         assert verdict(trial.tree(), base) == [("P031", path)]
         trial.seal()
         assert verdict(trial.tree(), base) == []

@@ -14,7 +14,9 @@ in this order tells the whole story, and ``tests/test_architecture.py`` holds th
     document      YAML text to values with marks (the only importer of yaml)
     keys          ML-DSA, Ed25519 and HMAC (the only importer of cryptography)
     merkle        RFC 6962 hashes over folders
+    rawtree       Git's tree objects, read raw
     git           commits to trees (the only importer of pygit2)
+    proposal      what a pull request would make of a branch
     worktree      a checkout's files to a tree
     journal       several files, written whole or not at all
     pattern       regular expressions as JSON Schema means them
@@ -32,6 +34,7 @@ in this order tells the whole story, and ``tests/test_architecture.py`` holds th
     spec          NodeSpec: one node, typed
     settings      registry.yaml
     policy        governance policies, and the box they are evaluated in (the only importer of cel_expr_python)
+    waiver        findings that the maintainers put up with for a while
     chain         append-only chains of signed records
     trust         the trust root: whom a registry believes, and for what
     owner         handles, and the chains of keys that speak for them
@@ -40,8 +43,11 @@ in this order tells the whole story, and ``tests/test_architecture.py`` holds th
     attestation   who stands behind a file
     provenance    all of a tree's chains and attestations
     question      a query: filters, parsed and matched
+    drift         how many answers a change makes others
+    evidence      what somebody else's test run says
     graph         who emits what to whom
     reading       one file to a node, or why it is none
+    mentions      the files that have to do with a signal or an owner
     index         what is known of every blob, derived and disposable (the only importer of sqlite3)
     registry      the Python API: open, at, query, get
     vouch         who stands behind the files of a tree
@@ -55,13 +61,17 @@ in this order tells the whole story, and ``tests/test_architecture.py`` holds th
     judge         all rules over one tree
     rejudge       a commit judged by what differs from another
     recall        what this user's own tool found before
+    gate          a pull request, judged by what it changes
+    scorecard     the gates of a pull request, and what none of them looked at
     signing       who signs: key files, or a program that holds the keys
     pin           what a client remembers of a trust root
     edit          text edits that keep the meaning: fmt, init
     countersign   completing what others began to sign
     registration  register, update, transfer, deregister
     publish       files to a commit, a branch, a remote
-    report        findings as text, JSON, SARIF, GitHub annotations
+    ci            the gate in the pipelines of a host
+    receive       what a server is about to receive, step by step
+    report        findings as text, and in the forms that machines and hosts read
     cli           the terminal (the only importer of click and rich)
 """
 

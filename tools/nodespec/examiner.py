@@ -71,9 +71,9 @@ class Examined(NamedTuple):
 class Examiner:
     """Examines documents of one tree; without a tree, documents that stand nowhere.
 
-    Without ``around``, family N is left out. Without ``provenance``, or when that has no trust root, nobody is asked
-    who signed. Nodes must comply with the ``policies``, which need not be the tree's own; without any, family L is
-    left out.
+    Nodes that fulfil their contract are put into ``kept`` by path, where that is given. Without ``around``, family N is
+    left out. Without ``provenance``, or when that has no trust root, nobody is asked who signed. Nodes must comply with
+    the ``policies``, which need not be the tree's own; without any, family L is left out.
     """
 
     def __init__(
@@ -83,8 +83,11 @@ class Examiner:
         around: Surroundings | None,
         provenance: Provenance | None = None,
         policies: Policies | None = None,
+        *,
+        kept: dict[str, NodeSpec] | None = None,
     ) -> None:
         self.tree = tree
+        self.kept = kept
         self.contracts = contracts
         self.around = around
         self.provenance = provenance
@@ -119,6 +122,8 @@ class Examiner:
             findings += shape_findings(path, text, contracts)
             return Examined(tuple(findings), claimed=claimed_signals(text.value), missed=_MISSHAPEN)
         node = spec.from_value(text.value, path if placed else "")
+        if self.kept is not None:
+            self.kept[path] = node
         if self.around is not None:
             findings += [
                 finding(code, hit, path, text) for code, check in self._checks for hit in check(node, self.around)

@@ -1,8 +1,7 @@
 """Commits to trees: Git's objects, read by id.
 
 Nothing here looks at a work tree, an attribute or a filter: what is judged and hashed is the blob. Trees
-are read as raw bytes, because friendlier readers hide what a hostile one holds: of two entries with
-one name, ``git show`` takes the first and a checkout the last. ``refs/replace`` is ignored, as libgit2 does; a local
+are read as raw bytes (:mod:`nodespec.rawtree`). ``refs/replace`` is ignored, as libgit2 does; a local
 ``.git/info/grafts`` is heeded, and can hide parents from its own clone only.
 Refs are never written here.
 """
@@ -14,23 +13,21 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pygit2
 from pygit2.enums import ObjectType, RepositoryOpenFlag
 
 from nodespec.encoding import printable, quoted
 from nodespec.errors import RegistryError, UsageError
+from nodespec.rawtree import raw_entries
 from nodespec.tree import (
-    EXECUTABLE,
     FOLDER,
     MAX_FOLDER_DEPTH,
-    REGULAR,
     ROOTS,
-    SUBMODULE,
-    SYMLINK,
     Defect,
     Entry,
+    is_listed,
     path_bytes,
     within,
 )
@@ -39,6 +36,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from nodespec.tree import Tree
+
+    Pair = tuple[Entry | None, Entry | None]
+    """What stands at one path before and after; not None on both sides."""
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.]+(Z|[+-][0-9:]+)?)?\Z")
 
@@ -172,6 +172,27 @@ class GitRepository:
             return False
         return commit.id == ancestor or bool(self._repo.descendant_of(commit.id, ancestor))
 
+    def fork(self, one: Commit, other: Commit) -> Commit | None:
+        """Return the best common ancestor of two commits; None when there is none, or the clone ends before it.
+
+        Raises ``RegistryError`` when there are several, none of which comes before another: then what merging the two
+        gives depends on who merges.
+        """
+        found = cast("pygit2.Oid | None", self._repo.merge_base(one.id, other.id))
+        if found is None:
+            return None
+        sides = []
+        for commit in (one, other):
+            walk = self._repo.walk(pygit2.Oid(hex=commit.id))
+            walk.hide(found)
+            sides.append({str(item.id) for item in walk})
+        if sides[0] & sides[1]:
+            raise RegistryError(
+                f"the histories of {one.short} and {other.short} cross, and can be merged in more than one way",
+                hint=f"rebase onto {one.short}, or merge it into the branch",
+            )
+        return _commit(self._repo[found].peel(pygit2.Commit))
+
     def entry(self, commit: Commit, path: str) -> Entry | None:
         """Return the file at ``path`` in a commit, reading only the folders on the way."""
         try:
@@ -179,6 +200,15 @@ class GitRepository:
         except KeyError:
             return None
         return Entry(path, int(found.filemode), str(found.id))
+
+    def current(self) -> Commit | None:
+        """Return the commit that is checked out; None before the first."""
+        return None if self._repo.head_is_unborn else self.resolve("HEAD")
+
+    def staged(self, tree: str) -> CommitTree:
+        """Return a tree that no commit holds yet, given by its object id, as though one did."""
+        now = datetime.now(UTC)
+        return self.tree(Commit(id=tree, tree=tree, parents=(), time=now, author="", subject="what is staged"))
 
     def tree(self, commit: Commit) -> CommitTree:
         """Return the commit's listing."""
@@ -216,7 +246,7 @@ class CommitTree:
 
     def below(self, folder: str) -> Sequence[Entry]:
         """Return the files at any depth in ``folder``, which ends in ``/``, in byte order."""
-        if "_reading" in vars(self):
+        if "_reading" in vars(self) and is_listed(folder):
             return within(self._reading.entries, folder)
         path = folder.rstrip("/")
         oid, _ = self.folder(path)
@@ -228,7 +258,7 @@ class CommitTree:
     @cached_property
     def _reading(self) -> _Reading:
         reading = _Reading()
-        for name, mode, oid in _raw_entries(self._read_object(self.commit.tree, ObjectType.TREE), "", reading.defects):
+        for name, mode, oid in raw_entries(self._read_object(self.commit.tree, ObjectType.TREE), "", reading.defects):
             if name in ROOTS:
                 self._collect(name, mode, oid, 1, reading)
         return _Reading(_in_order(reading.entries), reading.defects)
@@ -240,7 +270,7 @@ class CommitTree:
         if depth > MAX_FOLDER_DEPTH:
             reading.defects.append(Defect(path, f"folders are nested more than {MAX_FOLDER_DEPTH} deep"))
             return
-        for name, child_mode, child in _raw_entries(self._read_object(oid, ObjectType.TREE), path, reading.defects):
+        for name, child_mode, child in raw_entries(self._read_object(oid, ObjectType.TREE), path, reading.defects):
             self._collect(f"{path}/{name}", child_mode, child, depth + 1, reading)
 
     def entry(self, path: str) -> Entry | None:
@@ -280,25 +310,24 @@ class CommitTree:
         """Return the paths whose file is another in ``base``, when that is a commit of the same repository."""
         if not isinstance(base, CommitTree) or base._repo.path != self._repo.path:  # another of us
             return None
-        found: list[tuple[Entry | None, Entry | None]] = []
+        found: list[Pair] = []
         before, after = (self._listed(tree.commit.tree) for tree in (base, self))
         for name in ROOTS:
             self._compare_one(name, before.get(name), after.get(name), found, [])
         return sorted({entry.path for pair in found for entry in pair if entry is not None}, key=path_bytes)
 
-    def changes(self, path: str, old: str, new: str) -> tuple[list[tuple[Entry | None, Entry | None]], list[Defect]]:
+    def changes(self, path: str, old: str, new: str) -> tuple[list[Pair], list[Defect]]:
         """Return what differs between two folders that stand at ``path``, given by object id (empty for none).
 
-        Folders with the same id are not read. Each change is (before, after) of one path, in no order.
+        The empty path is the top of the repository. Folders with the same id are not read. Each change is (before,
+        after) of one path, in no order.
         """
-        found: list[tuple[Entry | None, Entry | None]] = []
+        found: list[Pair] = []
         defects: list[Defect] = []
         self._compare(path, old, new, found, defects)
         return found, defects
 
-    def _compare(
-        self, path: str, old: str, new: str, found: list[tuple[Entry | None, Entry | None]], defects: list[Defect]
-    ) -> None:
+    def _compare(self, path: str, old: str, new: str, found: list[Pair], defects: list[Defect]) -> None:
         if path.count("/") > MAX_FOLDER_DEPTH:
             defects.append(Defect(path, f"folders are nested more than {MAX_FOLDER_DEPTH} deep"))
             return
@@ -306,14 +335,15 @@ class CommitTree:
             return
         before, after = self._children(path, old, []), self._children(path, new, defects)
         for name in before.keys() | after.keys():
-            self._compare_one(f"{path}/{name}", before.get(name), after.get(name), found, defects)
+            here = f"{path}/{name}" if path else name
+            self._compare_one(here, before.get(name), after.get(name), found, defects)
 
     def _compare_one(
         self,
         path: str,
         was: tuple[int, str] | None,
         now: tuple[int, str] | None,
-        found: list[tuple[Entry | None, Entry | None]],
+        found: list[Pair],
         defects: list[Defect],
     ) -> None:
         if was == now:
@@ -326,7 +356,7 @@ class CommitTree:
     def _children(self, path: str, oid: str, defects: list[Defect]) -> dict[str, tuple[int, str]]:
         if not oid:
             return {}
-        entries = _raw_entries(self._read_object(oid, ObjectType.TREE), path, defects)
+        entries = raw_entries(self._read_object(oid, ObjectType.TREE), path, defects)
         return {name: (mode, child) for name, mode, child in entries}
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -372,45 +402,6 @@ def _folder_id(item: tuple[int, str] | None) -> str:
 
 def _reopen(git_dir: str, commit: Commit) -> CommitTree:
     return GitRepository.open(git_dir).tree(commit)
-
-
-def _raw_entries(data: bytes, folder: str, defects: list[Defect]) -> list[tuple[str, int, str]]:
-    """Read a tree object: ``mode SP name NUL id(20)`` repeated; note what is malformed about the names."""
-    try:
-        return _read_entries(data, folder, defects)
-    except ValueError:
-        hint = "make the commit again with git itself; git fsck tells more"
-        raise RegistryError(f"the tree of {printable(folder) or 'the commit'} is malformed", hint=hint) from None
-
-
-def _read_entries(data: bytes, folder: str, defects: list[Defect]) -> list[tuple[str, int, str]]:
-    entries: list[tuple[str, int, str]] = []
-    previous = b""
-    names: set[bytes] = set()
-    position = 0
-    while position < len(data):
-        space, end = data.index(b" ", position), data.index(b"\0", position)
-        mode, raw = int(data[position:space], 8), data[space + 1 : end]
-        position = end + 21
-        if position > len(data):
-            raise ValueError("an entry is cut off")
-        name = raw.decode("utf-8", "surrogateescape")
-        path = f"{folder}/{name}" if folder else name
-        sort_key = raw + b"/" if mode == FOLDER else raw
-        if raw in names:
-            defects.append(Defect(path, "the tree names this twice; readers disagree about which one counts"))
-        elif sort_key < previous:
-            defects.append(Defect(path, "the tree's entries are out of order"))
-        if raw in (b"", b".", b"..") or raw.lower() == b".git" or b"/" in raw:
-            defects.append(Defect(path, "the tree holds a name that no checkout may create"))
-        names.add(raw)
-        previous = sort_key
-        entries.append((name, _mode(mode), data[end + 1 : position].hex()))
-    return entries
-
-
-def _mode(mode: int) -> int:
-    return mode if mode in (REGULAR, EXECUTABLE, SYMLINK, SUBMODULE, FOLDER) else mode | 0o100000
 
 
 def _commit(commit: pygit2.Commit) -> Commit:

@@ -12,9 +12,10 @@ defined. Its file has findings already. When a spec cannot be read at all, nobod
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from nodespec import builtin, document, rules, schema, settings
+from nodespec import builtin, document, rules, schema, settings, waiver
 from nodespec.crew import check_jobs
 from nodespec.examiner import (
     UNANSWERED,
@@ -35,6 +36,7 @@ from nodespec.rules.graph import Whole
 from nodespec.rules.node import Surroundings
 from nodespec.rules.policy import BROKEN
 from nodespec.rules.tree import BROKEN_CONTRACT, UNREADABLE_FILE
+from nodespec.rules.waiver import Waived
 from nodespec.schema import Contract
 from nodespec.tree import (
     ATTESTATION_SUFFIX,
@@ -49,33 +51,39 @@ from nodespec.tree import (
     SETTINGS_SCHEMA_PATH,
     TOMBSTONE_SCHEMA_PATH,
     UNREADABLE,
+    WAIVERS_PATH,
+    WAIVERS_SCHEMA_PATH,
     Entry,
     is_node_path,
     is_policy_path,
     is_tombstone_path,
     policy_name,
 )
-from nodespec.verdict import ALL, Report, Selection, blocked, family_states
+from nodespec.verdict import ALL, RUN, Report, Selection, blocked, family_states
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from nodespec.examiner import Examined
     from nodespec.policy.policies import Source
-    from nodespec.rules.graph import NodeFacts
+    from nodespec.rules.graph import NodeFacts, Part
     from nodespec.settings import Settings
     from nodespec.tree import Progress, Tree
+    from nodespec.waiver import Waiver
 
-_ALL_CORES_FROM = 2000
+    Contracts = dict[str, tuple[Contract, ...]]
+    """For each kind of document, by the path of its contract, all of those that must accept it."""
+
+MANY = 2000
 """Files from which a second process is worth its start."""
-
-_OPTIONAL = (TOMBSTONE_SCHEMA_PATH, POLICY_SCHEMA_PATH)
-"""Contracts that a registry need not carry when it has buried nothing, or has no policy."""
 
 _UNSEEN = "FSNPL"
 """The families that never open what is no regular file, or has another suffix."""
 
-_FOR_ALL = frozenset(
+_OPTIONAL = (TOMBSTONE_SCHEMA_PATH, WAIVERS_SCHEMA_PATH, POLICY_SCHEMA_PATH)
+"""Contracts that a registry need not carry: those of files that it may do without."""
+
+FOR_ALL = frozenset(
     ["P001", "P002", "P003", "P004", "P030", "P031", *(f"C{number:03}" for number in (4, 5, 6, 7, 8, 9, 11))]
 )
 """What is wrong with the trust root, the seal, or the past is wrong with every file."""
@@ -101,25 +109,26 @@ def judge(
     court = Court(tree, selection, now or datetime.now(UTC), base)
     readable = [entry for entry in tree.entries if entry.mode in (REGULAR, EXECUTABLE)]
     entries = [entry for entry in readable if _is_to_examine(entry.path, selection, only)]
-    worth = check_jobs(0) if len(entries) >= _ALL_CORES_FROM else 1
+    worth = check_jobs(0) if len(entries) >= MANY else 1
     examined = court.examine(entries, worth if jobs is None else jobs, progress)
-    findings = [*_listing_findings(tree), *court.unsettled, *(found for one in examined for found in one.findings)]
-    missed = _missed(tree, entries, examined)
+    findings = [*listing_findings(tree), *court.unsettled, *(found for one in examined for found in one.findings)]
+    unseen = missed(tree.entries, entries, examined)
     owners = [(one.facts.path, one.facts.owner) for one in examined if one.facts]
     findings += court.vouched_for(None, owners)
     findings += court.followed()
     claimed = frozenset[str]().union(*(one.claimed for one in examined))
-    if court.sees_the_whole(missed):
+    if court.sees_the_whole(unseen):
         findings += court.graph([one.facts for one in examined if one.facts is not None], claimed)
     reported = readable if only is None else [entry for entry in readable if entry.path in only]
     nodes = sum(is_node_path(entry.path) for entry in reported)
-    return court.report(findings, missed, files=len(reported), specs=nodes, only=only)
+    return court.report(findings, unseen, files=len(reported), specs=nodes, only=only)
 
 
 class Court:
     """What is needed to judge a tree, whether all of it or what has changed: contracts, settings, whom to believe.
 
-    The policies that nodes must comply with are the tree's own, unless others are given.
+    With ``keep``, nodes that were examined in this process are at hand for family C, and are not read again. The
+    policies that nodes must comply with are the tree's own and base's, unless others are given.
     """
 
     def __init__(
@@ -128,59 +137,86 @@ class Court:
         selection: Selection,
         now: datetime,
         base: Tree | None = None,
+        *,
         policies: Policies | None = None,
+        keep: bool = False,
     ) -> None:
         self.tree = tree
         self.selection = selection
         self.base = base
+        self.now = now
         self.contracts, broken = _contracts(tree)
+        if base is not None:
+            self.contracts = _both(self.contracts, _contracts(base)[0])
         knobs, unsettled = _settings(tree, self.contracts)
         believed = _believed_settings(base)
         self.knobs = settings.narrower(believed, knobs) if believed and knobs else knobs
-        self.unsettled = [*broken, *unsettled]
+        self.waivers, unwaived = _waivers(tree, self.contracts)
+        believed_waivers = _waivers(base, self.contracts)[0] if base is not None else self.waivers
+        self._holding = waiver.common(believed_waivers, self.waivers)
+        self.unsettled = [*broken, *unsettled, *unwaived]
         self.provenance = Provenance(tree, self.knobs, now) if self.knobs is not None else None
         self._believed = Provenance(base, believed, now) if base is not None and believed is not None else None
         vouching = self.provenance if "P" in selection.families else None
-        if "L" in selection.families and self.knobs is not None and POLICY_SCHEMA_PATH in self.contracts:
-            policies = policies or Policies.of(tree, self.contracts[POLICY_SCHEMA_PATH])
-        else:
-            policies = None
-        self.examiner = Examiner(tree, self.contracts, _surroundings(self.knobs, tree), vouching, policies)
+        self.examiner = Examiner(
+            tree,
+            self.contracts,
+            _surroundings(self.knobs, tree),
+            vouching,
+            policies or self._policies(),
+            kept={} if keep else None,
+        )
+
+    def _policies(self) -> Policies | None:
+        """Return the tree's own policies and, where they differ, base's as well; None where none is to be judged by."""
+        contracts = self.contracts.get(POLICY_SCHEMA_PATH)
+        if "L" not in self.selection.families or self.knobs is None or contracts is None:
+            return None
+        own = Policies.of(self.tree, contracts)
+        return own if self.base is None else own.joined(Policies.of(self.base, contracts))
 
     def examine(self, entries: Sequence[Entry], jobs: int = 1, progress: Progress | None = None) -> list[Examined]:
         """Examine documents, each by itself (F, S, N, P, L)."""
         return examine_all(self.examiner, entries, jobs, progress)
 
-    def vouched_for(self, paths: Iterable[str] | None, owners: Sequence[tuple[str, str]]) -> Iterator[Finding]:
+    @cached_property
+    def change(self) -> Change | None:
+        """The step from base to this tree; None without a base, or when one of them has no settings."""
+        if self.provenance is None or self._believed is None:
+            return None
+        return Change(self._believed, self.provenance, self.examiner.kept or {})
+
+    def vouched_for(
+        self, paths: Iterable[str] | None, owners: Sequence[tuple[str, str]], handles: Iterable[str] = ()
+    ) -> Iterator[Finding]:
         """Run what family P says about no single attestation; ``owners`` are nodes as (path, owner).
 
-        With ``paths``, only these are looked at besides the trust root and the seal.
+        With ``paths``, only these are looked at besides the trust root and the seal, and the owners ``handles``.
         """
         provenance = self.examiner.provenance
         if provenance is None:
             return
-        found = provenance.problems() if paths is None else provenance.problems_at(paths)
+        found = provenance.problems() if paths is None else provenance.problems_at(paths, handles)
         for path, problem in (*found, *provenance.newcomer_quota(owners)):
             yield unvouched(path, problem, self.examiner.text_at(path))
 
     def followed(self) -> Iterator[Finding]:
         """Run family C, when there is a base."""
-        if self.provenance is None or self._believed is None:
+        if self.change is None:
             return
-        change = Change(self._believed, self.provenance)
         for entry in rules.families_of("C"):
             assert entry.check is not None
-            for hit in entry.check(change):
+            for hit in entry.check(self.change):
                 yield finding(entry.code, hit, hit.path, self.examiner.text_at(hit.path))
 
     def sees_the_whole(self, missed: Mapping[str, str]) -> bool:
         """Say whether family G is asked for and can be run: every spec could be read, and there are settings."""
         return self.knobs is not None and "G" in self.selection.families and not _is_illegible(missed)
 
-    def graph(self, nodes: Sequence[NodeFacts], claimed: frozenset[str]) -> Iterator[Finding]:
-        """Run family G; a file is read again where there is something to show."""
+    def graph(self, nodes: Sequence[NodeFacts], claimed: frozenset[str], part: Part | None = None) -> Iterator[Finding]:
+        """Run family G on all nodes, or on a part of them; a file is read again where there is something to show."""
         assert self.knobs is not None
-        whole = Whole.of(nodes, claimed, self.knobs)
+        whole = Whole.of(nodes, claimed, self.knobs, part)
         for entry in rules.families_of("G"):
             assert entry.check is not None
             for hit in entry.check(whole):
@@ -194,8 +230,12 @@ class Court:
         files: int,
         specs: int,
         only: frozenset[str] | None = None,
+        looked: Callable[[Waiver], bool] | None = None,
     ) -> Report:
-        """Return what was found; ``missed`` says, by path, which families did not see what they should have."""
+        """Return what was found; ``missed`` says, by path, which families did not see what they should have.
+
+        ``looked`` says where a finding would have been found, had there been one; by default everywhere.
+        """
         families = family_states(
             self.selection,
             nodes=NODE_SCHEMA_PATH in self.contracts,
@@ -205,7 +245,8 @@ class Court:
             based=self.base is not None,
             policies=POLICY_SCHEMA_PATH in self.contracts,
         )
-        findings = list(findings)
+        findings, waived = waiver.split(findings, self._holding, self.now)
+        findings += self._about_waivers(waived, families, looked)
         odd = any(item.code[0] == "T" or item.code == "N001" for item in findings)  # asked for, or not
         unseen = missed if self.knobs is not None else missed | {SETTINGS_PATH: "S"}
         return Report(
@@ -217,7 +258,29 @@ class Court:
             blocked=blocked(families, _wanting(unseen, only), "TFSNPGL" if self.base is None else "TFSNPCGL"),
             undecided=_is_undecided(missed, only),
             complete=not unseen and only is None and not odd,
+            waived=tuple(pair for pair in waived if pair[0].code in self.selection.codes),
         )
+
+    def _about_waivers(
+        self,
+        waived: Sequence[tuple[Finding, Waiver]],
+        families: Mapping[str, str],
+        looked: Callable[[Waiver], bool] | None,
+    ) -> Iterator[Finding]:
+        """Run family W, which needs to know what the others found."""
+        if self.provenance is None or not self.waivers:
+            return
+        about = Waived(
+            waivers=self.waivers,
+            used=frozenset((one.code, one.path) for _, one in waived),
+            looked=lambda one: families.get(one.code[0]) == RUN and (looked is None or looked(one)),
+            provenance=self.provenance,
+            now=self.now,
+        )
+        for entry in rules.families_of("W"):
+            assert entry.check is not None
+            for hit in entry.check(about):
+                yield finding(entry.code, hit, hit.path, self.examiner.text_at(hit.path))
 
 
 def judge_text(data: bytes, *, tree: Tree | None, path: str, selection: Selection = ALL) -> Report:
@@ -226,7 +289,7 @@ def judge_text(data: bytes, *, tree: Tree | None, path: str, selection: Selectio
     The registry around it, if there is one, gives the contract and the settings. Without one, whether a
     policy exists or a signal is sensitive cannot be known, and N is not run.
     """
-    contracts: dict[str, tuple[Contract, ...]] = {}
+    contracts: Contracts = {}
     around = None
     if tree is not None:
         contracts, _ = _contracts(tree)
@@ -255,11 +318,11 @@ def judge_policies(sources: Sequence[Source], *, tree: Tree | None) -> Report:
     examiner = Examiner(tree, {POLICY_SCHEMA_PATH: own}, None, policies=Policies(sources, own))
     selection = Selection.parse(["F", "S", "L"])
     findings: list[Finding] = []
-    for path, data in sources:
-        if data is None:
-            findings.append(finding(BROKEN.code, Hit(message=UNREAD), path))
+    for source in sources:
+        if source.data is None:
+            findings.append(finding(BROKEN.code, Hit(message=UNREAD), source.path))
         else:
-            findings += examiner.examine_policy(path, document.parse(data)).findings
+            findings += examiner.examine_policy(source.path, document.parse(source.data)).findings
     return Report(
         label="policies",
         findings=_kept(findings, selection, None),
@@ -278,17 +341,20 @@ def _is_to_examine(path: str, selection: Selection, only: frozenset[str] | None)
     G must know who emits what, and what tombstones leave dangling; P, how many nodes a newcomer holds. What judges
     everybody is judged whichever are chosen: policies (L).
     """
-    if not path.startswith(f"{REGISTRY}/") or not path.endswith(".yaml") or path == SETTINGS_PATH:
+    if not path.startswith(f"{REGISTRY}/") or not path.endswith(".yaml") or path in (SETTINGS_PATH, WAIVERS_PATH):
         return False
     if only is None or path in only or ("L" in selection.families and is_policy_path(path)):
         return True
     return bool(selection.families & {"G", "P"}) and (is_node_path(path) or is_tombstone_path(path))
 
 
-def _missed(tree: Tree, entries: Sequence[Entry], examined: Sequence[Examined]) -> dict[str, str]:
-    """Return, by path, the letters of the families that did not get to see what they should have."""
-    missed = {entry.path: one.missed for entry, one in zip(entries, examined, strict=True) if one.missed}
-    return missed | {entry.path: _UNSEEN for entry in tree.entries if may_hold_nodes(entry) and not _is_seen(entry)}
+def missed(listed: Sequence[Entry], entries: Sequence[Entry], examined: Sequence[Examined]) -> dict[str, str]:
+    """Return, by path, the letters of the families that did not get to see what they should have.
+
+    ``listed`` are all files that there are, ``entries`` those that were examined.
+    """
+    unseen = {entry.path: one.missed for entry, one in zip(entries, examined, strict=True) if one.missed}
+    return unseen | {entry.path: _UNSEEN for entry in listed if may_hold_nodes(entry) and not _is_seen(entry)}
 
 
 def _is_illegible(missed: Mapping[str, str]) -> bool:
@@ -333,7 +399,7 @@ def _kept(findings: Iterable[Finding], selection: Selection, only: frozenset[str
     chosen = [
         item
         for item in findings
-        if item.code in selection.codes and (_is_asked(item.path, only) or item.code in _FOR_ALL)
+        if item.code in selection.codes and (_is_asked(item.path, only) or item.code in FOR_ALL)
     ]
     refused = {(item.path, item.line, item.column) for item in chosen if item.code[0] == "F"}
     kept = [item for item in chosen if item.code[0] != "S" or (item.path, item.line, item.column) not in refused]
@@ -343,7 +409,8 @@ def _kept(findings: Iterable[Finding], selection: Selection, only: frozenset[str
 # Before any document: the listing, the contracts and the settings.
 
 
-def _listing_findings(tree: Tree) -> Iterator[Finding]:
+def listing_findings(tree: Tree) -> Iterator[Finding]:
+    """Run family T on a listing."""
     if not tree.entries and not tree.defects:
         return
     for entry in rules.families_of("T"):
@@ -355,12 +422,12 @@ def _listing_findings(tree: Tree) -> Iterator[Finding]:
             yield finding(UNREADABLE_FILE.code, Hit(message="the folder cannot be opened"), item.path)
 
 
-def _contracts(tree: Tree) -> tuple[dict[str, tuple[Contract, ...]], list[Finding]]:
+def _contracts(tree: Tree) -> tuple[Contracts, list[Finding]]:
     """Return the contracts that apply: the tree's own, and the tool's where the two differ.
 
     A registry may narrow its contract. It cannot widen what this code relies on, so both must accept.
     """
-    contracts: dict[str, tuple[Contract, ...]] = {}
+    contracts: Contracts = {}
     findings = []
     for path in (NODE_SCHEMA_PATH, SETTINGS_SCHEMA_PATH, *_OPTIONAL):
         own = (schema.builtin(path),)
@@ -379,23 +446,42 @@ def _contracts(tree: Tree) -> tuple[dict[str, tuple[Contract, ...]], list[Findin
     return contracts, findings
 
 
+def _both(head: Contracts, base: Contracts) -> Contracts:
+    """Return what must accept a document on trial: what head's contracts are, and what base's were."""
+    return {
+        path: tuple({contract.data: contract for contract in (*own, *base.get(path, ()))}.values())
+        for path, own in head.items()
+    }
+
+
 def _readable(tree: Tree, path: str) -> Entry | None:
     entry = tree.entry(path)
     return entry if entry is not None and entry.mode in (REGULAR, EXECUTABLE) else None
 
 
-def _settings(tree: Tree, contracts: dict[str, tuple[Contract, ...]]) -> tuple[Settings | None, list[Finding]]:
-    entry = _readable(tree, SETTINGS_PATH)
-    if entry is None or SETTINGS_SCHEMA_PATH not in contracts:
+def _settings(tree: Tree, contracts: Contracts) -> tuple[Settings | None, list[Finding]]:
+    value, findings = _checked(tree, SETTINGS_PATH, contracts.get(SETTINGS_SCHEMA_PATH, ()))
+    return None if value is None else settings.from_value(value), findings
+
+
+def _checked(tree: Tree, path: str, contracts: Sequence[Contract]) -> tuple[dict[str, Any] | None, list[Finding]]:
+    """Return the value of a document that fulfils its contracts; None, and what is wrong, when it does not."""
+    entry = _readable(tree, path)
+    if entry is None or not contracts:
         return None, []
     try:
         text = read_document(tree, entry)
     except OSError as error:
-        return None, [unreadable(entry.path, error)]
-    findings = text_findings(entry.path, text)
+        return None, [unreadable(path, error)]
+    findings = text_findings(path, text)
     if text.value is not None:
-        findings += shape_findings(entry.path, text, contracts[SETTINGS_SCHEMA_PATH])
-    return (None, findings) if findings or text.value is None else (settings.from_value(text.value), [])
+        findings += shape_findings(path, text, contracts)
+    return (None, findings) if findings or text.value is None else (text.value, [])
+
+
+def _waivers(tree: Tree, contracts: Contracts) -> tuple[tuple[Waiver, ...], list[Finding]]:
+    value, findings = _checked(tree, WAIVERS_PATH, contracts.get(WAIVERS_SCHEMA_PATH, ()))
+    return () if value is None else waiver.from_value(value), findings
 
 
 def _believed_settings(base: Tree | None) -> Settings | None:

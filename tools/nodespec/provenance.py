@@ -180,17 +180,18 @@ class Provenance:
 
     def problems(self) -> Iterator[Placed]:
         """Yield what is wrong with the trust root, the owners, and the attestations that belong to nothing."""
-        yield from self._owner_problems()
-        yield from self.problems_at(entry.path for folder in (NODES, TOMBSTONES) for entry in self.tree.below(folder))
+        paths = (entry.path for folder in (NODES, TOMBSTONES) for entry in self.tree.below(folder))
+        yield from self.problems_at(paths, self.handles())
 
-    def problems_at(self, paths: Iterable[str]) -> Iterator[Placed]:
-        """Yield what is wrong with the trust root and the seal, and of these paths what belongs to nothing."""
+    def problems_at(self, paths: Iterable[str], handles: Iterable[str] = ()) -> Iterator[Placed]:
+        """Yield what is wrong with the trust root, the seal, these owners, and which of these paths stand alone."""
+        yield from self._owner_problems(handles)
         yield from self._root_problems()
         yield from self._seal_problems()
         yield from self._stray_problems(paths)
 
-    def _owner_problems(self) -> Iterator[Placed]:
-        for handle in self.handles():
+    def _owner_problems(self, handles: Iterable[str]) -> Iterator[Placed]:
+        for handle in handles:
             found = self._chain(handle)
             if isinstance(found, Placed):
                 yield found
@@ -248,7 +249,7 @@ class Provenance:
 
     def protected(self) -> tuple[tuple[str, str], ...]:
         """Return (path, hex SHA-256) of every protected file, in order."""
-        return seal.digests(self.tree)
+        return seal.digests(self.tree, self.settings.protected)
 
     def _published(self, keys: Iterable[PublicKey], path: str, who: str) -> Iterator[Placed]:
         if self.settings.example:

@@ -69,7 +69,8 @@ class Known:
         """Return what is worth remembering of a report; None where something could not be judged, or is odd."""
         if not report.complete or any(item.code == _QUOTA for item in report.findings):
             return None
-        return cls(nodes=nodes, findings=report.findings, files=report.files, specs=report.specs)
+        found = (*report.findings, *(item for item, _ in report.waived))
+        return cls(nodes=nodes, findings=found, files=report.files, specs=report.specs)
 
 
 def circumstances(tree: CommitTree, selection: Selection) -> tuple[str, str] | None:
@@ -170,5 +171,10 @@ def _is_seen_alike(pairs: Sequence[Pair], now: dict[str, NodeFacts], commit: Com
 
 
 def _is_live(item: Finding) -> bool:
-    """Say whether a finding is about the trust root or the seal, which are looked at every time."""
-    return item.path.startswith(TRUST) or item.path == SEAL_PATH or item.code == CODES["unsealed-change"]
+    """Say whether a finding is about the trust root, the seal or the waivers, which are looked at every time."""
+    return (
+        item.code[0] == "W"
+        or item.path.startswith(TRUST)
+        or item.path == SEAL_PATH
+        or item.code == CODES["unsealed-change"]
+    )

@@ -1,8 +1,9 @@
 """The seal: the maintainers' signature over the files that decide how everybody is judged.
 
 ``registry/seal.dsse.json`` is one canonical DSSE envelope of an in-toto Statement with the predicate type
-``urn:nodespec:seal:v1``. Its subjects are the protected files (registry.yaml, the waivers, the policies and the
-schemas), in order of path, each with the SHA-256 of its bytes; its predicate::
+``urn:nodespec:seal:v1``. Its subjects are the protected files, in order of path, each with the
+SHA-256 of its bytes: registry.yaml, the waivers, the policies, the schemas, ``.gitattributes`` (which can make a
+checkout differ from what was judged), and what registry.yaml lists under ``protected``. Its predicate::
 
     registry_id    the registry it was made for
     sequence       0, and one more with each seal
@@ -38,7 +39,7 @@ from typing import TYPE_CHECKING, Any
 
 from nodespec import claims, envelope, quorum, statement
 from nodespec.encoding import quoted
-from nodespec.tree import EXECUTABLE, POLICIES, REGULAR, SCHEMAS, SETTINGS_PATH
+from nodespec.tree import EXECUTABLE, POLICIES, REGULAR, SCHEMAS, SETTINGS_PATH, WAIVERS_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,10 +50,14 @@ if TYPE_CHECKING:
     from nodespec.trust import Root
 
 PREDICATE = "urn:nodespec:seal:v1"
-WAIVERS_PATH = "registry/waivers.yaml"
 
-_FILES = (SETTINGS_PATH, WAIVERS_PATH)
+ATTRIBUTES_PATH = ".gitattributes"
+
+_FILES = (SETTINGS_PATH, WAIVERS_PATH, ATTRIBUTES_PATH)
 _FOLDERS = (POLICIES, f"{SCHEMAS}/")
+
+ALL_BELOW = "/**"
+"""How registry.yaml says that all files below a folder are protected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,16 +114,46 @@ def _file(value: Any) -> tuple[str, str]:
     return claims.text(fields["name"], "a subject's name"), claims.digest(digests["sha256"], "a subject's sha256")
 
 
-def is_protected(path: str) -> bool:
-    """Say whether a file decides how everybody is judged."""
-    return path in _FILES or path.startswith(_FOLDERS)
+def is_protected(path: str, listed: Sequence[str]) -> bool:
+    """Say whether a file decides how everybody is judged; ``listed`` are registry.yaml's own.
+
+    What stands in the place of a folder, or of a folder above one, is protected with it.
+
+    >>> [is_protected(path, [".github/**"]) for path in (".github/workflows/gate.yml", ".github", "docs/a.md")]
+    [True, True, False]
+    """
+    files, folders = _places(listed)
+    return path in files or path.startswith(folders) or any(folder.startswith(f"{path}/") for folder in folders)
 
 
-def protected(tree: Tree) -> list[Entry]:
+def standing(tree: Tree, listed: Sequence[str]) -> list[Entry]:
+    """Return whatever stands at protected places of a tree, in order: files, and what is none in a folder's place."""
+    files, folders = _places(listed)
+    single = (tree.entry(path) for path in (*files, *(above for folder in folders for above in _way_to(folder))))
+    below = (entry for folder in folders for entry in tree.below(folder))
+    return sorted({*filter(None, single), *below})
+
+
+def protected(tree: Tree, listed: Sequence[str]) -> list[Entry]:
     """Return the regular files of a tree that decide how everybody is judged, in order."""
-    single = [entry for entry in map(tree.entry, _FILES) if entry is not None]
-    entries = [*single, *(entry for folder in _FOLDERS for entry in tree.below(folder))]
-    return sorted(entry for entry in entries if entry.mode in (REGULAR, EXECUTABLE))
+    return [entry for entry in standing(tree, listed) if entry.mode in (REGULAR, EXECUTABLE)]
+
+
+def _way_to(folder: str) -> list[str]:
+    """Return a folder, given with its final ``/``, and every folder above it.
+
+    >>> _way_to(".github/workflows/")
+    ['.github', '.github/workflows']
+    """
+    parts = folder.rstrip("/").split("/")
+    return ["/".join(parts[:length]) for length in range(1, len(parts) + 1)]
+
+
+def _places(listed: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the protected files, and the folders (each ends in ``/``) of which all files are."""
+    files = tuple(path for path in listed if not path.endswith(ALL_BELOW))
+    folders = tuple(path.removesuffix(ALL_BELOW) + "/" for path in listed if path.endswith(ALL_BELOW))
+    return _FILES + files, _FOLDERS + folders
 
 
 def read(data: bytes) -> tuple[Envelope, Seal]:
@@ -147,9 +182,9 @@ def verify(data: bytes, roots: Sequence[Root], registry_id: str) -> Seal:
     return found
 
 
-def digests(tree: Tree) -> tuple[tuple[str, str], ...]:
+def digests(tree: Tree, listed: Sequence[str]) -> tuple[tuple[str, str], ...]:
     """Return (path, hex SHA-256) of the protected files of a tree, in order."""
-    return tuple((entry.path, sha256(tree.read(entry)).hexdigest()) for entry in protected(tree))
+    return tuple((entry.path, sha256(tree.read(entry)).hexdigest()) for entry in protected(tree, listed))
 
 
 def differences(sealed: Sequence[tuple[str, str]], here: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

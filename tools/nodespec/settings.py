@@ -24,6 +24,14 @@ class Newcomers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Quotas:
+    """How many nodes one change may touch and one owner may hold; None where that is not bounded."""
+
+    nodes_per_change: int | None = None
+    nodes_per_owner: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """A registry's own settings; the defaults are those of an empty file and grant nothing."""
 
@@ -33,6 +41,8 @@ class Settings:
     external_signals: frozenset[str] = frozenset()
     required_schemes: tuple[str, ...] = ("ml-dsa-44", "ed25519")
     newcomers: Newcomers | None = None
+    quotas: Quotas = Quotas()
+    protected: tuple[str, ...] = ()
 
 
 def narrower(base: Settings, head: Settings) -> Settings:
@@ -53,7 +63,15 @@ def narrower(base: Settings, head: Settings) -> Settings:
         sensitive_signals=labels,
         external_signals=base.external_signals & head.external_signals,
         newcomers=_fewer(base.newcomers, head.newcomers),
+        quotas=Quotas(
+            nodes_per_change=_least(base.quotas.nodes_per_change, head.quotas.nodes_per_change),
+            nodes_per_owner=_least(base.quotas.nodes_per_owner, head.quotas.nodes_per_owner),
+        ),
     )
+
+
+def _least(*limits: int | None) -> int | None:
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def _fewer(one: Newcomers | None, other: Newcomers | None) -> Newcomers | None:
@@ -70,6 +88,7 @@ def from_value(value: dict[str, Any]) -> Settings:
     """Return the typed form of a value that fulfils the registry v1 contract."""
     defaults = Settings()
     newcomers = value.get("newcomers")
+    quotas = value.get("quotas", {})
     return Settings(
         registry_id=value["registry_id"],
         example=value.get("example", False),
@@ -82,4 +101,13 @@ def from_value(value: dict[str, Any]) -> Settings:
             max_tier=int(newcomers["max_tier"]),
             max_nodes=int(newcomers["max_nodes"]),
         ),
+        quotas=Quotas(
+            nodes_per_change=_count(quotas.get("nodes_per_pull_request")),
+            nodes_per_owner=_count(quotas.get("nodes_per_owner")),
+        ),
+        protected=tuple(value.get("protected", ())),
     )
+
+
+def _count(value: Any) -> int | None:
+    return None if value is None else int(value)

@@ -63,6 +63,7 @@ class NodeSpec:
     created_at: str
     owner: str
     lane: Lane
+    lane_reason: str
     tier: int
     roles: tuple[str, ...]
     allow: tuple[str, ...]
@@ -97,6 +98,7 @@ def from_value(value: dict[str, Any], path: str = "") -> NodeSpec:
         created_at=metadata["created_at"],
         owner=identity["owner_id"],
         lane=identity["lane"],
+        lane_reason=identity.get("lane_reason", ""),
         tier=int(identity["tier"]),
         roles=tuple(identity["roles"]),
         allow=tuple(capabilities.get("allow", ())),

@@ -39,6 +39,7 @@ TOMBSTONES = "registry/tombstones/"
 OWNERS = "registry/owners/"
 TRUST = "registry/trust/"
 SEAL_PATH = "registry/seal.dsse.json"
+WAIVERS_PATH = "registry/waivers.yaml"
 POLICIES = "registry/policies/"
 POLICY_SUFFIX = ".cel.yaml"
 ATTESTATION_SUFFIX = ".dsse.json"
@@ -46,6 +47,7 @@ NODE_SCHEMA_PATH = "schemas/nodespec.v1.schema.json"
 SETTINGS_SCHEMA_PATH = "schemas/registry.v1.schema.json"
 TOMBSTONE_SCHEMA_PATH = "schemas/tombstone.v1.schema.json"
 POLICY_SCHEMA_PATH = "schemas/policy.v1.schema.json"
+WAIVERS_SCHEMA_PATH = "schemas/waivers.v1.schema.json"
 
 REGULAR = 0o100644
 EXECUTABLE = 0o100755
@@ -87,7 +89,10 @@ class Defect(NamedTuple):
 
 
 class Tree(Protocol):
-    """A frozen listing of ``registry/`` and ``schemas/``."""
+    """A frozen listing of ``registry/`` and ``schemas/``.
+
+    Other places of the repository can be asked about by name (:meth:`entry`, :meth:`below`); they are never listed.
+    """
 
     @property
     def label(self) -> str:
@@ -170,7 +175,7 @@ class Overlay:
     def entries(self) -> Sequence[Entry]:
         """Every file, in byte order of the paths."""
         kept = [entry for entry in self.under.entries if entry.path not in self.files]
-        added = [Entry(path, REGULAR) for path, data in self.files.items() if data is not None]
+        added = (entry for root in ROOTS for entry in self._written(f"{root}/"))
         return sorted([*kept, *added], key=lambda entry: path_bytes(entry.path))
 
     def entry(self, path: str) -> Entry | None:
@@ -181,7 +186,14 @@ class Overlay:
 
     def below(self, folder: str) -> Sequence[Entry]:
         """Return the files at any depth in ``folder``."""
-        return within(self.entries, folder)
+        if is_listed(folder):
+            return within(self.entries, folder)
+        kept = [entry for entry in self.under.below(folder) if entry.path not in self.files]
+        return sorted([*kept, *self._written(folder)], key=lambda entry: path_bytes(entry.path))
+
+    def _written(self, folder: str) -> list[Entry]:
+        there = (path for path, data in self.files.items() if data is not None and path.startswith(folder))
+        return [Entry(path, REGULAR) for path in there]
 
     def differing(self, base: Tree) -> Sequence[str] | None:  # noqa: ARG002  # nothing is known of either
         """Return None: only looking at each file tells."""
@@ -217,6 +229,11 @@ def path_bytes(path: str) -> bytes:
     return path.encode("utf-8", "surrogateescape")
 
 
+def is_listed(path: str) -> bool:
+    """Say whether a path is one that a tree lists."""
+    return path.partition("/")[0] in ROOTS
+
+
 def within(entries: Sequence[Entry], folder: str) -> Sequence[Entry]:
     """Return the entries in ``folder``, which ends in ``/``, out of a listing in byte order."""
     start = path_bytes(folder)
@@ -235,10 +252,11 @@ def changed_paths(base: Tree, head: Tree) -> tuple[str, ...]:
         return tuple(known)
     old, new = ({entry.path: entry for entry in tree.entries} for tree in (base, head))
     paths = sorted(old.keys() | new.keys(), key=path_bytes)
-    return tuple(path for path in paths if not _same(base, old.get(path), head, new.get(path)))
+    return tuple(path for path in paths if not is_same(base, old.get(path), head, new.get(path)))
 
 
-def _same(base: Tree, old: Entry | None, head: Tree, new: Entry | None) -> bool:
+def is_same(base: Tree, old: Entry | None, head: Tree, new: Entry | None) -> bool:
+    """Say whether what stands at one path is the same in both trees: there, with the same mode and the same bytes."""
     if old is None or new is None or old.mode != new.mode:
         return False
     if old.blob and new.blob:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from nodespec.finding import Finding
+    from nodespec.waiver import Waiver
 
 RUN, NOT_RUN, IGNORED = "run", "not run", "ignored"
 
@@ -56,7 +57,8 @@ class Report:
     """What was judged and found.
 
     ``families`` says for each letter whether it ran; ``blocked`` names those that this version can judge and
-    that were asked for, but that could not run on all of this input. ``complete`` says that every file was seen by
+    that were asked for, but that could not run on all of this input. ``waived`` are findings that a waiver puts up
+    with, each with its waiver; they do not count. ``complete`` says that every file was seen by
     whatever was to see it, and stands where it belongs. ``undecided`` says that a policy could not be used, or gave no
     answer: then there is no verdict, whatever else was found.
     """
@@ -69,6 +71,7 @@ class Report:
     blocked: tuple[str, ...] = ()
     complete: bool = False
     undecided: bool = False
+    waived: tuple[tuple[Finding, Waiver], ...] = ()
 
     @property
     def errors(self) -> int:
@@ -109,7 +112,8 @@ def family_states(
     policies.
     """
     able = {"S": nodes, "N": nodes and knobs, "G": nodes and knobs and whole, "T": tree}
-    able |= {"P": tree and knobs and trusted, "C": tree and knobs and based, "L": tree and nodes and knobs and policies}
+    able |= {"P": tree and knobs and trusted, "C": tree and knobs and based, "W": tree and knobs}
+    able["L"] = tree and nodes and knobs and policies
     states = {}
     for letter, family in rules.FAMILIES.items():
         if letter not in selection.families:

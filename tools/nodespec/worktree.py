@@ -25,6 +25,7 @@ from nodespec.tree import (
     UNREADABLE,
     Defect,
     Entry,
+    is_listed,
     path_bytes,
     within,
 )
@@ -65,7 +66,7 @@ class WorkTree:
 
     def entry(self, path: str) -> Entry | None:
         """Return the file at ``path``, when no folder on the way is a link or a repository of its own."""
-        if "entries" in vars(self):
+        if "entries" in vars(self) and is_listed(path):
             return self._by_path.get(path)
         place = self.root
         for name in path.split("/")[:-1]:
@@ -84,7 +85,7 @@ class WorkTree:
 
     def below(self, folder: str) -> Sequence[Entry]:
         """Return the files at any depth in ``folder``, which ends in ``/``, in byte order."""
-        if "entries" in vars(self):
+        if "entries" in vars(self) and is_listed(folder):
             return within(self.entries, folder)
         found: list[Entry] = []
         path = os.path.join(self.root, folder)

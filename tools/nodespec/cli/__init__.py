@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _COMMANDS = {
     "validate": ("validate", "Judge node specs: the work tree, a commit, or standard input."),
+    "gate": ("gate", "Judge a pull request: what it changes, against what it changes."),
+    "hooks": ("hooks", "Let Git ask the gate: before a commit, before a push is received."),
+    "ci": ("ci", "Write the pipeline files of a host."),
     "fmt": ("fmt", "Repair what can be repaired without changing the meaning."),
     "register": ("register", "Add a node: judge it, put it in its place, sign it."),
     "update": ("register", "Sign a changed node."),

@@ -12,13 +12,19 @@ from nodespec.cli.terminal import Progress
 from nodespec.encoding import printable
 from nodespec.errors import NodespecError, UsageError
 from nodespec.registry import Registry
+from nodespec.text import MAX_BYTES
+from nodespec.tree import ATTESTATION_SUFFIX, read_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from click.shell_completion import CompletionItem
 
+    from nodespec.gate import Judgement
     from nodespec.registry import Snapshot
+    from nodespec.scorecard import Gate
+    from nodespec.tree import Tree
+    from nodespec.verdict import Report
 
 _STYLES: dict[str, dict[str, Any]] = {
     "error": {"fg": "red", "bold": True},
@@ -91,6 +97,48 @@ def echo(text: str) -> None:
 def note(text: str) -> None:
     """Say something beside the answer, on standard error."""
     click.echo(printable(text), err=True)
+
+
+def lines_of(origin: Tree | dict[str, bytes], path: str) -> list[str]:
+    """Return a file's lines for an excerpt; none of a signed file, of one too large, or of one that cannot be read."""
+    if path.endswith(ATTESTATION_SUFFIX):
+        return []
+    try:
+        data = origin.get(path) if isinstance(origin, dict) else read_path(origin, path)
+    except OSError:
+        data = None
+    if data is None or len(data) > MAX_BYTES:
+        return []
+    return data.decode("utf-8", "replace").split("\n")
+
+
+FORMATS = ("json", "github", "gitlab", "junit", "sarif")
+"""The forms of a report for machines and hosts."""
+
+
+def printed(
+    report: Report, form: str, code: int, *, command: str, trial: tuple[Judgement, Sequence[Gate]] | None = None
+) -> str:
+    """Return a report in one of ``FORMATS``; each is loaded when it is asked for."""
+    if form == "json":
+        from nodespec.report.data import to_json
+
+        return to_json(report, exit_code=code, trial=trial)
+    if form == "github":
+        from nodespec.report.github import to_github
+
+        return to_github(report, command)
+    if form == "gitlab":
+        from nodespec.report.gitlab import to_gitlab
+
+        return to_gitlab(report)
+    if form == "junit":
+        from nodespec.report.junit import to_junit
+
+        return to_junit(report)
+    from nodespec.report.sarif import to_sarif
+
+    return to_sarif(report)
 
 
 def open_snapshot(repo: str, at: str | None) -> Snapshot:

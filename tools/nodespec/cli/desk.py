@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nodespec import journal, keyring, publish, report, signing
+from nodespec import journal, keyring, publish, signing
 from nodespec.cli.believed import check_pin
-from nodespec.cli.common import color_option, echo, note, painter, passphrase, repo_option, tell_example
+from nodespec.cli.common import color_option, echo, lines_of, note, painter, passphrase, repo_option, tell_example
 from nodespec.encoding import printable, quoted
 from nodespec.errors import RegistryError, UsageError
 from nodespec.judge import judge
@@ -23,6 +23,7 @@ from nodespec.owner import PREFIX
 from nodespec.provenance import Provenance
 from nodespec.registration import Desk
 from nodespec.registry import Registry
+from nodespec.report.text import to_text
 from nodespec.tree import OWNERS, SETTINGS_PATH, Overlay, read_path
 
 if TYPE_CHECKING:
@@ -240,12 +241,7 @@ def now() -> datetime:
 
 def show_findings(found: Report, tree: Tree, color: str) -> None:
     """Print a report's findings as validate does."""
-
-    def lines(path: str) -> list[str]:
-        data = read_path(tree, path)
-        return data.decode("utf-8", "replace").split("\n") if data else []
-
-    echo(report.to_text(found, lines, painter(color)))
+    echo(to_text(found, lambda path: lines_of(tree, path), painter(color)))
 
 
 def show_difference(tree: Tree, files: Mapping[str, bytes | None]) -> None:

@@ -22,10 +22,10 @@ from nodespec.cli.terminal import Progress
 from nodespec.encoding import json_text, printable
 from nodespec.errors import UsageError
 from nodespec.registry import Registry
+from nodespec.report.changes import change_fields, change_text
 
 if TYPE_CHECKING:
-    from nodespec.difference import NodeChange
-    from nodespec.report import Paint
+    from nodespec.report.text import Paint
 
 
 @click.command("log")
@@ -82,7 +82,7 @@ def _version_fields(version: history.Version) -> dict[str, Any]:
         "subject": version.commit.subject,
         "problem": version.problem or None,
         "edge": version.edge,
-        **_change_fields(version.change),
+        **change_fields(version.change),
         **({"kind": "unknown"} if version.edge else {}),
     }
 
@@ -105,10 +105,10 @@ def diff_command(base: str, head: str | None, repo: str, form: str, color: str) 
     tell_example(after)
     changes = difference.between(before, after)
     if form == "json":
-        echo(json_text([_change_fields(change) for change in changes], indent=2) + "\n")
+        echo(json_text([change_fields(change) for change in changes], indent=2) + "\n")
     else:
         paint = painter(color)
-        echo("".join(_change_text(change, paint) for change in changes))
+        echo("".join(change_text(change, paint) for change in changes))
         counts = {kind: sum(change.kind == kind for change in changes) for kind in ("added", "changed", "removed")}
         echo(
             ", ".join(f"{count} {kind}" for kind, count in counts.items())
@@ -117,24 +117,3 @@ def diff_command(base: str, head: str | None, repo: str, form: str, color: str) 
     for snapshot in (before, after):
         snapshot.require_complete()
     return 0 if changes else 4
-
-
-def _change_text(change: NodeChange, paint: Paint) -> str:
-    sign, purpose = {"added": ("+", "ok"), "removed": ("-", "error"), "changed": ("~", "warning")}[change.kind]
-    versions = " → ".join(version for version in (change.before, change.after) if version)
-    if change.before == change.after and change.kind == "changed":
-        versions = f"{change.after}, version unchanged"
-    lines = [f"{paint(sign, purpose)} {paint(change.id, 'strong')} ({versions})"]
-    lines += [f"    {printable(field.words)}" for field in change.fields if field.field != "metadata.version"]
-    return "\n".join(lines) + "\n"
-
-
-def _change_fields(change: NodeChange) -> dict[str, Any]:
-    names = ("field", "before", "after", "words")
-    return {
-        "id": change.id,
-        "kind": change.kind,
-        "before": change.before,
-        "after": change.after,
-        "fields": [{name: getattr(field, name) for name in names} for field in change.fields],
-    }

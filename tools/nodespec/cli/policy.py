@@ -7,8 +7,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nodespec import report as reports
-from nodespec.cli.common import at_option, color_option, colored, echo, note, painter, repo_option, tell_example
+from nodespec.cli.common import (
+    FORMATS,
+    at_option,
+    color_option,
+    colored,
+    echo,
+    note,
+    painter,
+    printed,
+    repo_option,
+    tell_example,
+)
 from nodespec.cli.terminal import table
 from nodespec.encoding import printable
 from nodespec.errors import UsageError
@@ -16,6 +26,7 @@ from nodespec.judge import judge_policies
 from nodespec.policy import examples
 from nodespec.policy.policies import Policies, Source
 from nodespec.registry import Registry
+from nodespec.report.text import to_text
 from nodespec.text import MAX_BYTES
 from nodespec.tree import POLICIES
 
@@ -25,7 +36,6 @@ if TYPE_CHECKING:
     from nodespec.policy.examples import Trial
     from nodespec.policy.form import Match, Policy
     from nodespec.tree import Tree
-    from nodespec.verdict import Report
 
 _OUTCOMES = {True: ("ok", "ok"), False: ("FAIL", "error")}
 """How an example that held, or did not, is marked and painted."""
@@ -43,7 +53,7 @@ def policy_command() -> None:
 @click.argument("files", nargs=-1, metavar="[FILE…]")
 @repo_option
 @at_option
-@click.option("--format", "form", type=click.Choice(["text", "json", "github", "sarif"]), default="text")
+@click.option("--format", "form", type=click.Choice(["text", *FORMATS]), default="text")
 @color_option
 def check_command(files: tuple[str, ...], repo: str, at: str | None, form: str, color: str) -> int:
     """Say whether policies can be used: their keys, their names, every expression.
@@ -56,13 +66,10 @@ def check_command(files: tuple[str, ...], repo: str, at: str | None, form: str, 
         return _nothing("there is no policy")
     report = judge_policies(sources, tree=tree)
     code = report.exit_code()
-    forms: dict[str, Callable[[Report], str]] = {"github": reports.to_github, "sarif": reports.to_sarif}
-    if form == "json":
-        echo(reports.to_json(report, exit_code=code))
-    elif form in forms:
-        echo(forms[form](report))
+    if form == "text":
+        echo(to_text(report, _lines_of(sources), painter(color)))
     else:
-        echo(reports.to_text(report, _lines_of(sources), painter(color)))
+        echo(printed(report, form, code, command="policy check"))
     return code
 
 
@@ -80,7 +87,7 @@ def test_command(files: tuple[str, ...], repo: str, at: str | None, color: str) 
     tree, sources = _chosen(files, repo, at)
     report = judge_policies(sources, tree=tree)
     if report.errors:
-        echo(reports.to_text(report, _lines_of(sources), painter(color)))
+        echo(to_text(report, _lines_of(sources), painter(color)))
         note("nothing was tested: a policy cannot be used")
         return 3
     policies = Policies(sources)

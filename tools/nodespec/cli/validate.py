@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nodespec import report as reports
 from nodespec.cli.believed import check_pin
 from nodespec.cli.common import (
+    FORMATS,
     at_option,
     color_option,
     echo,
     index_options,
+    lines_of,
     note,
     open_registry,
     painter,
+    printed,
     repo_option,
     tell_example,
 )
@@ -30,15 +32,14 @@ from nodespec.judge import judge, judge_text
 from nodespec.provenance import Provenance
 from nodespec.recall import judge_anew
 from nodespec.registry import Registry, Snapshot
+from nodespec.report.text import to_text
 from nodespec.text import MAX_BYTES
-from nodespec.tree import ATTESTATION_SUFFIX, REGISTRY, SCHEMAS, read_path
+from nodespec.tree import REGISTRY, SCHEMAS
 from nodespec.verdict import Selection
 
 if TYPE_CHECKING:
     from nodespec.tree import Tree
     from nodespec.verdict import Report
-
-_FORMATS = ("text", "json", "github", "sarif")
 
 
 @click.command("validate")
@@ -46,7 +47,7 @@ _FORMATS = ("text", "json", "github", "sarif")
 @repo_option
 @at_option
 @click.option("--base", metavar="REV", help="The commit that this one follows: judges what may change (family C).")
-@click.option("--format", "form", type=click.Choice(_FORMATS), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice(["text", *FORMATS]), default="text", show_default=True)
 @click.option("--select", multiple=True, metavar="CODES", help="Report only these codes or families, as in N,G.")
 @click.option("--ignore", multiple=True, metavar="CODES", help="Do not report these codes or families.")
 @click.option("--strict", is_flag=True, help="Let warnings fail, too.")
@@ -190,30 +191,13 @@ def _inside(path: str, registry: Registry, snapshot: Snapshot) -> str:
 
 def _finish(report: Report, form: str, strict: bool, color: str, origin: Tree | dict[str, bytes]) -> int:
     code = report.exit_code(strict=strict)
-    if form == "json":
-        echo(reports.to_json(report, exit_code=code))
-    elif form == "sarif":
-        echo(reports.to_sarif(report))
-    elif form == "github":
-        echo(reports.to_github(report))
+    if form == "text":
+        echo(to_text(report, lambda path: lines_of(origin, path), painter(color)))
     else:
-        echo(reports.to_text(report, lambda path: _lines(origin, path), painter(color)))
+        echo(printed(report, form, code, command="nodespec validate"))
     if code == 4:
         note("hint: nothing was judged. Are there files under registry/, and does the path name them?")
     if code == 3:
         cause = f"{', '.join(report.blocked)} could not run on everything" if report.blocked else "no family could run"
         note(f"hint: {cause}, and what was not judged has not passed; a plain nodespec validate says why")
     return code
-
-
-def _lines(origin: Tree | dict[str, bytes], path: str) -> list[str]:
-    """Return a file's lines for an excerpt; none of a signed file, of one too large, or of one that cannot be read."""
-    if path.endswith(ATTESTATION_SUFFIX):
-        return []
-    try:
-        data = origin.get(path) if isinstance(origin, dict) else read_path(origin, path)
-    except OSError:
-        data = None
-    if data is None or len(data) > MAX_BYTES:
-        return []
-    return data.decode("utf-8", "replace").split("\n")

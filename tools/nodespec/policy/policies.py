@@ -48,10 +48,15 @@ UNREAD = f"the file cannot be read, or has more than {MAX_BYTES:,} bytes"
 
 
 class Source(NamedTuple):
-    """The file of a policy; without ``data``, one that cannot be read, or is too large to be."""
+    """The file of a policy; without ``data``, one that cannot be read, or is too large to be.
+
+    ``former`` is what base says where the tree says something else: a node must comply with it as well, but where it
+    has no answer, the tree's own policies decide alone. Otherwise none that was ever wrong could be put right.
+    """
 
     path: str
     data: bytes | None
+    former: bool = False
 
 
 class Ruling(NamedTuple):
@@ -64,6 +69,7 @@ class Ruling(NamedTuple):
     rule: Rule | None
     outcome: Outcome
     reason: str = ""
+    former: bool = False
 
 
 class Policies:
@@ -90,13 +96,19 @@ class Policies:
         return found
 
     def joined(self, others: Policies) -> Policies:
-        """Return these policies and others; a node must comply with both, and what both have counts once."""
-        return Policies((*self.sources, *others.sources), self._contracts)
+        """Return these policies and former ones; what is the same in both counts once."""
+        former = [Source(path, data, former=True) for path, data, _ in others.sources]
+        more = [source for source in former if source._replace(former=False) not in self.sources]
+        return Policies((*self.sources, *more), self._contracts) if more else self
 
     @cached_property
     def _forms(self) -> list[_Form]:
         contracts = self._contracts or (schema.builtin(POLICY_SCHEMA_PATH),)
-        return [_Form.of(source, contracts) for source in self.sources]
+        forms = [_Form.of(source, contracts) for source in self.sources]
+        for former in (False, True):  # whoever adds policies does not push former ones out
+            for form in [form for form in forms if form.former is former][MAX_POLICIES:]:
+                form.beyond = True
+        return forms
 
     def prepare(self) -> None:
         """Start the box, so that it is there when the first node asks; without this, it is started then."""
@@ -124,7 +136,7 @@ class Policies:
         """Return what is wrong with the policy at ``path``, apart from its text and its shape."""
         number = next(number for number, source in enumerate(self.sources) if source.path == path)
         form = self._forms[number]
-        if number >= MAX_POLICIES:
+        if form.beyond:
             message = f"there are {len(self.sources)} policies, and this one is beyond the limit of {MAX_POLICIES}"
             return [Hit(message=message, at=("policy",), fix="Join or remove some.")]
         if form.policy is None:
@@ -164,12 +176,12 @@ class Policies:
         found: list[Ruling] = []
         for number in numbers:
             form = self._forms[number]
-            if form.policy is None or number >= MAX_POLICIES:
-                found.append(Ruling(form.name, None, "unusable"))
+            if form.policy is None or form.beyond:
+                found.append(Ruling(form.name, None, "unusable", former=form.former))
                 continue
             try:
                 if self._load(number):
-                    found.append(Ruling(form.name, None, "unusable"))
+                    found.append(Ruling(form.name, None, "unusable", former=form.former))
                     continue
                 assert self._box is not None
                 if told is not self._box:
@@ -177,14 +189,14 @@ class Policies:
                     told.tell({"subject": about})
                 answers = self._ask(number, {"judge": number})
             except LostError as lost:
-                found.append(Ruling(form.name, None, "undecided", str(lost)))
+                found.append(Ruling(form.name, None, "undecided", str(lost), form.former))
                 continue
             for rule, answer in zip(form.policy.rules, answers, strict=True):
                 if answer is False:
-                    found.append(Ruling(form.name, rule, "violated"))
+                    found.append(Ruling(form.name, rule, "violated", former=form.former))
                 elif answer is not True:
-                    found.append(Ruling(form.name, rule, "undecided", form.discreet(str(answer))))
-        return found
+                    found.append(Ruling(form.name, rule, "undecided", form.discreet(str(answer)), form.former))
+        return [item for item in found if not (item.former and item.outcome in ("undecided", "unusable"))]
 
     def _load(self, number: int) -> list[dict[str, Any]]:
         """Have a policy compiled, unless the box has it already; return why it cannot be used."""
@@ -228,9 +240,11 @@ class _Form:
 
     def __init__(self, source: Source, text: Document | None, policy: Policy | None) -> None:
         self.name = policy_name(source.path) if is_policy_path(source.path) else policy.name if policy else source.path
+        self.former = source.former
         self.data = source.data or b""
         self.text = text
         self.policy = policy
+        self.beyond = False
         self.problems: list[dict[str, Any]] = []
 
     @classmethod
@@ -238,6 +252,8 @@ class _Form:
         if source.data is None or len(source.data) > MAX_BYTES:
             return cls(source, None, None)
         text = document.parse(source.data)
+        if source.former:  # whoever narrows the contract does not push former policies out
+            contracts = (schema.builtin(POLICY_SCHEMA_PATH),)
         usable = text.value is not None and not text.problems
         if not usable or not all(contract.accepts(text.value) for contract in contracts):
             return cls(source, text, None)
@@ -283,7 +299,8 @@ def said(ruling: Ruling) -> str:
     """Return a ruling as a message."""
     if ruling.rule is None:
         return f"policy {quoted(ruling.policy)} gave no answer: {ruling.reason}"
-    name = f"policy {ruling.policy}, rule {ruling.rule.id}"
+    before = " as it was before" if ruling.former else ""
+    name = f"policy {ruling.policy}{before}, rule {ruling.rule.id}"
     if ruling.outcome == "undecided":
         return f"{name} gave no answer: {ruling.reason}"
     return f"{name}: {ruling.rule.message}"

@@ -5,7 +5,7 @@ Everything that lists rules is derived from these declarations: ``nodespec rules
 never given to another rule.
 """
 
-from nodespec.rules import change, format, graph, node, policy, provenance, schema, tree
+from nodespec.rules import change, evolution, format, graph, node, policy, provenance, schema, tree, waiver
 from nodespec.rules.declare import FAMILIES, RULES, Family, Rule, families_of, rule_of
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Family",
     "Rule",
     "change",
+    "evolution",
     "families_of",
     "format",
     "graph",
@@ -23,4 +24,5 @@ __all__ = [
     "rule_of",
     "schema",
     "tree",
+    "waiver",
 ]

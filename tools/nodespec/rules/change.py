@@ -1,14 +1,16 @@
 """Family C: what may change from one tree to the next. Base is believed, head is on trial.
 
-These rules see both sides at once; what either side says by itself is for the other families.
+These rules see both sides at once; what either side says by itself is for the other families. Here are those about
+signatures; :mod:`nodespec.rules.evolution` has those about what a node says.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from nodespec import seal
 from nodespec.chain import record_path
 from nodespec.encoding import quoted
 from nodespec.finding import Hit
@@ -23,18 +25,21 @@ from nodespec.tree import (
     TRUST,
     changed_paths,
     is_node_path,
+    is_same,
     is_tombstone_path,
     node_id,
     node_path,
+    path_bytes,
     tombstone_path,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from nodespec.attestation import Attestation
     from nodespec.finding import KeyPath
     from nodespec.provenance import Provenance
+    from nodespec.spec import NodeSpec
 
 _OWNER: KeyPath = ("identity", "owner_id")
 
@@ -45,6 +50,9 @@ class Change:
 
     base: Provenance
     head: Provenance
+    read: Mapping[str, NodeSpec] = field(default_factory=dict)
+    """Nodes of head that were read already, by path."""
+    _earlier: dict[str, NodeSpec | None] = field(default_factory=dict)
 
     @cached_property
     def paths(self) -> tuple[str, ...]:
@@ -60,6 +68,45 @@ class Change:
         chosen = (path for path in about.union(self.paths) if is_node_path(path) or is_tombstone_path(path))
         return tuple(path for path in sorted(chosen) if self.head.tree.entry(path) is not None)
 
+    @cached_property
+    def nodes(self) -> tuple[Versions, ...]:
+        """Each node of head whose file is new or another, and what it was; without those that cannot be read."""
+        found = []
+        for path in filter(is_node_path, self.paths):
+            now = self.read.get(path) or _load(self.head, path)
+            if now is not None:
+                found.append(Versions(path, self.earlier(path), now))
+        return tuple(found)
+
+    def earlier(self, path: str) -> NodeSpec | None:
+        """Return the node that base has at a path; None when there is none that can be read."""
+        if path not in self._earlier:
+            self._earlier[path] = _load(self.base, path)
+        return self._earlier[path]
+
+    @property
+    def kept(self) -> Iterator[Kept]:
+        """Yield each node that is there before and after."""
+        for path, before, now in self.nodes:
+            if before is not None:
+                yield Kept(path, before, now)
+
+    def is_same_text(self, path: str) -> bool:
+        """Say whether only the mode of a file that is there on both sides is another."""
+        before, now = self.base.read(path), self.head.read(path)
+        return before == now
+
+    @cached_property
+    def protected(self) -> tuple[str, ...]:
+        """Every path that is protected, on one side or both, and whose file is not the same on both sides."""
+        listed = (*self.base.settings.protected, *self.head.settings.protected)
+        old, new = (
+            {entry.path: entry for entry in seal.standing(side.tree, listed)} for side in (self.base, self.head)
+        )
+        paths = sorted(old.keys() | new.keys(), key=path_bytes)
+        base, head = self.base.tree, self.head.tree
+        return tuple(path for path in paths if not is_same(base, old.get(path), head, new.get(path)))
+
     def before(self, identifier: str) -> Attestation | None:
         """Return the attestation that base holds of a node, or of its tombstone."""
         return self.base.attestation(node_path(identifier)) or self.base.attestation(tombstone_path(identifier))
@@ -69,9 +116,30 @@ class Change:
         before = self.before(identifier)
         if before is not None:
             return before.owner.handle
-        entry = self.base.entry(node_path(identifier))
-        node = load(self.base.tree, entry) if entry is not None else None
-        return None if node is None or isinstance(node, Unreadable) else node.owner
+        node = self.earlier(node_path(identifier))
+        return None if node is None else node.owner
+
+
+class Versions(NamedTuple):
+    """A node's file: what it said, if it was there and could be read, and what it says."""
+
+    path: str
+    before: NodeSpec | None
+    now: NodeSpec
+
+
+class Kept(NamedTuple):
+    """A node that is there before and after."""
+
+    path: str
+    before: NodeSpec
+    now: NodeSpec
+
+
+def _load(side: Provenance, path: str) -> NodeSpec | None:
+    entry = side.entry(path)
+    node = load(side.tree, entry) if entry is not None else None
+    return None if isinstance(node, Unreadable) else node
 
 
 @rule(
@@ -282,6 +350,8 @@ def tombstone_altered_history(change: Change) -> Iterator[Hit]:
 )
 def owner_name_taken(change: Change) -> Iterator[Hit]:
     """A new or renamed owner has a name that nobody else has, whatever the case, the spacing and the signs in it."""
+    if not any(path.startswith(OWNERS) for path in change.paths):
+        return
     before, now = change.base.names(), change.head.names()
     called: dict[str, list[str]] = {}
     for handle, name in now.items():

@@ -35,7 +35,7 @@ FAMILIES: dict[str, Family] = {
         Family(letter="C", name="change", about="what may change from one commit to the next"),
         Family(letter="G", name="graph", about="the registry as a whole: signals, lanes, names"),
         Family(letter="L", name="policy", about="governance policies"),
-        Family(letter="W", name="waivers", about="expired and unused waivers", ready=False),
+        Family(letter="W", name="waivers", about="expired and unused waivers"),
     )
 }
 

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nodespec.encoding import quoted
 from nodespec.finding import Hit
+from nodespec.quorum import short
 from nodespec.rules.declare import rule
 from nodespec.spec import LANES
+from nodespec.tree import node_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -52,21 +54,43 @@ class Whole(NamedTuple):
     """All nodes, who emits each signal, and the signals that misshapen specs say they emit.
 
     A spec that breaks the schema has findings of its own; its subscribers are not to be blamed for it.
+
+    With ``part``, not all nodes are here, and the rules say only what they can about those that are.
     """
 
     nodes: Sequence[NodeFacts]
     emitters: dict[str, list[NodeFacts]]
     claimed: frozenset[str]
     settings: Settings
+    part: Part | None = None
 
     @classmethod
-    def of(cls, nodes: Sequence[NodeFacts], claimed: frozenset[str], settings: Settings) -> Whole:
+    def of(
+        cls, nodes: Sequence[NodeFacts], claimed: frozenset[str], settings: Settings, part: Part | None = None
+    ) -> Whole:
         """Return the registry's facts with its emitters by signal."""
         emitters: dict[str, list[NodeFacts]] = {}
         for node in nodes:
             for name, _ in node.emits:
                 emitters.setdefault(name, []).append(node)
-        return cls(nodes, emitters, claimed | settings.external_signals, settings)
+        return cls(nodes, emitters, claimed | settings.external_signals, settings, part)
+
+    def knows(self, signal: str) -> bool:
+        """Say whether everybody who emits a signal or waits for it is here."""
+        return self.part is None or signal in self.part.signals
+
+
+class Part(NamedTuple):
+    """What is known of a registry when not every node is: whoever has to do with these signals, and these owners.
+
+    ``names`` are all ids whose types are looked at for names that look alike; ``fresh`` are the paths of the nodes that
+    are judged, and everybody else was there before.
+    """
+
+    signals: frozenset[str]
+    owners: frozenset[str]
+    names: Sequence[str]
+    fresh: frozenset[str]
 
 
 @rule(
@@ -80,7 +104,7 @@ def dangling_subscription(whole: Whole) -> Iterator[Hit]:
     suggestions = _SUGGESTIONS
     for node in whole.nodes:
         for position, signal in enumerate(node.subscribes):
-            if signal not in whole.emitters and signal not in whole.claimed:
+            if whole.knows(signal) and signal not in whole.emitters and signal not in whole.claimed:
                 near = _near(signal, whole.emitters) if suggestions > 0 else ""
                 suggestions -= 1
                 message = f"no node emits {quoted(signal)}" + (f"; did you mean {quoted(near)}?" if near else "")
@@ -118,7 +142,7 @@ def lane_inversion(whole: Whole) -> Iterator[Hit]:
     for node in whole.nodes:
         for position, signal in enumerate(node.subscribes):
             emitter = lowest.get(signal)
-            if emitter is not None and ranks[emitter.lane] < ranks[node.lane]:
+            if emitter is not None and whole.knows(signal) and ranks[emitter.lane] < ranks[node.lane]:
                 message = (
                     f"this node is in lane {node.lane}, and {quoted(signal)} comes from "
                     f"{emitter.node_type}/{emitter.name} in lane {emitter.lane}"
@@ -135,15 +159,20 @@ def lane_inversion(whole: Whole) -> Iterator[Hit]:
 )
 def look_alike_name(whole: Whole) -> Iterator[Hit]:
     """No two names of one type are confusable, or one edit apart."""
-    by_type: dict[str, list[NodeFacts]] = {}
-    for node in whole.nodes:
-        by_type.setdefault(node.node_type, []).append(node)
-    for nodes in by_type.values():
-        paths = {node.name: node.path for node in nodes}
-        for second, first in {second: first for first, second in reversed(look_alikes(sorted(paths)))}.items():
-            path = paths[second]
+    by_type: dict[str, dict[str, str]] = {}
+    ids = [f"{node.node_type}/{node.name}" for node in whole.nodes] if whole.part is None else whole.part.names
+    for identifier in ids:
+        node_type, _, name = identifier.rpartition("/")
+        by_type.setdefault(node_type, {})[name] = node_path(identifier)
+    for paths in by_type.values():
+        for later, earlier in {later: earlier for earlier, later in reversed(look_alikes(sorted(paths)))}.items():
+            second, first = later, earlier
+            if whole.part is not None and paths[later] not in whole.part.fresh:
+                second, first = earlier, later
+            if whole.part is not None and paths[second] not in whole.part.fresh:
+                continue
             message = f"{quoted(second)} looks like {quoted(first)}, of the same type"
-            yield Hit(message=message, path=path, at=("metadata", "name"))
+            yield Hit(message=message, path=paths[second], at=("metadata", "name"))
 
 
 _NUMBER = re.compile(r"[0-9]+")
@@ -205,8 +234,30 @@ def sensitivity_disagreement(whole: Whole) -> Iterator[Hit]:
     for node in whole.nodes:
         for position, (signal, sensitivity) in enumerate(node.emits):
             first, emitter = declared.setdefault(signal, (sensitivity, node))
-            if first != sensitivity:
+            if first != sensitivity and whole.knows(signal):
                 message = (
                     f"signal {quoted(signal)} is {sensitivity} here and {first} from {emitter.node_type}/{emitter.name}"
                 )
                 yield Hit(message=message, path=node.path, at=(*_EMITS, position))
+
+
+@rule(
+    "G005",
+    "owner-quota",
+    why="A registry in which one owner can hold everything has no room, and no reviewers, for anybody else.",
+    fix="Deregister nodes that nobody needs: nodespec deregister ID; or let the maintainers raise the quota.",
+)
+def owner_quota(whole: Whole) -> Iterator[Hit]:
+    """No owner holds more nodes than the registry allows."""
+    limit = whole.settings.quotas.nodes_per_owner
+    if limit is None:
+        return
+    held: dict[str, list[str]] = {}
+    for node in whole.nodes:
+        held.setdefault(node.owner, []).append(node.path)
+    fresh = whole.part.fresh if whole.part is not None else frozenset[str]()
+    for owner, paths in held.items():
+        if whole.part is None or owner in whole.part.owners:
+            message = f"the owner {short(owner)} holds {len(paths):,} nodes; one owner may hold {limit:,}"
+            for path in sorted(paths, key=lambda path: (path in fresh, path))[limit:]:
+                yield Hit(message=message, path=path, at=("identity", "owner_id"))

@@ -1,0 +1,129 @@
+"""Waivers: what they put up with, how long, and what becomes of those that nobody needs."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from nodespec.judge import judge
+from nodespec.rules import RULES
+from nodespec.tree import SETTINGS_PATH, WAIVERS_PATH, node_path
+from nodespec.verdict import Selection
+from tests.society import NOW, Society
+
+CACHE = "lab.memory/cache"
+PATH = node_path(CACHE)
+CHOSEN = Selection.parse(ignore=["L"])
+
+
+def waiving(society: Society, **fields: str) -> Society:
+    """Let the maintainers waive one rule at one file, by default G001 at the cache, for another week."""
+    one = {
+        "code": "G001",
+        "path": PATH,
+        "reason": "Its emitter comes next week.",
+        "owner": society.ada.handle,
+        "until": f"{NOW + timedelta(days=7):%Y-%m-%d}",
+        **fields,
+    }
+    society.files[WAIVERS_PATH] = json.dumps({"schema_version": "waivers.v1", "waivers": [one]}).encode() + b"\n"
+    society.seal()
+    return society
+
+
+def waiting() -> Society:
+    """A sealed registry with one node, which waits for a signal that nobody emits (G001)."""
+    society = Society()
+    path = society.register(CACHE, by=society.ada)
+    text = society.files[path].replace(b"subscribes: []", b"subscribes: [{signal: rain_fell, handler: probe.on_rain}]")
+    society.files[path] = text
+    society.attest(society.claim(society.nodes[CACHE], "register", path, text))
+    society.seal()
+    return society
+
+
+def codes(society: Society, base: Society | None = None, **options: object) -> list[str]:
+    tree = base.tree() if base is not None else None
+    report = judge(society.tree(), selection=CHOSEN, base=tree, now=NOW, **options)  # type: ignore[arg-type]
+    return [item.code for item in report.findings]
+
+
+def test_a_waiver_puts_up_with_one_rule_at_one_file() -> None:
+    assert codes(waiting()) == ["G001"]
+    report = judge(waiving(waiting()).tree(), selection=CHOSEN, now=NOW)
+    assert report.findings == ()
+    assert report.exit_code() == 0
+    assert [(item.code, one.reason) for item, one in report.waived] == [("G001", "Its emitter comes next week.")]
+    assert codes(waiving(waiting(), path=SETTINGS_PATH)) == ["G001", "W002"]
+    assert codes(waiving(waiting(), code="G002")) == ["G001", "W002"]
+
+
+def test_it_holds_to_the_end_of_its_last_day_and_no_longer() -> None:
+    assert codes(waiving(waiting(), until=f"{NOW:%Y-%m-%d}")) == []
+    assert codes(waiving(waiting(), until=f"{NOW - timedelta(days=1):%Y-%m-%d}")) == ["G001", "W001"]
+
+
+def test_a_day_that_no_calendar_has_holds_nothing() -> None:
+    assert codes(waiving(waiting(), until="2026-02-30")) == ["G001", "W001"]
+
+
+@pytest.mark.parametrize("code", ["P013", "T003", "W001", "X001", "G999"])
+def test_what_is_signed_and_how_a_tree_is_made_cannot_be_waived(code: str) -> None:
+    assert codes(waiving(waiting(), code=code)) == ["G001", "W003"]
+
+
+def test_a_broken_signature_stays_broken() -> None:
+    society = waiving(waiting(), code="P013")
+    society.files[PATH] += b"# more\n"
+    assert sorted(codes(society)) == ["G001", "P013", "W003"]
+
+
+def test_somebody_of_the_registry_answers_for_it() -> None:
+    assert codes(waiving(waiting(), owner="GLYMPH:" + "ab" * 32)) == ["W004"]
+
+
+def test_a_waiver_that_is_not_needed_is_a_warning() -> None:
+    society = Society()
+    society.register(CACHE, by=society.ada)
+    report = judge(waiving(society).tree(), selection=CHOSEN, now=NOW)
+    assert [(item.code, item.severity) for item in report.findings] == [("W002", "warning")]
+    assert report.exit_code() == 0
+
+
+def test_whether_it_is_needed_is_not_said_by_whoever_did_not_look() -> None:
+    society = Society()
+    society.register(CACHE, by=society.ada)
+    tree = waiving(society).tree()
+    chosen = Selection.parse(["W", "F"], [])
+    assert judge(tree, selection=chosen, now=NOW).findings == ()
+
+
+def test_base_s_waivers_count_and_head_s_only_as_far() -> None:
+    """Who brings a mistake does not bring the leave to make it."""
+    base = Society()
+    base.seal()
+    head = base.fork()
+    path = head.register(CACHE, by=head.ada)
+    text = head.files[path].replace(b"subscribes: []", b"subscribes: [{signal: rain_fell, handler: probe.on_rain}]")
+    head.files[path] = text
+    head.attest(head.claim(head.nodes[CACHE], "register", path, text))
+    waiving(head)
+    assert "G001" in codes(head, base)
+    longer = head.fork()
+    waiving(longer, until=f"{NOW + timedelta(days=70):%Y-%m-%d}")
+    assert "G001" in codes(longer, head)
+    assert "G001" not in codes(head, head)
+
+
+def test_a_misshapen_file_waives_nothing() -> None:
+    society = waiting()
+    society.files[WAIVERS_PATH] = b"schema_version: waivers.v1\nwaivers: everything\n"
+    society.seal()
+    assert codes(society) == ["G001", "S003"]
+
+
+def test_every_rule_about_waivers_says_what_to_do() -> None:
+    for code in ("W001", "W002", "W003", "W004"):
+        assert 10 < len(RULES[code].fix) < 400

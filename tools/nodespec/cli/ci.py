@@ -1,0 +1,54 @@
+"""nodespec ci."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from nodespec import ci
+from nodespec.cli.common import echo, note, repo_option
+from nodespec.encoding import printable
+from nodespec.errors import UsageError
+from nodespec.git import GitRepository
+from nodespec.worktree import write_file
+
+_NEXT = {
+    "github": (
+        f"put the tool and its hashes into {ci.LOCK} (pip-compile --generate-hashes)",
+        "list .github/** under protected in registry/registry.yaml, then: nodespec seal",
+        'make the check "Registry gate" required, and an environment "checkpoint" for the keys (docs/deploy.md)',
+    ),
+    "gitlab": (
+        f"put the tool and its hashes into {ci.LOCK} (pip-compile --generate-hashes)",
+        "include it in .gitlab-ci.yml:  include: {local: .gitlab/nodespec.yml}",
+        "list .gitlab/** and .gitlab-ci.yml under protected in registry/registry.yaml, then: nodespec seal",
+    ),
+}
+
+
+@click.command("ci")
+@click.argument("host", type=click.Choice(sorted(ci.FILES)))
+@repo_option
+@click.option("--force", is_flag=True, help="Replace files that are there.")
+def ci_command(host: str, repo: str, force: bool) -> None:
+    """Write the pipeline files of a host, so that it judges every pull request.
+
+    They install the tool from the base with hashes, fetch what is proposed as objects, and run the gate. Files that are
+    there already are left alone, unless --force is given.
+    """
+    top = GitRepository.open(repo).work_dir
+    if top is None:
+        raise UsageError("a bare repository has no files", hint="name a clone with --repo DIR")
+    own = os.path.isfile(os.path.join(top, "tools", "nodespec", "__init__.py"))
+    for path, data in ci.files(host, ci.IN_TREE if own else ci.LOCKED).items():
+        target = os.path.join(top, path)
+        if os.path.lexists(target) and not force:
+            with open(target, "rb") as file:
+                same = file.read() == data
+            if not same:
+                raise UsageError(f"{printable(path)} is there, and says something else", hint="--force replaces it")
+        write_file(target, data)
+        echo(f"wrote {printable(path)}\n")
+    for number, line in enumerate(_NEXT[host][own:]):  # the tool's own repository needs no lock of it
+        note(f"{'next:' if number == 0 else '     '} {line}")

@@ -1,0 +1,138 @@
+"""nodespec gate."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from nodespec import evidence
+from nodespec.cli.believed import check_pin
+from nodespec.cli.common import FORMATS, color_option, echo, lines_of, note, painter, printed, repo_option, tell_example
+from nodespec.cli.terminal import Progress
+from nodespec.crew import check_jobs
+from nodespec.drift import drift
+from nodespec.encoding import printable, quoted
+from nodespec.errors import UsageError
+from nodespec.gate import gate
+from nodespec.git import GitRepository
+from nodespec.proposal import propose
+from nodespec.provenance import Provenance
+from nodespec.registry import Snapshot
+from nodespec.report.page import to_markdown
+from nodespec.report.trial import closing, to_trial_text
+from nodespec.scorecard import scorecard
+from nodespec.worktree import write_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from nodespec.evidence import Evidence
+    from nodespec.gate import Judgement
+    from nodespec.scorecard import Gate
+
+
+_FORMS = ("text", *FORMATS, "markdown")
+
+
+@click.command("gate")
+@click.option("--base", required=True, metavar="REV", help="The commit that is believed: the branch as it is.")
+@click.option("--head", required=True, metavar="REV", help="The commit that is on trial: the pull request.")
+@repo_option
+@click.option("--format", "form", type=click.Choice(_FORMS), default="text", show_default=True)
+@click.option("--summary", metavar="FILE", help="Write a page of Markdown to this file, too.")
+@click.option("--write", "extra", multiple=True, metavar="FORMAT=FILE", help="Write another form to a file, too.")
+@click.option("--unit", metavar="FILE", help="A JUnit report of the unit tests, for gate 2.")
+@click.option("--integration", metavar="FILE", help="A JUnit report of the integration tests, for gate 3.")
+@click.option("--strict", is_flag=True, help="Let warnings fail, too.")
+@click.option("--jobs", "-j", type=int, default=None, metavar="N", help="Processes; 0 is one for each core.")
+@color_option
+def gate_command(
+    base: str,
+    head: str,
+    repo: str,
+    form: str,
+    summary: str | None,
+    extra: tuple[str, ...],
+    unit: str | None,
+    integration: str | None,
+    strict: bool,
+    jobs: int | None,
+    color: str,
+) -> int:
+    r"""Judge a pull request: what merging HEAD into BASE would change.
+
+    Both commits are read by object id; no work tree is looked at, and nothing that the pull request brings is run. Base
+    is believed, head is on trial: trust, settings, policies, contracts and waivers are base's, and where head changes
+    them, both must be content.
+
+    \b
+    Exit codes: 0 clean, or nothing of the registry changes, 1 errors found, 2 usage,
+                3 could not judge (a gate that did not run is never green).
+    """
+    workers = None if jobs is None else check_jobs(jobs)
+    wanted = [_wanted(item) for item in extra] + ([("markdown", summary)] if summary is not None else [])
+    tests = {"unit": _evidence(unit), "integration": _evidence(integration)}
+    git = GitRepository.open(repo)
+    proposal = propose(git, git.resolve(base), git.resolve(head))
+    before = Snapshot(lambda: proposal.before)
+    tell_example(before)
+    now, start = datetime.now(UTC), time.monotonic()
+    pinned = check_pin(Provenance(proposal.before, before.settings, now))
+    with Progress("judging") as progress:
+        judgement = gate(proposal, now=now, jobs=workers, progress=progress)
+    gates = scorecard(judgement, drift(judgement.pairs), tests, pinned=pinned is not None)
+    code = _exit_code(judgement, tests.values(), strict=strict)
+    command = f"nodespec gate --base {base} --head {head}"
+    for kind, path in wanted:
+        write_file(os.path.abspath(path), _printed(judgement, gates, kind, code, "never", command).encode())
+    echo(_printed(judgement, gates, form, code, color, command))
+    if code == 3:
+        note(f"hint: {_what_did_not_run(judgement)}, and what was not judged has not passed")
+    if form == "text":
+        note(f"judged in {time.monotonic() - start:.2f} s")
+    return code
+
+
+def _wanted(item: str) -> tuple[str, str]:
+    """Read FORMAT=FILE; raise ``UsageError`` for anything else."""
+    form, _, path = item.partition("=")
+    if form not in _FORMS or not path:
+        raise UsageError(f"{quoted(item)} is not FORMAT=FILE", hint=f"formats are {', '.join(_FORMS)}")
+    return form, path
+
+
+def _exit_code(judgement: Judgement, tests: Iterable[Evidence | None], *, strict: bool) -> int:
+    """A report of tests that failed fails the gate, like a finding."""
+    failed = any(run is not None and run.failed for run in tests)
+    return 1 if failed else judgement.exit_code(strict=strict)
+
+
+def _printed(judgement: Judgement, gates: Sequence[Gate], form: str, code: int, color: str, command: str) -> str:
+    if form == "text":
+        tree = judgement.proposal.tree
+        return to_trial_text(judgement, gates, lambda path: lines_of(tree, path), painter(color))
+    if form == "markdown":
+        return to_markdown(judgement, gates)
+    if form == "github" and judgement.untouched:
+        return closing(judgement) + "\n"
+    return printed(judgement.report, form, code, command=command, trial=(judgement, gates))
+
+
+def _what_did_not_run(judgement: Judgement) -> str:
+    blocked = judgement.report.blocked
+    return f"{', '.join(blocked)} could not run on everything" if blocked else "no family could run"
+
+
+def _evidence(path: str | None) -> Evidence | None:
+    if path is None:
+        return None
+    try:
+        with open(path, "rb") as file:
+            data = file.read(evidence.MAX_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"{printable(path)} cannot be read: {error.strerror}") from None
+    return evidence.parse(data, printable(path))

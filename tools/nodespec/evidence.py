@@ -1,0 +1,61 @@
+"""What somebody else's test run says, as a JUnit XML file: how many tests there were, and how many failed.
+
+The gate runs nothing. Whoever ran the tests hands over the file; without one, a gate about tests is "not run". The file
+is input like any other: it is bounded, and a document type, with which XML could be made to grow, is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nodespec.errors import UsageError
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+MAX_BYTES = 64 * 1024 * 1024
+"""Larger than the reports of the largest suites, small enough to read whole."""
+
+_DOCTYPE = re.compile(rb"<!(DOCTYPE|ENTITY)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Counts of test cases; ``failed`` are failures and errors."""
+
+    tests: int
+    failed: int
+    skipped: int
+
+    @property
+    def passed(self) -> bool:
+        """Whether something was tested, and nothing failed."""
+        return self.tests > self.skipped and self.failed == 0
+
+
+def parse(data: bytes, name: str) -> Evidence:
+    """Count the cases of a JUnit file, whatever totals it claims; raise ``UsageError`` for what is none."""
+    from xml.etree.ElementTree import ParseError, fromstring
+
+    hint = "expected a JUnit XML file, as pytest --junit-xml writes it"
+    if len(data) > MAX_BYTES or _DOCTYPE.search(data):
+        what = "is larger than 64 MiB" if len(data) > MAX_BYTES else "declares a document type, which is refused"
+        raise UsageError(f"{name} {what}", hint=hint)
+    try:
+        root = fromstring(data)  # bounded, and without a document type nothing expands
+    except ParseError as error:
+        raise UsageError(f"{name} is not XML: {error}", hint=hint) from None
+    if root.tag not in ("testsuites", "testsuite"):
+        raise UsageError(f"{name} holds no test suites", hint=hint)
+    cases = list(root.iter("testcase"))
+    return Evidence(
+        tests=len(cases),
+        failed=sum(_has(case, "failure", "error") for case in cases),
+        skipped=sum(_has(case, "skipped") for case in cases),
+    )
+
+
+def _has(case: Element, *tags: str) -> bool:
+    return any(case.find(tag) is not None for tag in tags)

@@ -1,0 +1,329 @@
+"""The gate: a pull request, judged by what it changes.
+
+Base is believed, head is on trial. Whom to trust, and by which settings, policies, contracts and waivers to judge, is
+base's word; where head changes one of them, both must be content, and every node of the registry is judged anew. Where
+it does not, only what differs is read:
+
+1. The listing (T) of what has come, with whatever is odd about the folders on the way.
+2. Every document that has come or changed, or whose signature has: its text, shape, meaning and owner (F, S, N, P).
+3. The trust root, the seal, and owners that have come (P).
+4. What may change from base to head (C).
+5. The registry as a whole (G), as far as the change can be felt there: whoever has to do with a signal that a changed
+   node sends or hears, how many nodes its owner holds, and names that look like a new one. Nothing else of the
+   registry can have become wrong.
+
+What was wrong in base already, in a file that the change does not touch, is not held against it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from nodespec import difference
+from nodespec.crew import check_jobs
+from nodespec.examiner import finding
+from nodespec.finding import Hit
+from nodespec.judge import FOR_ALL, MANY, Court, judge, listing_findings, missed
+from nodespec.mentions import mentioning
+from nodespec.owner import PREFIX
+from nodespec.reading import Unreadable, load, load_tombstone
+from nodespec.rules.declare import FAMILIES
+from nodespec.rules.evolution import MERGE_CONFLICT
+from nodespec.rules.graph import NodeFacts, Part
+from nodespec.rules.tree import NEEDED
+from nodespec.tree import (
+    EXECUTABLE,
+    NODES,
+    OWNERS,
+    REGULAR,
+    SEAL_PATH,
+    TOMBSTONES,
+    MemoryTree,
+    attestation_path,
+    is_node_path,
+    is_tombstone_path,
+    node_id,
+    node_path,
+    tombstone_path,
+)
+from nodespec.verdict import ALL, NOT_RUN, RUN, Report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from nodespec.difference import NodeChange
+    from nodespec.drift import Pair
+    from nodespec.finding import Finding
+    from nodespec.proposal import Proposal
+    from nodespec.rules.change import Change
+    from nodespec.tree import Entry, Progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """What the gate says of a proposal, and what a reviewer wants to know of it.
+
+    ``pairs`` are the nodes that say something else than before, as (before, after); ``everywhere`` says that all nodes
+    were judged, because something changed that decides about all of them; ``untouched``, that nothing was to be judged.
+    """
+
+    proposal: Proposal
+    report: Report
+    pairs: tuple[Pair, ...] = ()
+    affected: tuple[Affected, ...] = ()
+    owners: tuple[str, ...] = ()
+    everywhere: bool = False
+    untouched: bool = False
+
+    @cached_property
+    def nodes(self) -> tuple[NodeChange, ...]:
+        """What becomes of each node that can be read on either side, in words, in order of id."""
+        listed = [((new or old), old, new) for old, new in self.pairs]
+        return tuple(difference.change(node.id, old, new) for node, old, new in listed if node is not None)
+
+    @property
+    def is_unjudged(self) -> bool:
+        """Whether no rule was asked: there was nothing to judge, or no one tree to judge."""
+        return RUN not in self.report.families.values()
+
+    def exit_code(self, *, strict: bool = False) -> int:
+        """0 clean or nothing of the registry touched, 1 findings, 3 what should have been judged could not be."""
+        return 0 if self.untouched else self.report.exit_code(strict=strict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Affected:
+    """Nodes that a proposal does not touch, and that hear a signal of which it changes who sends it, and how."""
+
+    signal: str
+    what: str
+    subscribers: tuple[str, ...]
+
+
+def gate(proposal: Proposal, *, now: datetime, jobs: int | None = None, progress: Progress | None = None) -> Judgement:
+    """Judge a proposal; raise ``RegistryError`` where base is no registry that could be believed."""
+    if proposal.conflicts:
+        return _in_conflict(proposal)
+    trial = _Trial(proposal, Court(proposal.tree, ALL, now, proposal.before), jobs, progress)
+    if not trial.touches_registry():
+        return Judgement(proposal=proposal, report=_not_judged(proposal), untouched=True)
+    report = trial.everywhere() if trial.decides_about_all() else trial.by_difference()
+    return Judgement(
+        proposal=proposal,
+        report=replace(report, label=_label(proposal)),
+        pairs=tuple(trial.pairs()),
+        affected=tuple(trial.affected()),
+        owners=trial.new_owners,
+        everywhere=trial.decides_about_all(),
+    )
+
+
+def _label(proposal: Proposal) -> str:
+    return f"{proposal.head.short} into {proposal.base.short}"
+
+
+def _in_conflict(proposal: Proposal) -> Judgement:
+    message = f"{proposal.base.short} and {proposal.head.short} both changed this file"
+    findings = tuple(finding(MERGE_CONFLICT.code, Hit(message=message), path) for path in proposal.conflicts)
+    return Judgement(proposal=proposal, report=_not_judged(proposal, findings))
+
+
+def _not_judged(proposal: Proposal, findings: tuple[Finding, ...] = ()) -> Report:
+    families = dict.fromkeys(FAMILIES, NOT_RUN)
+    return Report(label=_label(proposal), findings=findings, files=len(proposal.inside), specs=0, families=families)
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """One proposal in front of its court, and what both need to know of it."""
+
+    proposal: Proposal
+    court: Court
+    jobs: int | None
+    progress: Progress | None
+
+    # What is touched.
+
+    @cached_property
+    def change(self) -> Change | None:
+        """The two sides, when both have settings."""
+        return self.court.change
+
+    @cached_property
+    def ids(self) -> tuple[str, ...]:
+        """Every node of which a file, a signature or a tombstone differs."""
+        folders = (NODES, TOMBSTONES)
+        return tuple(sorted({node_id(path) for path in self.proposal.paths if path.startswith(folders)}))
+
+    @cached_property
+    def around(self) -> frozenset[str]:
+        """The paths that are judged together with a touched node: its file, its tombstone, and what is signed."""
+        files = [path for name in self.ids for path in (node_path(name), tombstone_path(name))]
+        return frozenset([*self.proposal.inside, *files, *map(attestation_path, files)])
+
+    @cached_property
+    def new_owners(self) -> tuple[str, ...]:
+        """The handles of owners that base does not know."""
+        come = {path.split("/")[2] for path in self.proposal.inside if path.startswith(OWNERS) and path.count("/") > 2}
+        known = self.proposal.before.children(OWNERS.rstrip("/"))
+        return tuple(PREFIX + name for name in sorted(come) if name not in known)
+
+    def touches_registry(self) -> bool:
+        """Say whether anything differs that the gate is about."""
+        protected = self.change is None or bool(self.change.protected)
+        return bool(self.proposal.inside) or bool(self.proposal.defects) or protected
+
+    def decides_about_all(self) -> bool:
+        """Say whether something differs that other nodes than the touched ones are judged by."""
+        new = tuple(f"{OWNERS}{handle.removeprefix(PREFIX)}/" for handle in self.new_owners)
+        alone = (NODES, TOMBSTONES, *new)
+        return any(not path.startswith(alone) and path != SEAL_PATH for path in self.proposal.inside)
+
+    # The two ways to judge.
+
+    def everywhere(self) -> Report:
+        """Judge every node, and leave out what is not new in files that are not touched."""
+        tree, before = self.proposal.tree, self.proposal.before
+        report = judge(tree, base=before, now=self.court.now, jobs=self.jobs, progress=self.progress)
+        if all(item.path in self.around or item.code in FOR_ALL for item in report.findings):
+            return report
+        past = judge(before, now=self.court.now, jobs=self.jobs, progress=self.progress)
+        known = {_identity(item) for item in past.findings}
+        return replace(report, findings=tuple(item for item in report.findings if self._is_new(item, known)))
+
+    def _is_new(self, item: Finding, known: set[tuple[str, str, str]]) -> bool:
+        return item.path in self.around or item.code in FOR_ALL or _identity(item) not in known
+
+    def by_difference(self) -> Report:
+        """Judge what differs, and what that can be felt in."""
+        tree = self.proposal.tree
+        come = [pair[1] for pair in self.proposal.changes if pair[1] is not None and pair[1].path in self.around]
+        documents = [path for path in sorted(self.around) if is_node_path(path) or is_tombstone_path(path)]
+        entries = [entry for entry in map(tree.entry, documents) if entry and entry.mode in (REGULAR, EXECUTABLE)]
+        examined = self.court.examine(entries, self._jobs(len(entries)), self.progress)
+        facts = {one.facts.path: one.facts for one in examined if one.facts is not None}
+        claimed = frozenset[str]().union(*(one.claimed for one in examined))
+        unseen = missed(come, entries, examined)
+        found = [*self._listed(come), *self.court.unsettled, *(item for one in examined for item in one.findings)]
+        found += self.court.followed()
+        if self.court.sees_the_whole(unseen):
+            found += self._graph(facts, claimed)
+        found += self.court.vouched_for(sorted(self.around), self._held(facts), self.new_owners)
+        report = self.court.report(
+            found,
+            unseen,
+            files=len(self.proposal.inside),
+            specs=sum(map(is_node_path, self.proposal.inside)),
+            looked=lambda one: one.path in self.around and one.code[0] != "G",
+        )
+        return replace(report, findings=tuple(item for item in report.findings if item.code[0] != "W"))
+
+    def _listed(self, come: Sequence[Entry]) -> Iterator[Finding]:
+        """Run family T on what has come; only names with capitals can be twins of what is there already."""
+        if any(entry.path != entry.path.casefold() for entry in come):
+            yield from (item for item in listing_findings(self.proposal.tree) if item.path in self.around)
+            return
+        there = [entry for entry in map(self.proposal.tree.entry, NEEDED) if entry is not None]
+        modes = {entry.path: entry.mode for entry in (*there, *come)}
+        yield from listing_findings(MemoryTree(dict.fromkeys(modes, b""), modes=modes, defects=self.proposal.defects))
+
+    # The registry as a whole.
+
+    @cached_property
+    def felt(self) -> tuple[frozenset[str], frozenset[str]]:
+        """The signals of nodes that others see otherwise than before, and the owners who hold more than before."""
+        signals, owners = set[str](), set[str]()
+        now = {versions.path: NodeFacts.of(versions.now) for versions in self.change.nodes} if self.change else {}
+        for path in filter(is_node_path, self.around):
+            old, new = self._facts_before(path), now.get(path)
+            if old != new:
+                signals |= {name for node in (old, new) if node for name, _ in node.emits}
+                signals |= {name for node in (old, new) if node for name in node.subscribes}
+            if new is not None and (old is None or old.owner != new.owner):
+                owners.add(new.owner)
+        return frozenset(signals), frozenset(owners)
+
+    @cached_property
+    def others(self) -> tuple[list[NodeFacts], frozenset[str]]:
+        """Every node that is not touched and has to do with what is felt, and the signals that tombstones leave."""
+        signals, owners = self.felt
+        before = self.proposal.before
+        if not signals and not owners:
+            return [], frozenset()
+        listed = [entry for folder in (NODES, TOMBSTONES) for entry in before.below(folder)]
+        entries = [entry for entry in listed if entry.path not in self.around and entry.path.endswith(".yaml")]
+        held = mentioning(before, entries, signals | owners, jobs=self._jobs(len(entries)), progress=self.progress)
+        nodes = [load(before, entry) for entry in held if is_node_path(entry.path)]
+        stones = [load_tombstone(before, entry.path) for entry in held if is_tombstone_path(entry.path)]
+        left = frozenset(name for stone in stones if stone.dangling for name in stone.dangling.signals)
+        return [NodeFacts.of(node) for node in nodes if not isinstance(node, Unreadable)], left
+
+    def _graph(self, facts: dict[str, NodeFacts], claimed: frozenset[str]) -> Iterator[Finding]:
+        """Run family G on what is felt; what it would have found in base as well is not new."""
+        signals, owners = self.felt
+        others, left = self.others
+        was = [found for path in self.around if (found := self._facts_before(path)) is not None]
+        new = [one for one in facts.values() if self._facts_before(one.path) is None]
+        part = Part(signals, owners, tuple(self._names_beside(new)), frozenset(facts))
+        known = {_identity(item) for item in self.court.graph([*was, *others], left, part._replace(names=()))}
+        for item in self.court.graph([*facts.values(), *others], claimed | left, part):
+            if item.path in facts or _identity(item) not in known:
+                yield item
+
+    def _names_beside(self, new: Sequence[NodeFacts]) -> Iterator[str]:
+        """Yield every id of the types of which there are new nodes."""
+        for folder in sorted({node.path.rpartition("/")[0] + "/" for node in new}):
+            for entry in self.proposal.tree.below(folder):
+                if is_node_path(entry.path) and "/" not in entry.path.removeprefix(folder):
+                    yield node_id(entry.path)
+
+    def _held(self, facts: dict[str, NodeFacts]) -> list[tuple[str, str]]:
+        """Return (path, owner) of all nodes of those owners who hold more than before."""
+        _, owners = self.felt
+        return [(node.path, node.owner) for node in (*facts.values(), *self.others[0]) if node.owner in owners]
+
+    def _facts_before(self, path: str) -> NodeFacts | None:
+        node = self.change.earlier(path) if self.change is not None and is_node_path(path) else None
+        return None if node is None else NodeFacts.of(node)
+
+    def _jobs(self, files: int) -> int:
+        if self.jobs is not None:
+            return self.jobs
+        return check_jobs(0) if files >= MANY else 1
+
+    # What a reviewer wants to know.
+
+    def pairs(self) -> Iterator[Pair]:
+        """Yield each node that says something else than before, as (before, after)."""
+        if self.change is None:
+            return
+        now = {versions.path: versions.now for versions in self.change.nodes}
+        for path in map(node_path, self.ids):
+            old, new = self.change.earlier(path), now.get(path)
+            if old is not new and (old is None or new is None or old.value != new.value):
+                yield old, new
+
+    def affected(self) -> Iterator[Affected]:
+        """Yield who hears the signals that others send otherwise than before, and is not touched."""
+        if self.change is None:
+            return
+        now = {versions.path: versions.now for versions in self.change.nodes}
+        sent: list[dict[str, list[str]]] = [{}, {}]
+        for path in map(node_path, self.ids):
+            for side, node in zip(sent, (self.change.earlier(path), now.get(path)), strict=True):
+                for emit in node.emits if node else ():
+                    side.setdefault(emit.name, []).append(f"{node_id(path)}, {emit.sensitivity}")
+        for signal in sorted(sent[0].keys() | sent[1].keys()):
+            before, after = sent[0].get(signal, []), sent[1].get(signal, [])
+            hearing = tuple(node_id(node.path) for node in self.others[0] if signal in node.subscribes)
+            if before != after and hearing:
+                what = f"{' and '.join(before) or 'nobody'} → {' and '.join(after) or 'nobody'}"
+                yield Affected(signal=signal, what=what, subscribers=hearing)
+
+
+def _identity(item: Finding) -> tuple[str, str, str]:
+    """Return what makes a finding the same one when lines above it come and go."""
+    return (item.code, item.path, item.message)

@@ -1,0 +1,50 @@
+"""Git's tree objects, read raw: ``mode SP name NUL id(20)``, repeated (gitformat-pack, "tree").
+
+Friendlier readers hide what a hostile object holds: of two entries with one name, ``git show`` takes the first and a
+checkout the last.
+"""
+
+from __future__ import annotations
+
+from nodespec.encoding import printable
+from nodespec.errors import RegistryError
+from nodespec.tree import EXECUTABLE, FOLDER, REGULAR, SUBMODULE, SYMLINK, Defect
+
+
+def raw_entries(data: bytes, folder: str, defects: list[Defect]) -> list[tuple[str, int, str]]:
+    """Return name, mode and object id of each entry; note in ``defects`` what is malformed about the names."""
+    try:
+        return _read_entries(data, folder, defects)
+    except ValueError:
+        hint = "make the commit again with git itself; git fsck tells more"
+        raise RegistryError(f"the tree of {printable(folder) or 'the commit'} is malformed", hint=hint) from None
+
+
+def _read_entries(data: bytes, folder: str, defects: list[Defect]) -> list[tuple[str, int, str]]:
+    entries: list[tuple[str, int, str]] = []
+    previous = b""
+    names: set[bytes] = set()
+    position = 0
+    while position < len(data):
+        space, end = data.index(b" ", position), data.index(b"\0", position)
+        mode, raw = int(data[position:space], 8), data[space + 1 : end]
+        position = end + 21
+        if position > len(data):
+            raise ValueError("an entry is cut off")
+        name = raw.decode("utf-8", "surrogateescape")
+        path = f"{folder}/{name}" if folder else name
+        sort_key = raw + b"/" if mode == FOLDER else raw
+        if raw in names:
+            defects.append(Defect(path, "the tree names this twice; readers disagree about which one counts"))
+        elif sort_key < previous:
+            defects.append(Defect(path, "the tree's entries are out of order"))
+        if raw in (b"", b".", b"..") or raw.lower() == b".git" or b"/" in raw:
+            defects.append(Defect(path, "the tree holds a name that no checkout may create"))
+        names.add(raw)
+        previous = sort_key
+        entries.append((name, _mode(mode), data[end + 1 : position].hex()))
+    return entries
+
+
+def _mode(mode: int) -> int:
+    return mode if mode in (REGULAR, EXECUTABLE, SYMLINK, SUBMODULE, FOLDER) else mode | 0o100000

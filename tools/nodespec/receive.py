@@ -1,0 +1,84 @@
+"""What a server is about to receive, branch by branch, and the steps by which each would go on.
+
+A hook sees a push as ``old new ref`` lines (githooks, pre-receive). The branch of a registry goes on one commit after
+another along first parents, never back and never aside, so that whoever replays the gate over its history judges the
+same steps as the server did. A commit that came by way of a merge is judged as part of the merge.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nodespec.encoding import printable
+from nodespec.errors import UsageError
+
+if TYPE_CHECKING:
+    from nodespec.git import Commit, GitRepository
+
+NOTHING = "0" * 40
+"""The object id that stands for no commit: a branch that is made, or deleted."""
+
+MOST_STEPS = 200
+"""Commits that one push may add to a branch, each of which is judged; more come in several pushes, or as one merge."""
+
+_LINE = re.compile(r"([0-9a-f]{40}) ([0-9a-f]{40}) (refs/[^\n]+)\Z")
+
+
+class RefusedError(Exception):
+    """An update that is refused whatever it holds; ``hint`` says what to do instead."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One ref of a push."""
+
+    old: str
+    new: str
+    ref: str
+
+
+def parse(text: str) -> list[Update]:
+    """Read what a hook is given on its standard input; raise ``UsageError`` for anything else."""
+    matches = [(line, _LINE.match(line)) for line in text.splitlines()]
+    bad = next((line for line, match in matches if match is None), None)
+    if bad is not None:
+        hint = "this is called by git, with lines of: old id, new id, ref"
+        raise UsageError(f"{printable(bad[:100])} is no line of a push", hint=hint)
+    return [Update(match[1], match[2], match[3]) for _, match in matches if match is not None]
+
+
+def steps(git: GitRepository, update: Update) -> list[tuple[Commit, Commit]]:
+    """Return each step of a branch as (before, after), the oldest first; raise ``RefusedError`` where it may not go.
+
+    A branch that is made has no steps.
+    """
+    name = printable(update.ref.removeprefix("refs/heads/"))
+    if update.new == NOTHING:
+        raise RefusedError(f"branch {name} holds the registry, and is never deleted", "push to another branch")
+    if update.old == NOTHING:
+        return []
+    line = []
+    for commit in git.first_parents(git.resolve(update.new)):
+        line.append(commit)
+        if commit.id == update.old:
+            return list(zip(line[:0:-1], line[-2::-1], strict=True))
+        if len(line) > MOST_STEPS:
+            break
+    old = git.resolve(update.old)
+    if not git.descends(git.resolve(update.new), old.id):
+        message = f"{name} would lose {old.short}; a registry's history only goes on"
+        raise RefusedError(message, f"rebase onto {old.short} and push again")
+    if len(line) > MOST_STEPS:
+        raise RefusedError(
+            f"more than {MOST_STEPS} commits at once; each of them is judged", "push them in parts, or as one merge"
+        )
+    raise RefusedError(
+        f"{name} would go on from another parent than {old.short}",
+        f"merge your branch into {name} (git merge --no-ff), and not the other way around",
+    )

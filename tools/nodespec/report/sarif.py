@@ -1,0 +1,72 @@
+"""Findings as a SARIF 2.1.0 log (OASIS)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from nodespec import __version__
+from nodespec.encoding import printable
+from nodespec.rules import FAMILIES, RULES
+from nodespec.verdict import RUN
+
+if TYPE_CHECKING:
+    from nodespec.finding import Finding
+    from nodespec.verdict import Report
+
+SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+
+
+def to_sarif(report: Report) -> str:
+    """Return a SARIF 2.1.0 log (OASIS) with one run."""
+    used = list(RULES)
+    driver = {
+        "name": "nodespec",
+        "semanticVersion": __version__,
+        "rules": [_sarif_rule(code) for code in used],
+    }
+    results = [_sarif_result(finding, used.index(finding.code)) for finding in report.findings]
+    idle = [FAMILIES[letter].name for letter, state in report.families.items() if state != RUN]
+    notes = [{"level": "note", "message": {"text": f"not run or ignored: {', '.join(idle)}"}}] if idle else []
+    invocation = {"executionSuccessful": report.exit_code() != 3, "toolExecutionNotifications": notes}
+    run = {
+        "tool": {"driver": driver},
+        "invocations": [invocation],
+        "columnKind": "unicodeCodePoints",
+        "results": results,
+    }
+    return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+
+
+def _sarif_rule(code: str) -> dict[str, Any]:
+    rule = RULES[code]
+    return {
+        "id": rule.code,
+        "name": rule.slug,
+        "shortDescription": {"text": rule.slug.replace("-", " ")},
+        "fullDescription": {"text": rule.why},
+        "help": {"text": rule.fix},
+        "defaultConfiguration": {"level": rule.severity},
+    }
+
+
+def _sarif_result(finding: Finding, index: int) -> dict[str, Any]:
+    region = {
+        "startLine": finding.line,
+        "startColumn": finding.column,
+        "endColumn": finding.column + finding.width,
+    }
+    location = {"artifactLocation": {"uri": _uri(finding.path)}, "region": region}
+    return {
+        "ruleId": finding.code,
+        "ruleIndex": index,
+        "level": finding.severity,
+        "message": {"text": f"{printable(finding.message)}. {printable(finding.fix)}"},
+        "locations": [{"physicalLocation": location}],
+    }
+
+
+def _uri(path: str) -> str:
+    from urllib.parse import quote
+
+    return quote(path.encode("utf-8", "surrogateescape"))

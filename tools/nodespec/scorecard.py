@@ -1,0 +1,123 @@
+"""The scorecard of a pull request: seven gates, and what none of them has looked at.
+
+==  ===========  ==========================================================================================
+ 1  schema       what stands there: the tree, the text, the shape, the meaning, the graph, what may change
+ 2  unit         a test run of somebody else (:mod:`nodespec.evidence`)
+ 3  integration  another one
+ 4  security     who put it there: families P, and C as far as it is about signatures
+ 5  performance  the promises of latency
+ 6  drift        how many answers of the registry become others (:mod:`nodespec.drift`); a measure, and no verdict
+ 7  governance   families L and W, and the rules about sensitive signals
++1  self-report  what was not looked at
+==  ===========  ==========================================================================================
+
+What did not run is "not run" here, too, and never "passed".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nodespec.rules import change
+from nodespec.rules.declare import RULES
+from nodespec.verdict import RUN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from nodespec.drift import Drift
+    from nodespec.evidence import Evidence
+    from nodespec.gate import Judgement
+
+PASSED, WARNED, FAILED, NOT_RUN, MEASURED = "passed", "passed with warnings", "failed", "not run", "measured"
+
+_FAMILIES = {"schema": "TFSNCG", "security": "PC", "performance": "N", "governance": "NLW"}
+"""The families that a gate needs; what one of them did not see, the gate cannot pass."""
+
+_PERFORMANCE = frozenset(["N003", "N004"])
+_GOVERNANCE = frozenset(["N008", "N009", "N010"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """One line of the scorecard; ``number`` as people say it."""
+
+    number: str
+    name: str
+    status: str
+    words: str
+
+
+def gate_of(code: str) -> str:
+    """Return the name of the gate that a rule belongs to.
+
+    >>> [gate_of(code) for code in ("S001", "N003", "N008", "C002", "C013", "P013", "G001")]
+    ['schema', 'performance', 'governance', 'security', 'schema', 'security', 'schema']
+    """
+    if code in _PERFORMANCE:
+        return "performance"
+    if code in _GOVERNANCE or code[0] in "LW":
+        return "governance"
+    check = RULES[code].check
+    signed = code[0] == "P" or (check is not None and check.__module__ == change.__name__) or code == "C012"
+    return "security" if signed else "schema"
+
+
+def scorecard(
+    judgement: Judgement, drift: Drift, tests: Mapping[str, Evidence | None], *, pinned: bool
+) -> tuple[Gate, ...]:
+    """Return the gates in order; ``tests`` are the runs by name (unit, integration), None where none was handed in."""
+    asked = "--lane, --tier and others"
+    moved = f"{len(drift.changed)} of {drift.asked} fixed questions ({asked}) get another answer: {drift.share:.0%}"
+    rows = [
+        ("1", _judged(judgement, "schema")),
+        ("2", _tested("unit", tests.get("unit"))),
+        ("3", _tested("integration", tests.get("integration"))),
+        ("4", _judged(judgement, "security")),
+        ("5", _judged(judgement, "performance")),
+        ("6", ("drift", NOT_RUN if judgement.is_unjudged else MEASURED, moved)),
+        ("7", _judged(judgement, "governance")),
+        ("+1", ("self-report", "not looked at", "; ".join(unseen(judgement, pinned=pinned)))),
+    ]
+    return tuple(Gate(number=number, name=name, status=status, words=words) for number, (name, status, words) in rows)
+
+
+def _judged(judgement: Judgement, name: str) -> tuple[str, str, str]:
+    report = judgement.report
+    own = [item for item in report.findings if gate_of(item.code) == name]
+    errors = sum(item.severity == "error" for item in own)
+    idle = [letter for letter in _FAMILIES[name] if report.families.get(letter) != RUN or letter in report.blocked]
+    counts = ", ".join(f"{_n(n, word)}" for n, word in ((errors, "error"), (len(own) - errors, "warning")) if n)
+    words = f"{counts}; " * bool(counts) + f"families {', '.join(_FAMILIES[name])}"
+    if idle:
+        words += f"; not run on everything: {', '.join(idle)}"
+    status = FAILED if errors else NOT_RUN if idle else WARNED if own else PASSED
+    return name, status, words
+
+
+def _tested(name: str, evidence: Evidence | None) -> tuple[str, str, str]:
+    if evidence is None:
+        return name, NOT_RUN, f"no report was handed in (--{name} FILE)"
+    words = f"{_n(evidence.tests, 'test')}, {evidence.failed} failed, {evidence.skipped} skipped"
+    if evidence.tests == evidence.skipped:
+        return name, NOT_RUN, words
+    return name, PASSED if evidence.passed else FAILED, words
+
+
+def unseen(judgement: Judgement, *, pinned: bool) -> Iterator[str]:
+    """Yield what the gate has not looked at, so that nobody believes that it had."""
+    outside = judgement.proposal.outside
+    if outside:
+        shown = ", ".join(outside[:5]) + (f" and {len(outside) - 5:,} more" if len(outside) > 5 else "")
+        yield f"what {_n(len(outside), 'file')} outside of the registry says ({shown})"
+    if not judgement.everywhere:
+        yield "nodes that the change can not be felt in"
+    if not pinned:
+        yield "whether the first trust root of the base is the right one (nodespec trust pin)"
+    yield "who committed and who approved (only signatures in files count)"
+    yield "whether the nodes do what they say (nothing was run)"
+
+
+def _n(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,96 @@
+"""Waivers: findings that the maintainers put up with, for a while, and with somebody who answers for it.
+
+``registry/waivers.yaml`` is a document of the same strict profile as a NodeSpec, and fulfils
+``schemas/waivers.v1.schema.json``. It is protected: only the maintainers' seal changes it. A waiver names one rule at
+one file, never more; it holds to the end of a day (UTC); and what is signed (P), how a tree is made (T) and the waivers
+themselves (W) cannot be waived. With a base, a waiver holds as far as the base holds it, too.
+
+>>> from datetime import UTC, date, datetime
+>>> one = Waiver(code="G001", path="a.yaml", reason="soon", owner="GLYMPH:…", until=date(2026, 12, 31))
+>>> one.holds(datetime(2026, 12, 31, 23, 59, tzinfo=UTC)), one.holds(datetime(2027, 1, 1, tzinfo=UTC))
+(True, False)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from nodespec.finding import Finding
+
+NEVER = "PTW"
+"""The families that cannot be waived: what is signed, what a tree is made of, and the waivers themselves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiver:
+    """One rule at one file, until the end of a day; a day that no calendar has is None, and holds nothing."""
+
+    code: str
+    path: str
+    reason: str
+    owner: str
+    until: date | None
+
+    def holds(self, now: datetime) -> bool:
+        """Say whether the waiver counts at this moment."""
+        return self.code[0] not in NEVER and self.until is not None and now.date() <= self.until
+
+    def is_about(self, finding: Finding) -> bool:
+        """Say whether a finding is the one that is waived."""
+        return (self.code, self.path) == (finding.code, finding.path)
+
+
+def from_value(value: dict[str, Any]) -> tuple[Waiver, ...]:
+    """Return the typed form of a value that fulfils the waivers v1 contract."""
+    return tuple(
+        Waiver(
+            code=item["code"],
+            path=item["path"],
+            reason=item["reason"],
+            owner=item["owner"],
+            until=_day(item["until"]),
+        )
+        for item in value["waivers"]
+    )
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def common(base: Iterable[Waiver], head: Sequence[Waiver]) -> tuple[Waiver, ...]:
+    """Return head's waivers as far as base has them, too: base is believed, and head is on trial."""
+    longest: dict[tuple[str, str], date] = {}
+    for one in base:
+        if one.until is not None:
+            key = (one.code, one.path)
+            longest[key] = max(one.until, longest.get(key, one.until))
+
+    def is_in_both(one: Waiver) -> bool:
+        return one.until is not None and one.until <= longest.get((one.code, one.path), date.min)
+
+    return tuple(filter(is_in_both, head))
+
+
+def split(
+    findings: Iterable[Finding], waivers: Sequence[Waiver], now: datetime
+) -> tuple[list[Finding], list[tuple[Finding, Waiver]]]:
+    """Return the findings that stand, and those that are waived, each with its waiver."""
+    holding = {(one.code, one.path): one for one in waivers if one.holds(now)}
+    stand, waived = [], []
+    for item in findings:
+        found = holding.get((item.code, item.path))
+        if found is None:
+            stand.append(item)
+        else:
+            waived.append((item, found))
+    return stand, waived
