@@ -22,6 +22,7 @@ DOORS = {
     "jsonschema_rs": {"pattern", "schema"},
     "referencing": {"schema"},
     "rfc8785": {"encoding"},
+    "cel_expr_python": {"policy"},
     "click": {"cli"},
     "rich": {"cli"},
 }

@@ -152,7 +152,7 @@ def test_a_checkpoint_of_another_registry_fails(signed: Checkout) -> None:
 def test_a_checkpoint_of_another_commit_does_not_answer_for_the_one_asked_for(signed: Checkout) -> None:
     before = signed.git("rev-parse", "HEAD")
     assert signed.run("checkpoint", "create", "HEAD").returncode == 0
-    signed.replace(ADAPTER_FILE, "tier: 4", "tier: 5")
+    signed.replace(ADAPTER_FILE, "tier: 5", "tier: 6")
     after = signed.commit("later")
     kept = signed.path / ".git" / "nodespec" / "checkpoints"
     (kept / f"{after}.dsse.json").write_bytes((kept / f"{before}.dsse.json").read_bytes())
@@ -176,7 +176,7 @@ def test_a_key_that_cannot_satisfy_the_registry_does_not_sign(signed: Checkout) 
 
 def test_a_commit_that_is_not_here_fails(signed: Checkout, empty: Checkout, tmp_path: Path) -> None:
     signed.git("clone", "-q", "--depth", "1", f"file://{signed.path}", str(tmp_path / "before"))
-    signed.replace(ADAPTER_FILE, "tier: 4", "tier: 5")
+    signed.replace(ADAPTER_FILE, "tier: 5", "tier: 6")
     signed.commit("later")
     assert signed.run("checkpoint", "create", "HEAD", "--output", "later.json").returncode == 0
     done = signed.run("checkpoint", "verify", "later.json", "--repo", str(tmp_path / "before"))
@@ -185,7 +185,7 @@ def test_a_commit_that_is_not_here_fails(signed: Checkout, empty: Checkout, tmp_
 
 
 def test_checkpoints_form_a_chain(signed: Checkout) -> None:
-    signed.replace(ADAPTER_FILE, "tier: 4", "tier: 5")
+    signed.replace(ADAPTER_FILE, "tier: 5", "tier: 6")
     signed.commit("later")
     done = signed.run("checkpoint", "create", "HEAD", "--previous", "head.json", "--output", "next.json")
     assert done.returncode == 0, done.stderr
@@ -234,7 +234,7 @@ def test_a_tree_with_more_than_plain_files_has_no_manifest(example: Checkout) ->
 
 def test_a_file_named_like_a_revision_does_not_answer_for_it(signed: Checkout) -> None:
     signed.write("HEAD", signed.read("head.json"))
-    signed.replace(ADAPTER_FILE, "tier: 4", "tier: 5")
+    signed.replace(ADAPTER_FILE, "tier: 5", "tier: 6")
     signed.commit("with a file called HEAD")
     done = signed.run("checkpoint", "verify", "HEAD")
     assert done.returncode == 2
@@ -250,7 +250,7 @@ def test_a_name_that_is_no_revision_is_no_file_either(signed: Checkout) -> None:
 
 def test_a_checkpoint_follows_an_earlier_commit_only(signed: Checkout) -> None:
     before = signed.git("rev-parse", "HEAD")
-    signed.replace(ADAPTER_FILE, "tier: 4", "tier: 5")
+    signed.replace(ADAPTER_FILE, "tier: 5", "tier: 6")
     signed.commit("later")
     assert signed.run("checkpoint", "create", "HEAD", "-o", "later.json").returncode == 0
     done = signed.run("checkpoint", "create", before, "--previous", "later.json", "-o", "x.json")
@@ -293,7 +293,7 @@ class TestTheOneItFollows:
     def chained(self, signed: Checkout) -> Checkout:
         """A registry whose HEAD~1 has a kept checkpoint, and whose HEAD changed one file."""
         assert signed.run("checkpoint", "create").returncode == 0
-        signed.replace(ADAPTER_FILE, "tier: 4", "tier: 5")
+        signed.replace(ADAPTER_FILE, "tier: 5", "tier: 6")
         signed.commit("later")
         return signed
 
@@ -409,7 +409,7 @@ class TestTheOneItFollows:
     def test_the_compatibility_scheme_follows_its_own_alone(self, chained: Checkout) -> None:
         create = ("checkpoint", "create", "--scheme", "hmac-sha256")
         assert "after  none" in chained.run(*create, **HMAC).stdout
-        chained.replace(ADAPTER_FILE, "tier: 5", "tier: 6")
+        chained.replace(ADAPTER_FILE, "tier: 6", "tier: 7")
         chained.commit("later still")
         assert "after  checkpoint 0 at" in chained.run(*create, **HMAC).stdout
         assert self.predicate(chained, suffix=".hmac-sha256")["manifest"] == self.right(chained)

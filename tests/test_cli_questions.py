@@ -145,7 +145,7 @@ def test_show_of_a_name_that_is_not_there_suggests_one(example: Checkout) -> Non
 
 def test_log_lists_the_versions_in_words_newest_first(example: Checkout) -> None:
     example.replace(ADAPTER_FILE, "version: 1.4.0", "version: 1.5.0")
-    example.replace(ADAPTER_FILE, "tier: 4", "tier: 5")
+    example.replace(ADAPTER_FILE, "tier: 5", "tier: 6")
     example.commit("raise it", date="2026-02-01T12:00:00Z")
     example.git("mv", ADAPTER_FILE, "elsewhere.yaml")
     example.commit("retire it", date="2026-03-01T12:00:00Z")
@@ -153,7 +153,7 @@ def test_log_lists_the_versions_in_words_newest_first(example: Checkout) -> None
     assert done.returncode == 0
     heads = [line for line in done.stdout.splitlines() if not line.startswith(" ")]
     assert ["removed (was 1.5.0)" in heads[0], "1.4.0 → 1.5.0" in heads[1], "added 1.4.0" in heads[2]] == [True] * 3
-    assert "    tier raised from 4 to 5" in done.stdout
+    assert "    tier raised from 5 to 6" in done.stdout
     rows = json.loads(example.run("log", ADAPTER, "--format", "json").stdout)
     assert [row["kind"] for row in rows] == ["removed", "changed", "added"]
     assert len(example.run("log", ADAPTER, "-n", "1", "--format", "ndjson").stdout.splitlines()) == 1
@@ -180,7 +180,7 @@ def test_log_of_a_shallow_clone_says_that_history_is_cut(example: Checkout, tmp_
     assert done.returncode == 0
     assert "shallow" in done.stderr
     assert "1.5.0, the oldest version in this shallow clone" in done.stdout
-    assert shallow.run("validate", "--at", "HEAD", "--ignore", "P").returncode == 0
+    assert shallow.run("validate", "--at", "HEAD", "--ignore", "P,L").returncode == 0
     assert "--unshallow" in shallow.run("query", "--at", "HEAD~1").stderr
 
 

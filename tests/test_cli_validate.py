@@ -24,8 +24,8 @@ def test_the_example_registry_is_clean_and_says_what_was_not_judged(example: Che
     done = example.run("validate")
     assert done.returncode == 0
     assert "no findings in" in done.stdout
-    assert "judged: T tree, F format, S schema, N node, P provenance, G graph" in done.stdout
-    assert "not run: C change, L policy, W waivers" in done.stdout
+    assert "judged: T tree, F format, S schema, N node, P provenance, G graph, L policy" in done.stdout
+    assert "not run: C change, W waivers" in done.stdout
     assert "matriz.example is an example registry" in done.stderr
 
 
@@ -77,7 +77,7 @@ def test_a_bare_repository_is_judged_at_head(example: Checkout, tmp_path: Path) 
 
 def test_one_file_is_judged_in_the_light_of_the_whole(example: Checkout) -> None:
     example.replace(ADAPTER_FILE, "signal: percept_formed", "signal: percept_formd")
-    done = example.run("validate", ADAPTER_FILE, "--ignore", "P", "--format", "json")
+    done = example.run("validate", ADAPTER_FILE, "--ignore", "P,L", "--format", "json")
     assert [item["code"] for item in json.loads(done.stdout)["findings"]] == ["G001"]
     other = "registry/nodes/matriz/kernel/pulse_v1.yaml"
     assert example.run("validate", other).returncode == 0
@@ -105,7 +105,7 @@ def test_standard_input_is_judged_as_a_spec_by_itself(example: Checkout, empty: 
     done = example.run("validate", "-", stdin=spec)
     assert done.returncode == 0
     assert "judged: F format, S schema, N node" in done.stdout
-    assert example.run("validate", "-", stdin=spec.replace(b"tier: 4", b"tier: 9")).returncode == 1
+    assert example.run("validate", "-", stdin=spec.replace(b"tier: 5", b"tier: 9")).returncode == 1
 
 
 def test_standard_input_needs_no_registry_but_says_what_it_could_not_judge(empty: Checkout) -> None:
@@ -116,7 +116,7 @@ def test_standard_input_needs_no_registry_but_says_what_it_could_not_judge(empty
 
 def test_a_draft_outside_the_registry_is_judged_by_itself(example: Checkout, tmp_path: Path) -> None:
     draft = tmp_path / "draft.yaml"
-    draft.write_bytes((ROOT / ADAPTER_FILE).read_bytes().replace(b"tier: 4", b"tier: 9"))
+    draft.write_bytes((ROOT / ADAPTER_FILE).read_bytes().replace(b"tier: 5", b"tier: 9"))
     done = example.run("validate", str(draft))
     assert done.returncode == 1
     assert "expected at most 7" in done.stdout
@@ -133,10 +133,10 @@ def test_families_and_codes_are_selected_and_ignored(example: Checkout) -> None:
     for ignored in ("S", "s004,T", "value-not-allowed", "F,S"):
         done = example.run("validate", "--ignore", ignored)
         assert done.returncode == 3, "a spec that N never saw has not passed N"
-        assert "N, P, G could not run on everything" in done.stderr
+        assert "N, P, G, L could not run on everything" in done.stderr
     assert example.run("validate", "--select", "N").returncode == 3
     assert example.run("validate", "--select", "P").returncode == 3
-    assert example.run("validate", "--ignore", "S,N,P,G").returncode == 0
+    assert example.run("validate", "--ignore", "S,N,P,G,L").returncode == 0
     assert example.run("validate", "--select", "T,F").returncode == 0
     done = example.run("validate", "--select", "S004")
     assert done.returncode == 1
@@ -145,20 +145,20 @@ def test_families_and_codes_are_selected_and_ignored(example: Checkout) -> None:
 
 
 def test_families_that_cannot_run_alone_are_never_green(example: Checkout) -> None:
-    done = example.run("validate", "--select", "C,L")
+    done = example.run("validate", "--select", "C,W")
     assert done.returncode == 3
     assert "not judged" in done.stdout
-    done = example.run("validate", "--select", "C,L", "--base", "HEAD")
+    done = example.run("validate", "--select", "C,W", "--base", "HEAD")
     assert done.returncode == 0, "with a base, C can run"
-    assert "not run: L policy" in done.stdout
+    assert "not run: W waivers" in done.stdout
 
 
 def test_warnings_fail_only_when_strict(example: Checkout) -> None:
     example.replace(ADAPTER_FILE, "timeout_ms: ", "timeout_ms: 1 # was ")
-    done = example.run("validate", "--ignore", "P")
+    done = example.run("validate", "--ignore", "P,L")
     assert "warning[N004]" in done.stdout
     assert done.returncode == 0
-    assert example.run("validate", "--ignore", "P", "--strict").returncode == 1
+    assert example.run("validate", "--ignore", "P,L", "--strict").returncode == 1
 
 
 def test_github_annotations_stop_at_ten_of_a_level_and_point_to_the_rest(example: Checkout) -> None:
@@ -196,7 +196,7 @@ def test_sarif_has_the_shape_that_code_scanning_reads(example: Checkout) -> None
 
 @pytest.mark.parametrize(
     ("options", "counted"),
-    [(["--ignore", "P"], {"S006": 5}), ([], {"S006": 5, "P008": 245})],
+    [(["--ignore", "P"], {"S006": 5, "L005": 1}), ([], {"S006": 5, "P008": 245})],
     ids=["unsigned", "attestations, too"],
 )
 def test_several_processes_find_the_same_as_one(example: Checkout, options: list[str], counted: dict[str, int]) -> None:
@@ -357,11 +357,11 @@ def test_ignoring_the_cause_never_turns_what_could_not_run_green(example: Checko
     (example.path / "schemas" / "nodespec.v1.schema.json").unlink()
     done = example.run("validate", "--ignore", "T")
     assert done.returncode == 3
-    assert "S, N, P, G could not run on everything" in done.stderr
+    assert "S, N, P, G, L could not run on everything" in done.stderr
 
 
 def test_ignoring_the_format_does_not_hide_what_the_schema_says(example: Checkout) -> None:
-    example.replace(ADAPTER_FILE, "tier: 4", "tier: 0x4")
+    example.replace(ADAPTER_FILE, "tier: 5", "tier: 0x5")
     assert "S003" not in example.run("validate").stdout
     done = example.run("validate", "--ignore", "F")
     assert done.returncode == 1

@@ -11,13 +11,20 @@ import pytest
 
 from nodespec import document, tombstone
 from nodespec.schema import builtin
-from nodespec.tree import NODE_SCHEMA_PATH, SETTINGS_PATH, SETTINGS_SCHEMA_PATH, TOMBSTONE_SCHEMA_PATH, tombstone_path
+from nodespec.tree import (
+    NODE_SCHEMA_PATH,
+    POLICY_SCHEMA_PATH,
+    SETTINGS_PATH,
+    SETTINGS_SCHEMA_PATH,
+    TOMBSTONE_SCHEMA_PATH,
+    tombstone_path,
+)
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CONTRACTS = [NODE_SCHEMA_PATH, SETTINGS_SCHEMA_PATH, TOMBSTONE_SCHEMA_PATH]
+CONTRACTS = [NODE_SCHEMA_PATH, SETTINGS_SCHEMA_PATH, TOMBSTONE_SCHEMA_PATH, POLICY_SCHEMA_PATH]
 SPECS = {path: document.parse(path.read_bytes()).value for path in sorted((ROOT / "registry/nodes").rglob("*.yaml"))}
 
 

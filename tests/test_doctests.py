@@ -26,7 +26,7 @@ def test_the_examples_of_a_module_hold(name: str) -> None:
 def test_the_modules_that_define_a_format_have_an_example() -> None:
     finder = doctest.DocTestFinder(exclude_empty=True)
     formats = ("document", "encoding", "capability", "merkle", "manifest", "envelope", "tree", "spec", "statement")
-    for name in (*formats, "chain", "trust", "owner", "attestation.payload", "seal", "pin"):
+    for name in (*formats, "chain", "trust", "owner", "attestation.payload", "seal", "pin", "policy"):
         module = importlib.import_module(f"nodespec.{name}")
         examples = [example for test in finder.find(module) for example in test.examples]
         assert examples, name

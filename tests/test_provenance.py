@@ -44,6 +44,7 @@ from tests.society import NOW, Node, Society, findings, new_keys, published_key,
 
 CACHE, LOOM, GUARD, PLOT = "lab.memory/cache", "lab.dream/loom", "lab.memory/guard", "garden/plot"
 OWNER = "/identity/owner_id"
+CARE = b"policy: lab.care\nrules: [{id: kind, expr: 'true', message: Be kind.}]\n"
 VERIFIER = "/security/attestation/verifier"
 SCHEME = "/provenance_manifest/signing_scheme"
 
@@ -859,9 +860,9 @@ def a_seal_with_other_words_under_its_signature(society: Society, wrong: bool) -
 def a_policy_that_was_not_sealed(society: Society, wrong: bool) -> Places:
     path = "registry/policies/lab.care.cel.yaml"
     if not wrong:
-        society.files[path] = b"note: nothing to see\n"
+        society.files[path] = CARE
     society.seal()
-    society.files[path] = b"note: nothing to see\n"
+    society.files[path] = CARE
     return [(path, "")]
 
 
@@ -884,7 +885,7 @@ def a_schema_that_is_gone(society: Society, wrong: bool) -> Places:
 
 def test_a_registry_without_a_seal_protects_nothing_by_it() -> None:
     society = Society()
-    society.files["registry/policies/lab.care.cel.yaml"] = b"note: nothing to see\n"
+    society.files["registry/policies/lab.care.cel.yaml"] = CARE
     assert verdict(society.tree()) == []
     society.seal()
     assert NODE_SCHEMA_PATH in dict(society.provenance().seal.files)

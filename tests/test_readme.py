@@ -94,7 +94,7 @@ def test_the_python_example_runs(checkout: Path) -> None:
     (example,) = blocks("python")
     done = subprocess.run([sys.executable, "-c", example], cwd=checkout, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "matriz.memory.adapter/memoria_adapter_v1 4 ['memory_stored', 'memory_recalled']" in done.stdout
+    assert "matriz.memory.adapter/memoria_adapter_v1 5 ['memory_stored', 'memory_recalled']" in done.stdout
 
 
 def test_the_two_commands_are_jobs_of_the_makefile() -> None:

@@ -34,16 +34,16 @@ def test_the_example_covers_every_lane_and_tier(example: Checkout) -> None:
 
 def test_the_work_tree_and_a_commit_are_different_snapshots(example: Checkout) -> None:
     registry = Registry.open(example.path)
-    example.replace(ADAPTER_FILE, "tier: 4", "tier: 5")
-    assert registry.at().get(ADAPTER).tier == 5
-    assert registry.at("HEAD").get(ADAPTER).tier == 4
+    example.replace(ADAPTER_FILE, "tier: 5", "tier: 6")
+    assert registry.at().get(ADAPTER).tier == 6
+    assert registry.at("HEAD").get(ADAPTER).tier == 5
     assert registry.at().commit is None
     assert registry.at("HEAD").commit is not None
 
 
 def test_results_are_typed_and_frozen(example: Checkout) -> None:
     node = Registry.open(example.path).at().get(ADAPTER)
-    assert (node.lane, node.tier, node.version) == ("products", 4, "1.4.0")
+    assert (node.lane, node.tier, node.version) == ("products", 5, "1.4.0")
     assert {emit.name for emit in node.emits} <= node.signals
     with pytest.raises(dataclasses.FrozenInstanceError):
         node.tier = 7  # type: ignore[misc]

@@ -8,6 +8,7 @@ The small registry is unsigned on purpose: what is judged here needs no key, and
 else. Their rules are broken and mended in ``test_provenance.py`` and ``test_change.py``.
 
 - ``.yaml`` is one spec, and replaces the specimen of the small registry in ``fixtures/base``.
+- ``.cel.yaml`` is one policy, ``lab.extra``, and is added to the small registry.
 - A folder holds several specs for family G; each stands in the registry at the path of its own id.
 - ``.tree`` is a listing on top of that registry, one entry a line, for family T::
 
@@ -39,6 +40,7 @@ from nodespec.rules import RULES, families_of
 from nodespec.rules.format import CODES
 from nodespec.rules.graph import look_alikes
 from nodespec.tree import (
+    POLICY_SUFFIX,
     SUBMODULE,
     SYMLINK,
     UNREADABLE,
@@ -46,9 +48,11 @@ from nodespec.tree import (
     Entry,
     MemoryTree,
     is_node_path,
+    is_policy_path,
     is_tombstone_path,
     node_id,
     node_path,
+    policy_name,
 )
 from nodespec.verdict import Selection
 
@@ -63,6 +67,7 @@ ROOT = Path(__file__).parents[1]
 BASE = ROOT / "tests" / "fixtures" / "base"
 FIXTURES = ROOT / "tests" / "fixtures" / "rules"
 SPECIMEN = "registry/nodes/lab/probe/specimen.yaml"
+EXTRA = "registry/policies/lab.extra.cel.yaml"
 MARK = b"<-- here"
 ELSEWHERE = "PCW"
 """Families whose cases need keys, or a base: test_provenance.py, test_change.py, test_evolution.py, test_waiver.py."""
@@ -118,6 +123,11 @@ def spec_case(path: Path) -> Case:
     return Case(MemoryTree(base_files() | {SPECIMEN: data}), mark_in(SPECIMEN, data) or [Expected(SPECIMEN, 1)])
 
 
+def policy_case(path: Path) -> Case:
+    data = path.read_bytes()
+    return Case(MemoryTree(base_files() | {EXTRA: data}), mark_in(EXTRA, data))
+
+
 def folder_case(path: Path) -> Case:
     files, marks = base_files(), []
     for file in sorted(path.iterdir()):
@@ -133,6 +143,9 @@ def folder_case(path: Path) -> Case:
 
 def valid_content(path: str) -> bytes:
     """Whatever a path may hold without a finding."""
+    if is_policy_path(path):
+        rules = 'rules: [{id: nothing, expr: "true", message: Nothing is asked.}]'
+        return f"policy: {policy_name(path)}\n{rules}\n".encode()
     if not (is_node_path(path) or is_tombstone_path(path)):
         return b"{}\n" if path.endswith(".json") else b"note: nothing to see\n"
     node_type, _, name = node_id(path).rpartition("/")
@@ -171,6 +184,8 @@ def tree_case(path: Path) -> Case:
 def case_at(path: Path) -> Case:
     if path.is_dir():
         return folder_case(path)
+    if path.name.endswith(POLICY_SUFFIX):
+        return policy_case(path)
     return tree_case(path) if path.suffix == ".tree" else spec_case(path)
 
 
@@ -205,7 +220,8 @@ def test_the_corrected_file_has_none(path: Path) -> None:
     assert MARK not in b"".join(case.tree.files.values())
     report = judge_unsigned(case.tree)
     assert [f"{finding.path}:{finding.line}: {finding.code}: {finding.message}" for finding in report.findings] == []
-    assert {report.families[letter] for letter in "TFSNG"} == {"run"}
+    assert {report.families[letter] for letter in "TFSNGL"} == {"run"}
+    assert report.exit_code(strict=True) == 0
 
 
 @pytest.mark.parametrize("path", fixtures("bad"), ids=name_of)

@@ -16,7 +16,8 @@ from nodespec.tree import NODE_SCHEMA_PATH, POLICIES, SEAL_PATH, SETTINGS_PATH
 from tests.society import Society, new_keys, publics, sealed, verdict
 
 POLICY = f"{POLICIES}lab.care.cel.yaml"
-LAX, STRICT = b"policy: lab.care\n", b"policy: lab.care\nstrict: true\n"
+LAX = b"policy: lab.care\nrules: [{id: kind, expr: 'true', message: Be kind.}]\n"
+STRICT = LAX.replace(b"'true'", b"'false'")
 
 
 def tightened() -> tuple[Society, Society]:

@@ -33,6 +33,7 @@ in this order tells the whole story, and ``tests/test_architecture.py`` holds th
     capability    the capability grammar and its matching
     spec          NodeSpec: one node, typed
     settings      registry.yaml
+    policy        governance policies, and the box they are evaluated in (the only importer of cel_expr_python)
     waiver        findings that the maintainers put up with for a while
     chain         append-only chains of signed records
     trust         the trust root: whom a registry believes, and for what

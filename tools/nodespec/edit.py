@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING
 
 from nodespec import builtin, document
 from nodespec.scalar import is_likely_text, plain_meaning
-from nodespec.tree import NODE_SCHEMA_PATH, SETTINGS_PATH, SETTINGS_SCHEMA_PATH, TOMBSTONE_SCHEMA_PATH, is_node_path
+from nodespec.tree import (
+    NODE_SCHEMA_PATH,
+    POLICY_SCHEMA_PATH,
+    SETTINGS_PATH,
+    SETTINGS_SCHEMA_PATH,
+    TOMBSTONE_SCHEMA_PATH,
+    is_node_path,
+    is_policy_path,
+)
 
 if TYPE_CHECKING:
     from nodespec.document import Document
@@ -39,8 +47,15 @@ def modeline(path: str) -> str:
     >>> modeline("registry/nodes/lab/probe.yaml")
     '# yaml-language-server: $schema=../../../schemas/nodespec.v1.schema.json'
     """
-    contract = {SETTINGS_PATH: SETTINGS_SCHEMA_PATH}.get(path, NODE_SCHEMA_PATH if is_node_path(path) else "")
-    return f"{MODELINE}{'../' * path.count('/')}{contract}" if contract else ""
+    if is_node_path(path):
+        contract = NODE_SCHEMA_PATH
+    elif is_policy_path(path):
+        contract = POLICY_SCHEMA_PATH
+    elif path == SETTINGS_PATH:
+        contract = SETTINGS_SCHEMA_PATH
+    else:
+        return ""
+    return f"{MODELINE}{'../' * path.count('/')}{contract}"
 
 
 def repair(data: bytes, path: str) -> Repair:
@@ -138,6 +153,7 @@ required_schemes:
         NODE_SCHEMA_PATH: builtin.contract(NODE_SCHEMA_PATH),
         SETTINGS_SCHEMA_PATH: builtin.contract(SETTINGS_SCHEMA_PATH),
         TOMBSTONE_SCHEMA_PATH: builtin.contract(TOMBSTONE_SCHEMA_PATH),
+        POLICY_SCHEMA_PATH: builtin.contract(POLICY_SCHEMA_PATH),
         ".gitattributes": b"# Specs and schemas are signed byte by byte: no line-end conversion, ever.\n"
         b"registry/** -text\nschemas/** -text\n",
     }

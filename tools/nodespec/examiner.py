@@ -1,4 +1,4 @@
-"""One document after another, each by itself: its text (F), its shape (S), its meaning (N), who stands behind it (P).
+"""One document after another, each by itself: text (F), shape (S), meaning (N), who signed (P), what policies say (L).
 
 What stays the same from document to document is laid out once, in an :class:`Examiner`: the contracts, the settings,
 the checks, the verified chains. No document has a say in what is found about another, so they can be shared out among
@@ -17,30 +17,46 @@ from typing import TYPE_CHECKING, NamedTuple
 from nodespec import crew, document, rules, spec, tombstone
 from nodespec.attestation import Subject
 from nodespec.finding import START, Finding, Hit, pointer
+from nodespec.policy.policies import Policies
+from nodespec.policy.standing import Standing
 from nodespec.provenance import Provenance
 from nodespec.reading import read_document
 from nodespec.rules.format import CODES as FORMAT_CODES
 from nodespec.rules.graph import NodeFacts, claimed_signals
+from nodespec.rules.policy import BROKEN
+from nodespec.rules.policy import hit as policy_hit
 from nodespec.rules.provenance import CODES as PROVENANCE_CODES
 from nodespec.rules.tree import UNREADABLE_FILE
 from nodespec.schema import Contract
 from nodespec.text import MAX_BYTES
-from nodespec.tree import NODE_SCHEMA_PATH, TOMBSTONE_SCHEMA_PATH, is_node_path, is_tombstone_path, tombstone_path
+from nodespec.tree import (
+    NODE_SCHEMA_PATH,
+    POLICY_SCHEMA_PATH,
+    TOMBSTONE_SCHEMA_PATH,
+    is_node_path,
+    is_policy_path,
+    is_tombstone_path,
+    tombstone_path,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
+    from nodespec.policy.policies import Ruling, Source
     from nodespec.rules.node import Surroundings
     from nodespec.spec import NodeSpec
     from nodespec.tree import Entry, Progress, Tree
-    from nodespec.verification import Problem
+    from nodespec.verification import Problem, Verification
 
-_ILLEGIBLE = "SNP"
+_ILLEGIBLE = "SNPL"
 """The families that cannot say anything about a spec that cannot be read."""
 
-_MISSHAPEN = "NP"
+_MISSHAPEN = "NPL"
 """The families that cannot say anything about a spec that does not fulfil its contract."""
+
+UNANSWERED = "L"
+"""The family that missed a document when a policy could not be used, or gave no answer."""
 
 
 class Examined(NamedTuple):
@@ -56,8 +72,8 @@ class Examiner:
     """Examines documents of one tree; without a tree, documents that stand nowhere.
 
     Nodes that fulfil their contract are put into ``kept`` by path, where that is given. Without ``around``, family N is
-    left out. Without ``provenance``, or when that has no trust root, nobody is asked
-    who signed.
+    left out. Without ``provenance``, or when that has no trust root, nobody is asked who signed. Nodes must comply with
+    the ``policies``, which need not be the tree's own; without any, family L is left out.
     """
 
     def __init__(
@@ -66,6 +82,7 @@ class Examiner:
         contracts: Mapping[str, tuple[Contract, ...]],
         around: Surroundings | None,
         provenance: Provenance | None = None,
+        policies: Policies | None = None,
         *,
         kept: dict[str, NodeSpec] | None = None,
     ) -> None:
@@ -74,6 +91,7 @@ class Examiner:
         self.contracts = contracts
         self.around = around
         self.provenance = provenance
+        self.policies = policies
         self._checks = [(entry.code, entry.check) for entry in rules.families_of("N") if entry.check]
 
     def examine(self, entry: Entry) -> Examined:
@@ -87,8 +105,11 @@ class Examiner:
                 return self.examine_node(entry.path, text, data)
             if is_tombstone_path(entry.path):
                 return self._examine_tombstone(entry.path, text, data)
+            if is_policy_path(entry.path):
+                return self.examine_policy(entry.path, text)
         except OSError as error:
-            return Examined((unreadable(entry.path, error),), missed=_ILLEGIBLE)
+            missed = UNANSWERED if is_policy_path(entry.path) else _ILLEGIBLE
+            return Examined((unreadable(entry.path, error),), missed=missed)
         return Examined(tuple(text_findings(entry.path, text)))
 
     def examine_node(self, path: str, text: document.Document, data: bytes = b"", *, placed: bool = True) -> Examined:
@@ -107,9 +128,43 @@ class Examiner:
             findings += [
                 finding(code, hit, path, text) for code, check in self._checks for hit in check(node, self.around)
             ]
+        standing = Standing()
         if self.provenance is not None and self.provenance.roots and placed:
-            findings += self._vouched(Subject.of_node(node, data), text)
-        return Examined(tuple(findings), NodeFacts.of(node))
+            verified = self.provenance.verify(Subject.of_node(node, data))
+            findings += [unvouched(path, problem, text) for problem in verified.problems]
+            standing = self._standing(node, verified)
+        rulings = self._rulings(node, standing) if placed else []
+        hits = [hit for item in rulings if (hit := policy_hit(item, node)) is not None]
+        findings += [finding(hit.code, hit, path, text) for hit in hits]
+        answered = all(item.outcome in ("violated", "unsigned") for item in rulings)
+        return Examined(tuple(findings), NodeFacts.of(node), missed="" if answered else UNANSWERED)
+
+    def _standing(self, node: NodeSpec, verified: Verification) -> Standing:
+        """Return who stands behind a node; a verification that does not hold shows nobody."""
+        if not verified.held:
+            return Standing()
+        assert self.provenance is not None
+        return Standing(
+            verified=True,
+            attested=any(step.name == "verifier" for step in verified.steps),
+            delegated=bool(self.provenance.root.of_owner(node.owner)),
+            owner=node.owner,
+        )
+
+    def _rulings(self, node: NodeSpec, standing: Standing) -> list[Ruling]:
+        if self.policies is None or self.around is None:
+            return []
+        return self.policies.judge(node, standing, self.around.settings)
+
+    def examine_policy(self, path: str, text: document.Document) -> Examined:
+        """Examine a governance policy: whether it can be used."""
+        findings = text_findings(path, text)
+        if text.value is not None:
+            findings += shape_findings(path, text, self.contracts.get(POLICY_SCHEMA_PATH, ()))
+        if self.policies is None:
+            return Examined(tuple(findings))
+        findings += [finding(BROKEN.code, item, path, text) for item in self.policies.problems(path)]
+        return Examined(tuple(findings), missed=UNANSWERED if findings else "")
 
     def _examine_tombstone(self, path: str, text: document.Document, data: bytes) -> Examined:
         findings = text_findings(path, text)
@@ -123,15 +178,10 @@ class Examiner:
             message = f"the id is {stone.id}, whose tombstone is {tombstone_path(stone.id)}"
             findings.append(finding("N001", Hit(message=message, at=("name",)), path, text))
         elif self.provenance is not None and self.provenance.roots:
-            findings += self._vouched(Subject.of_tombstone(stone, data), text)
+            # A tombstone holds at its top what a node holds one level down.
+            problems = self.provenance.verify(Subject.of_tombstone(stone, data)).problems
+            findings += [unvouched(path, replace(item, at=item.at and item.at[-1:]), text) for item in problems]
         return Examined(tuple(findings), claimed=frozenset(stone.dangling.signals if stone.dangling else ()))
-
-    def _vouched(self, subject: Subject, text: document.Document) -> list[Finding]:
-        assert self.provenance is not None
-        problems = self.provenance.verify(subject).problems
-        if not subject.is_node:  # a tombstone holds at its top what a node holds one level down
-            problems = tuple(replace(item, at=item.at and item.at[-1:]) for item in problems)
-        return [unvouched(subject.path, problem, text) for problem in problems]
 
     def text_at(self, path: str) -> document.Document | None:
         """Return the document at a path of the tree, to point into; None for a file that is no document."""
@@ -146,7 +196,7 @@ def finding(code: str, hit: Hit, path: str, text: document.Document | None = Non
     """Return what a rule has hit as a finding; with ``text``, at the line and column of the hit's key path."""
     entry = rules.RULES[code]
     span = hit.span or START
-    if hit.at is not None and text is not None:
+    if hit.at is not None and hit.span is None and text is not None:
         span = text.locate(hit.at, on_key=hit.on_key)
     return Finding(
         code=entry.code,
@@ -197,14 +247,22 @@ def examine_all(examiner: Examiner, entries: Sequence[Entry], jobs: int, progres
     contracts = {path: [contract.data for contract in found] for path, found in examiner.contracts.items()}
     now = examiner.provenance.now if examiner.provenance else None
     assert examiner.tree is not None
-    start = partial(_own_examiner, examiner.tree, contracts, examiner.around, now)
+    sources = examiner.policies.sources if examiner.policies else None
+    if examiner.policies is not None and entries:
+        examiner.policies.prepare()
+    start = partial(_own_examiner, examiner.tree, contracts, examiner.around, now, sources)
     return crew.each(entries, examiner.examine, jobs=jobs, progress=progress, start=start)
 
 
 def _own_examiner(
-    tree: Tree, contracts: dict[str, list[bytes]], around: Surroundings | None, now: datetime | None
+    tree: Tree,
+    contracts: dict[str, list[bytes]],
+    around: Surroundings | None,
+    now: datetime | None,
+    sources: Sequence[Source] | None,
 ) -> Callable[[Entry], Examined]:
-    """Make a worker's own examiner; schemas are compiled anew, because compiled ones cannot travel."""
+    """Make a worker's own examiner; schemas and policies are compiled anew, because compiled ones cannot travel."""
     provenance = Provenance(tree, around.settings, now) if now is not None and around is not None else None
     own = {path: tuple(map(Contract, data)) for path, data in contracts.items()}
-    return Examiner(tree, own, around, provenance).examine
+    policies = Policies(sources, own[POLICY_SCHEMA_PATH]) if sources is not None else None
+    return Examiner(tree, own, around, provenance, policies).examine

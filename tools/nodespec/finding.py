@@ -31,10 +31,10 @@ START = Span()
 class Hit:
     """A rule's raw answer.
 
-    Exactly one of ``at`` (a key path; ``on_key`` points at the key instead of its value) and
-    ``span`` says where; with neither, the file as a whole is meant. ``fix`` replaces the rule's
-    general advice when the rule knows better. ``code`` is set when the sender is not the rule
-    itself (the loader and the schema find their own violations).
+    One of ``at`` (a key path; ``on_key`` points at the key instead of its value) and ``span`` says
+    where; with both, the span is a place inside of what stands at the key path; with neither, the file
+    as a whole is meant. ``fix`` replaces the rule's general advice when the rule knows better. ``code``
+    is set when the sender is not the rule itself (the loader and the schema find their own violations).
     """
 
     message: str

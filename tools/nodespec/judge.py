@@ -1,11 +1,11 @@
 """All rules over one tree.
 
 The order of work: the listing (family T), the settings and the contracts, then each document by itself
-(F, S, N, P; :mod:`nodespec.examiner`), in parallel when asked, then the registry as a whole: the trust root and
+(F, S, N, P, L; :mod:`nodespec.examiner`), in parallel when asked, then the registry as a whole: the trust root and
 the owners (P), what changed since a base (C), the graph (G). What cannot be judged, because this version has no
 rules for it or because the settings or a contract are unusable, is reported as "not run" and never counts as passed.
 
-Families N and P see only specs that fulfil the schema, and so does G: the meaning of a misshapen document is not
+Families N, P and L see only specs that fulfil the schema, and so does G: the meaning of a misshapen document is not
 defined. Its file has findings already. When a spec cannot be read at all, nobody knows what it emits, and G is not run.
 """
 
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from nodespec import builtin, document, rules, schema, settings, waiver
 from nodespec.crew import check_jobs
 from nodespec.examiner import (
+    UNANSWERED,
     Examiner,
     examine_all,
     finding,
@@ -27,11 +28,13 @@ from nodespec.examiner import (
     unvouched,
 )
 from nodespec.finding import Finding, Hit
+from nodespec.policy.policies import UNREAD, Policies
 from nodespec.provenance import Provenance
 from nodespec.reading import may_hold_nodes, read_checked, read_document
 from nodespec.rules.change import Change
 from nodespec.rules.graph import Whole
 from nodespec.rules.node import Surroundings
+from nodespec.rules.policy import BROKEN
 from nodespec.rules.tree import BROKEN_CONTRACT, UNREADABLE_FILE
 from nodespec.rules.waiver import Waived
 from nodespec.schema import Contract
@@ -41,7 +44,7 @@ from nodespec.tree import (
     NODE_SCHEMA_PATH,
     OWNERS,
     POLICIES,
-    POLICY_SUFFIX,
+    POLICY_SCHEMA_PATH,
     REGISTRY,
     REGULAR,
     SETTINGS_PATH,
@@ -52,7 +55,9 @@ from nodespec.tree import (
     WAIVERS_SCHEMA_PATH,
     Entry,
     is_node_path,
+    is_policy_path,
     is_tombstone_path,
+    policy_name,
 )
 from nodespec.verdict import ALL, RUN, Report, Selection, blocked, family_states
 
@@ -60,6 +65,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from nodespec.examiner import Examined
+    from nodespec.policy.policies import Source
     from nodespec.rules.graph import NodeFacts, Part
     from nodespec.settings import Settings
     from nodespec.tree import Progress, Tree
@@ -71,10 +77,10 @@ if TYPE_CHECKING:
 MANY = 2000
 """Files from which a second process is worth its start."""
 
-_UNSEEN = "FSNP"
+_UNSEEN = "FSNPL"
 """The families that never open what is no regular file, or has another suffix."""
 
-_OPTIONAL = (TOMBSTONE_SCHEMA_PATH, WAIVERS_SCHEMA_PATH)
+_OPTIONAL = (TOMBSTONE_SCHEMA_PATH, WAIVERS_SCHEMA_PATH, POLICY_SCHEMA_PATH)
 """Contracts that a registry need not carry: those of files that it may do without."""
 
 FOR_ALL = frozenset(
@@ -125,11 +131,19 @@ def judge(
 class Court:
     """What is needed to judge a tree, whether all of it or what has changed: contracts, settings, whom to believe.
 
-    With ``keep``, nodes that were examined in this process are at hand for family C, and are not read again.
+    With ``keep``, nodes that were examined in this process are at hand for family C, and are not read again. The
+    policies that nodes must comply with are the tree's own and base's, unless others are given.
     """
 
     def __init__(
-        self, tree: Tree, selection: Selection, now: datetime, base: Tree | None = None, *, keep: bool = False
+        self,
+        tree: Tree,
+        selection: Selection,
+        now: datetime,
+        base: Tree | None = None,
+        *,
+        policies: Policies | None = None,
+        keep: bool = False,
     ) -> None:
         self.tree = tree
         self.selection = selection
@@ -149,11 +163,24 @@ class Court:
         self._believed = Provenance(base, believed, now) if base is not None and believed is not None else None
         vouching = self.provenance if "P" in selection.families else None
         self.examiner = Examiner(
-            tree, self.contracts, _surroundings(self.knobs, tree), vouching, kept={} if keep else None
+            tree,
+            self.contracts,
+            _surroundings(self.knobs, tree),
+            vouching,
+            policies or self._policies(),
+            kept={} if keep else None,
         )
 
+    def _policies(self) -> Policies | None:
+        """Return the tree's own policies and, where they differ, base's as well; None where none is to be judged by."""
+        contracts = self.contracts.get(POLICY_SCHEMA_PATH)
+        if "L" not in self.selection.families or self.knobs is None or contracts is None:
+            return None
+        own = Policies.of(self.tree, contracts)
+        return own if self.base is None else own.joined(Policies.of(self.base, contracts))
+
     def examine(self, entries: Sequence[Entry], jobs: int = 1, progress: Progress | None = None) -> list[Examined]:
-        """Examine documents, each by itself (F, S, N, P)."""
+        """Examine documents, each by itself (F, S, N, P, L)."""
         return examine_all(self.examiner, entries, jobs, progress)
 
     @cached_property
@@ -220,6 +247,7 @@ class Court:
             whole=not _is_illegible(missed),
             trusted=self.provenance is not None and bool(self.provenance.roots),
             based=self.base is not None,
+            policies=POLICY_SCHEMA_PATH in self.contracts,
         )
         findings, waived = waiver.split(findings, self._holding, self.now)
         findings += self._about_waivers(waived, families, looked)
@@ -231,7 +259,8 @@ class Court:
             files=files,
             specs=specs,
             families=families,
-            blocked=blocked(families, _wanting(unseen, only), "TFSNPG" if self.base is None else "TFSNPCG"),
+            blocked=blocked(families, _wanting(unseen, only), "TFSNPGL" if self.base is None else "TFSNPCGL"),
+            undecided=_is_undecided(missed, only),
             complete=not unseen and only is None and not odd,
             waived=tuple(pair for pair in waived if pair[0].code in self.selection.codes),
         )
@@ -283,17 +312,42 @@ def judge_text(data: bytes, *, tree: Tree | None, path: str, selection: Selectio
     )
 
 
+def judge_policies(sources: Sequence[Source], *, tree: Tree | None) -> Report:
+    """Judge governance policies by themselves, whether they stand in a registry or not: families F, S and L.
+
+    The registry around them, if there is one, gives the contract.
+    """
+    contracts = _contracts(tree)[0] if tree is not None else {}
+    own = contracts.get(POLICY_SCHEMA_PATH, (schema.builtin(POLICY_SCHEMA_PATH),))
+    examiner = Examiner(tree, {POLICY_SCHEMA_PATH: own}, None, policies=Policies(sources, own))
+    selection = Selection.parse(["F", "S", "L"])
+    findings: list[Finding] = []
+    for source in sources:
+        if source.data is None:
+            findings.append(finding(BROKEN.code, Hit(message=UNREAD), source.path))
+        else:
+            findings += examiner.examine_policy(source.path, document.parse(source.data)).findings
+    return Report(
+        label="policies",
+        findings=_kept(findings, selection, None),
+        files=len(sources),
+        specs=0,
+        families=family_states(selection, nodes=True, knobs=True, whole=True, policies=True),
+    )
+
+
 # What is looked at, what was missed, and what is reported of it.
 
 
 def _is_to_examine(path: str, selection: Selection, only: frozenset[str] | None) -> bool:
     """Say whether a document is examined: when it is asked for, and for what others must know of it.
 
-    G must know who emits what, and what tombstones leave dangling; P, how many nodes a newcomer holds.
+    G must know who emits what, and what tombstones leave dangling; P, how many nodes a newcomer holds. What judges
+    everybody is judged whichever are chosen: policies (L).
     """
     if not path.startswith(f"{REGISTRY}/") or not path.endswith(".yaml") or path in (SETTINGS_PATH, WAIVERS_PATH):
         return False
-    if only is None or path in only:
+    if only is None or path in only or ("L" in selection.families and is_policy_path(path)):
         return True
     return bool(selection.families & {"G", "P"}) and (is_node_path(path) or is_tombstone_path(path))
 
@@ -318,8 +372,18 @@ def _is_seen(entry: Entry) -> bool:
 
 def _wanting(missed: dict[str, str], only: frozenset[str] | None) -> set[str]:
     """Return the families that did not see all they were asked about; G sees every spec or not the whole."""
-    letters = {letter for path, missing in missed.items() if only is None or path in only for letter in missing}
+    letters = {letter for path, missing in missed.items() if _is_asked(path, only) for letter in missing}
     return letters | ({"G"} if any("N" in missing for missing in missed.values()) else set())
+
+
+def _is_undecided(missed: Mapping[str, str], only: frozenset[str] | None) -> bool:
+    """Say whether a policy could not be used, or gave no answer about what was asked."""
+    return any(letters == UNANSWERED and _is_asked(path, only) for path, letters in missed.items())
+
+
+def _is_asked(path: str, only: frozenset[str] | None) -> bool:
+    """Say whether a file was asked about: all are, or it is one of them, or it judges them all."""
+    return only is None or path in only or is_policy_path(path)
 
 
 def _with_those_it_is_about(tree: Tree, only: frozenset[str]) -> frozenset[str]:
@@ -333,12 +397,13 @@ def _with_those_it_is_about(tree: Tree, only: frozenset[str]) -> frozenset[str]:
 def _kept(findings: Iterable[Finding], selection: Selection, only: frozenset[str] | None) -> tuple[Finding, ...]:
     """Return what is to be reported, in order, without what the schema says again about a refused scalar.
 
-    What is wrong with the trust root or the seal is wrong with every file, so it is reported whichever are chosen.
+    What is wrong with the trust root, the seal or a policy is wrong with every file, so it is reported whichever are
+    chosen.
     """
     chosen = [
         item
         for item in findings
-        if item.code in selection.codes and (only is None or item.path in only or item.code in FOR_ALL)
+        if item.code in selection.codes and (_is_asked(item.path, only) or item.code in FOR_ALL)
     ]
     refused = {(item.path, item.line, item.column) for item in chosen if item.code[0] == "F"}
     kept = [item for item in chosen if item.code[0] != "S" or (item.path, item.line, item.column) not in refused]
@@ -433,6 +498,5 @@ def _believed_settings(base: Tree | None) -> Settings | None:
 def _surroundings(knobs: Settings | None, tree: Tree) -> Surroundings | None:
     if knobs is None:
         return None
-    names = (entry.path.removeprefix(POLICIES) for entry in tree.below(POLICIES) if _readable(tree, entry.path))
-    policies = frozenset(name.removesuffix(POLICY_SUFFIX) for name in names if name.endswith(POLICY_SUFFIX))
-    return Surroundings(settings=knobs, policies=policies)
+    paths = [entry.path for entry in tree.below(POLICIES) if _readable(tree, entry.path)]
+    return Surroundings(settings=knobs, policies=frozenset(policy_name(path) for path in paths if is_policy_path(path)))

@@ -119,9 +119,10 @@ def _rejudge(known: Known, tree: CommitTree | Overlay, selection: Selection, now
     kept = [item for item in known.findings if item.path not in around and not _is_live(item)]
     found = [item for one in examined for item in one.findings]
     come, gone = (sum(pair[side] is not None for pair in pairs) for side in (1, 0))
+    missed = {entry.path: one.missed for entry, one in zip(entries, examined, strict=True) if one.missed}
     return court.report(
         [*kept, *found, *court.vouched_for(around, [])],
-        {},
+        missed,
         files=known.files + come - gone,
         specs=known.specs,
     )

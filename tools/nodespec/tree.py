@@ -46,6 +46,7 @@ ATTESTATION_SUFFIX = ".dsse.json"
 NODE_SCHEMA_PATH = "schemas/nodespec.v1.schema.json"
 SETTINGS_SCHEMA_PATH = "schemas/registry.v1.schema.json"
 TOMBSTONE_SCHEMA_PATH = "schemas/tombstone.v1.schema.json"
+POLICY_SCHEMA_PATH = "schemas/policy.v1.schema.json"
 WAIVERS_SCHEMA_PATH = "schemas/waivers.v1.schema.json"
 
 REGULAR = 0o100644
@@ -293,6 +294,16 @@ def is_tombstone_path(path: str) -> bool:
 def tombstone_path(identifier: str) -> str:
     """Return where the tombstone of the node with this id stands."""
     return node_path(identifier).replace(NODES, TOMBSTONES, 1)
+
+
+def is_policy_path(path: str) -> bool:
+    """Say whether a path is where a governance policy stands."""
+    return path.startswith(POLICIES) and path.endswith(POLICY_SUFFIX)
+
+
+def policy_name(path: str) -> str:
+    """Return the name by which nodes refer to the policy at a path."""
+    return path.removeprefix(POLICIES).removesuffix(POLICY_SUFFIX)
 
 
 def attestation_path(path: str) -> str:

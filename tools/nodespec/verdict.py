@@ -59,7 +59,8 @@ class Report:
     ``families`` says for each letter whether it ran; ``blocked`` names those that this version can judge and
     that were asked for, but that could not run on all of this input. ``waived`` are findings that a waiver puts up
     with, each with its waiver; they do not count. ``complete`` says that every file was seen by
-    whatever was to see it, and stands where it belongs.
+    whatever was to see it, and stands where it belongs. ``undecided`` says that a policy could not be used, or gave no
+    answer: then there is no verdict, whatever else was found.
     """
 
     label: str
@@ -69,6 +70,7 @@ class Report:
     families: dict[str, str]
     blocked: tuple[str, ...] = ()
     complete: bool = False
+    undecided: bool = False
     waived: tuple[tuple[Finding, Waiver], ...] = ()
 
     @property
@@ -83,6 +85,8 @@ class Report:
 
     def exit_code(self, *, strict: bool = False) -> int:
         """0 clean, 1 findings, 3 what was asked for could not run, 4 nothing was there to judge."""
+        if self.undecided:
+            return 3
         if self.errors or (strict and self.findings):
             return 1
         if not self.files:
@@ -99,14 +103,17 @@ def family_states(
     tree: bool = True,
     trusted: bool = False,
     based: bool = False,
+    policies: bool = False,
 ) -> dict[str, str]:
     """Say for each family whether it runs.
 
     Given is whether there is a contract for nodes, whether there are settings, whether every spec could
-    be read, whether there is a tree at all, a trust root that verifies, and a base to compare with.
+    be read, whether there is a tree at all, a trust root that verifies, a base to compare with, and a contract for
+    policies.
     """
     able = {"S": nodes, "N": nodes and knobs, "G": nodes and knobs and whole, "T": tree}
     able |= {"P": tree and knobs and trusted, "C": tree and knobs and based, "W": tree and knobs}
+    able["L"] = tree and nodes and knobs and policies
     states = {}
     for letter, family in rules.FAMILIES.items():
         if letter not in selection.families:

@@ -38,6 +38,7 @@ _COMMANDS = {
     "show": ("query", "Show one node."),
     "log": ("history", "List the versions of a node through history."),
     "diff": ("history", "Compare two revisions, node by node, in words."),
+    "policy": ("policy", "Check, test and list governance policies."),
     "stats": ("stats", "Count nodes, idle signals, and how much changes."),
     "graph": ("query", "Draw who emits what to whom."),
     "checkpoint": ("checkpoint", "Make, verify and list signed checkpoints of commits."),

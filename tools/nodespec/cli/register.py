@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from nodespec.registration import Plan
     from nodespec.spec import NodeSpec
 
-_STILL_TO_SIGN = frozenset(["P018", "P022", "P023"])
+_STILL_TO_SIGN = frozenset(["P018", "P022", "P023", "L005"])
 """Findings that say who has yet to sign: what comes next, and no reason to write nothing."""
 
 
@@ -148,7 +148,7 @@ def _carry_out(place: Place, plan: Plan, request: Request) -> int:
             families = ", ".join(found.blocked)
             note(f"{families} could not run on everything, because of another file; nodespec validate says which")
         note("nothing was written")
-        return 1 if serious else 3
+        return 1 if serious and not found.undecided else 3
     if request.dry_run:
         show_difference(place.base or place.snapshot.tree, files)
         note("dry run: nothing was written")

@@ -5,7 +5,7 @@ Everything that lists rules is derived from these declarations: ``nodespec rules
 never given to another rule.
 """
 
-from nodespec.rules import change, evolution, format, graph, node, provenance, schema, tree, waiver
+from nodespec.rules import change, evolution, format, graph, node, policy, provenance, schema, tree, waiver
 from nodespec.rules.declare import FAMILIES, RULES, Family, Rule, families_of, rule_of
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "format",
     "graph",
     "node",
+    "policy",
     "provenance",
     "rule_of",
     "schema",

@@ -34,7 +34,7 @@ FAMILIES: dict[str, Family] = {
         Family(letter="P", name="provenance", about="signatures, owners and delegations"),
         Family(letter="C", name="change", about="what may change from one commit to the next"),
         Family(letter="G", name="graph", about="the registry as a whole: signals, lanes, names"),
-        Family(letter="L", name="policy", about="governance policies", ready=False),
+        Family(letter="L", name="policy", about="governance policies"),
         Family(letter="W", name="waivers", about="expired and unused waivers"),
     )
 }

@@ -1,0 +1,110 @@
+"""The box in which policies are evaluated: what it cannot do, how it ends, and what becomes of its questions."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+import weakref
+from pathlib import Path
+
+import pytest
+
+from nodespec.policy.box import Box, LostError
+from nodespec.policy.cel import _DECLARED
+from nodespec.policy.examples import SPECIMEN
+from nodespec.policy.standing import Standing, subject
+from nodespec.settings import Settings
+from nodespec.spec import from_value
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")
+SUBJECT = subject(from_value(SPECIMEN), Standing(), Settings())
+
+
+def loaded(*rules: str) -> Box:
+    """A box that knows one policy of these rules, and the plainest node."""
+    box = Box(["cel"])
+    assert box.ask({"load": 0, "language": "cel", "variables": [], "rules": list(rules)}) == []
+    box.tell({"subject": SUBJECT})
+    return box
+
+
+def test_a_box_answers_one_question_after_another() -> None:
+    box = loaded("node.identity.tier == 0", "emits.size() == 0")
+    assert [box.ask({"judge": 0}) for _ in range(3)] == [[True, False]] * 3
+    box.tell({"subject": {**SUBJECT, "emits": []}})
+    assert box.ask({"judge": 0}) == [True, True]
+
+
+@linux
+def test_a_box_has_no_environment_no_files_and_no_folder_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REGISTRY_HMAC_KEY", "a secret of ours")
+    box = loaded("true")
+    inside = Path(f"/proc/{box._process.pid}")
+    assert b"secret" not in (inside / "environ").read_bytes()
+    assert {os.readlink(link).partition(":")[0] for link in (inside / "fd").iterdir()} <= {"socket", "/dev/null"}
+    assert os.readlink(inside / "cwd") == "/"
+
+
+CONFINED = """
+import os, socket, sys
+from nodespec.policy import inside
+inside._shut_the_door()
+def tried(what):
+    try:
+        what()
+    except (OSError, MemoryError) as error:
+        return type(error).__name__
+    return "done"
+print(*map(tried, [
+    lambda: open("/etc/hostname"),
+    lambda: os.open("/tmp", os.O_RDONLY),
+    lambda: socket.socket(),
+    lambda: os.pipe(),
+    lambda: bytearray(1 << 30),
+]))
+"""
+
+
+def test_behind_the_door_nothing_can_be_opened_and_memory_ends() -> None:
+    done = subprocess.run([sys.executable, "-c", CONFINED], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["OSError", "OSError", "OSError", "OSError", "MemoryError"]
+
+
+def test_a_box_ends_with_whoever_holds_it() -> None:
+    box = loaded("true")
+    process = box._process
+    gone = weakref.ref(box)
+    del box
+    gc.collect()
+    assert gone() is None
+    assert process.returncode is not None
+
+
+def test_a_box_that_was_killed_says_so_and_does_not_kill_us() -> None:
+    box = loaded("true")
+    box._process.kill()
+    box._process.wait()
+    with pytest.raises(LostError, match="the process that evaluates it ended"):
+        box.ask({"judge": 0})
+
+
+def test_a_box_that_runs_out_of_processor_time_says_so() -> None:
+    box = loaded("true")
+    box._process.send_signal(signal.SIGPROF)
+    box._process.wait()
+    with pytest.raises(LostError, match="it took more processor time than it may: 1 s, and 10 ms a node"):
+        box.ask({"judge": 0})
+
+
+def test_a_question_that_makes_no_sense_ends_the_box_and_nothing_else() -> None:
+    box = loaded("true")
+    with pytest.raises(LostError):
+        box.ask({"judge": 7})
+
+
+def test_what_expressions_may_name_is_what_they_are_given() -> None:
+    given = {"node", "emits"} | {f"{house}.{name}" for house in ("provenance", "registry") for name in SUBJECT[house]}
+    assert set(_DECLARED) == given

@@ -1,0 +1,110 @@
+"""The box: a process of its own in which policies are evaluated, and nothing else happens.
+
+A policy is written by whoever could merge it, and may be on trial itself. No bound within this process would hold:
+native code that evaluates an expression cannot be interrupted, and when it crashes, the process is gone. So it is done
+in a child process with an empty environment, in the root folder, with one open socket (:mod:`nodespec.policy.inside`),
+whose processor time is bounded for each question. When it ends, or stays silent, the question has no answer, and the
+next question needs a new box.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import weakref
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from nodespec.errors import RegistryError
+from nodespec.policy.limits import MAX_ANSWER, PATIENCE, SECONDS, SECONDS_EACH
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_COMMAND = ("-I", "-B", "-X", "utf8", "-m", "nodespec.policy.inside")
+"""Isolated: no variable, no user's folder and no current folder has a say in what is imported."""
+
+_QUIET = getattr(socket, "MSG_NOSIGNAL", 0)
+_SO_NOSIGPIPE = 0x1022
+"""Darwin's option for what Linux does with MSG_NOSIGNAL (sys/socket.h): the terminal's default is to die of SIGPIPE."""
+
+
+class LostError(Exception):
+    """The box ended, or said nothing, before it had answered; the text says why."""
+
+
+class Box:
+    """A process that evaluates policies in these languages; it ends with whoever holds it."""
+
+    def __init__(self, languages: Sequence[str]) -> None:
+        ours, theirs = socket.socketpair()
+        if not _QUIET:
+            ours.setsockopt(socket.SOL_SOCKET, _SO_NOSIGPIPE, 1)
+        ours.settimeout(PATIENCE)
+        with theirs:
+            try:
+                self._process = subprocess.Popen(
+                    [sys.executable, *_COMMAND],
+                    stdin=theirs.fileno(),
+                    stdout=theirs.fileno(),
+                    stderr=subprocess.DEVNULL,
+                    cwd="/",
+                    env={},
+                )
+            except OSError as error:
+                ours.close()
+                hint = "policies are evaluated by a second Python process"
+                raise RegistryError(f"no process can be started: {error.strerror or error}", hint=hint) from None
+        self._socket = ours
+        self._end = weakref.finalize(self, _ended, self._process, ours, os.getpid())
+        self._unread = b""
+        self._before = _line({"languages": list(languages)})
+
+    def tell(self, message: Any) -> None:
+        """Say what needs no answer; it goes along with the next question."""
+        self._before += _line(message)
+
+    def ask(self, question: Any) -> Any:
+        """Return the answer to a question; raise ``LostError`` when there is none, and the box is gone then."""
+        try:
+            self._socket.sendall(self._before + _line(question), _QUIET)
+            self._before = b""
+            return json.loads(self._answer())
+        except TimeoutError:
+            self._process.kill()
+            raise LostError(self._why_gone(f"there was no answer within {PATIENCE:.0f} seconds")) from None
+        except (OSError, ValueError):
+            raise LostError(self._why_gone("the process that evaluates it ended")) from None
+
+    def _answer(self) -> bytes:
+        while b"\n" not in self._unread:
+            part = self._socket.recv(MAX_ANSWER)
+            if not part or len(self._unread) > MAX_ANSWER:
+                raise ValueError("no whole answer")
+            self._unread += part
+        answer, _, self._unread = self._unread.partition(b"\n")
+        return answer
+
+    def _why_gone(self, otherwise: str) -> str:
+        with suppress(subprocess.TimeoutExpired):  # it is ending by itself, unless it closed its socket alone
+            self._process.wait(timeout=SECONDS)
+        self._end()
+        if self._process.returncode == -signal.SIGPROF:
+            return f"it took more processor time than it may: {SECONDS:.0f} s, and {SECONDS_EACH * 1000:.0f} ms a node"
+        return f"{otherwise} ({self._process.returncode})"
+
+
+def _line(message: Any) -> bytes:
+    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
+
+
+def _ended(process: subprocess.Popen[bytes], ours: socket.socket, holder: int) -> None:
+    """Let nothing stay behind; the box keeps nothing that could be lost. A fork of its holder only lets go of it."""
+    ours.close()
+    if os.getpid() == holder:
+        process.kill()
+        process.wait()
