@@ -58,6 +58,7 @@ in this order tells the whole story, and ``tests/test_architecture.py`` holds th
     rules         one function a rule
     examiner      one document after another, each by itself
     verdict       which rules were asked for, which ran, what came of it
+    grounds       on what grounds a tree is judged: contracts, settings, waivers
     judge         all rules over one tree
     roster        who sends and hears what in a commit, kept for the gate
     rejudge       a commit judged by what differs from another

@@ -25,7 +25,8 @@ from nodespec import difference
 from nodespec.crew import check_jobs
 from nodespec.examiner import finding
 from nodespec.finding import Hit
-from nodespec.judge import FOR_ALL, MANY, Court, judge, listing_findings, missed
+from nodespec.grounds import listing_findings
+from nodespec.judge import FOR_ALL, MANY, Court, judge, missed
 from nodespec.mentions import mentioning
 from nodespec.owner import PREFIX
 from nodespec.reading import Unreadable, load, load_tombstone

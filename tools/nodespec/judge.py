@@ -13,51 +13,48 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from nodespec import builtin, document, rules, schema, settings, waiver
+from nodespec import document, rules, schema, settings, waiver
 from nodespec.crew import check_jobs
 from nodespec.examiner import (
     UNANSWERED,
     Examiner,
     examine_all,
     finding,
-    shape_findings,
-    text_findings,
-    unreadable,
     unvouched,
 )
 from nodespec.finding import Finding, Hit
+from nodespec.grounds import (
+    believed_settings,
+    both,
+    contracts_of,
+    listing_findings,
+    settings_of,
+    surroundings_of,
+    waivers_of,
+)
 from nodespec.policy.policies import UNREAD, Policies
 from nodespec.provenance import Provenance
-from nodespec.reading import may_hold_nodes, read_checked, read_document
+from nodespec.reading import may_hold_nodes
 from nodespec.rules.change import Change
 from nodespec.rules.graph import Whole
-from nodespec.rules.node import Surroundings
 from nodespec.rules.policy import BROKEN
-from nodespec.rules.tree import BROKEN_CONTRACT, UNREADABLE_FILE
 from nodespec.rules.waiver import Waived
-from nodespec.schema import Contract
 from nodespec.tree import (
     ATTESTATION_SUFFIX,
     EXECUTABLE,
     NODE_SCHEMA_PATH,
     OWNERS,
-    POLICIES,
     POLICY_SCHEMA_PATH,
     REGISTRY,
     REGULAR,
     SETTINGS_PATH,
-    SETTINGS_SCHEMA_PATH,
-    TOMBSTONE_SCHEMA_PATH,
-    UNREADABLE,
     WAIVERS_PATH,
-    WAIVERS_SCHEMA_PATH,
     Entry,
     is_node_path,
     is_policy_path,
     is_tombstone_path,
-    policy_name,
 )
 from nodespec.verdict import ALL, RUN, Report, Selection, blocked, family_states
 
@@ -65,23 +62,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from nodespec.examiner import Examined
+    from nodespec.grounds import Contracts
     from nodespec.policy.policies import Source
     from nodespec.rules.graph import NodeFacts, Part
-    from nodespec.settings import Settings
     from nodespec.tree import Progress, Tree
     from nodespec.waiver import Waiver
-
-    Contracts = dict[str, tuple[Contract, ...]]
-    """For each kind of document, by the path of its contract, all of those that must accept it."""
 
 MANY = 2000
 """Files from which a second process is worth its start."""
 
 _UNSEEN = "FSNPL"
 """The families that never open what is no regular file, or has another suffix."""
-
-_OPTIONAL = (TOMBSTONE_SCHEMA_PATH, WAIVERS_SCHEMA_PATH, POLICY_SCHEMA_PATH)
-"""Contracts that a registry need not carry: those of files that it may do without."""
 
 FOR_ALL = frozenset(
     ["P001", "P002", "P003", "P004", "P030", "P031", *(f"C{number:03}" for number in (4, 5, 6, 7, 8, 9, 11))]
@@ -149,14 +140,14 @@ class Court:
         self.selection = selection
         self.base = base
         self.now = now
-        self.contracts, broken = _contracts(tree)
+        self.contracts, broken = contracts_of(tree)
         if base is not None:
-            self.contracts = _both(self.contracts, _contracts(base)[0])
-        knobs, unsettled = _settings(tree, self.contracts)
-        believed = _believed_settings(base)
+            self.contracts = both(self.contracts, contracts_of(base)[0])
+        knobs, unsettled = settings_of(tree, self.contracts)
+        believed = believed_settings(base)
         self.knobs = settings.narrower(believed, knobs) if believed and knobs else knobs
-        self.waivers, unwaived = _waivers(tree, self.contracts)
-        believed_waivers = _waivers(base, self.contracts)[0] if base is not None else self.waivers
+        self.waivers, unwaived = waivers_of(tree, self.contracts)
+        believed_waivers = waivers_of(base, self.contracts)[0] if base is not None else self.waivers
         self._holding = waiver.common(believed_waivers, self.waivers)
         self.unsettled = [*broken, *unsettled, *unwaived]
         self.provenance = Provenance(tree, self.knobs, now) if self.knobs is not None else None
@@ -165,7 +156,7 @@ class Court:
         self.examiner = Examiner(
             tree,
             self.contracts,
-            _surroundings(self.knobs, tree),
+            surroundings_of(self.knobs, tree),
             vouching,
             policies or self._policies(),
             kept={} if keep else None,
@@ -296,8 +287,8 @@ def judge_text(data: bytes, *, tree: Tree | None, path: str, selection: Selectio
     contracts: Contracts = {}
     around = None
     if tree is not None:
-        contracts, _ = _contracts(tree)
-        around = _surroundings(_settings(tree, contracts)[0], tree)
+        contracts, _ = contracts_of(tree)
+        around = surroundings_of(settings_of(tree, contracts)[0], tree)
     own = contracts.get(NODE_SCHEMA_PATH, ()) if tree is not None else (schema.builtin(NODE_SCHEMA_PATH),)
     examiner = Examiner(tree, {NODE_SCHEMA_PATH: own} if own else {}, around)
     examined = examiner.examine_node(path, document.parse(data), placed=False)
@@ -317,7 +308,7 @@ def judge_policies(sources: Sequence[Source], *, tree: Tree | None) -> Report:
 
     The registry around them, if there is one, gives the contract.
     """
-    contracts = _contracts(tree)[0] if tree is not None else {}
+    contracts = contracts_of(tree)[0] if tree is not None else {}
     own = contracts.get(POLICY_SCHEMA_PATH, (schema.builtin(POLICY_SCHEMA_PATH),))
     examiner = Examiner(tree, {POLICY_SCHEMA_PATH: own}, None, policies=Policies(sources, own))
     selection = Selection.parse(["F", "S", "L"])
@@ -408,95 +399,3 @@ def _kept(findings: Iterable[Finding], selection: Selection, only: frozenset[str
     refused = {(item.path, item.line, item.column) for item in chosen if item.code[0] == "F"}
     kept = [item for item in chosen if item.code[0] != "S" or (item.path, item.line, item.column) not in refused]
     return tuple(sorted(kept, key=lambda item: item.order))
-
-
-# Before any document: the listing, the contracts and the settings.
-
-
-def listing_findings(tree: Tree) -> Iterator[Finding]:
-    """Run family T on a listing."""
-    if not tree.entries and not tree.defects:
-        return
-    for entry in rules.families_of("T"):
-        assert entry.check is not None
-        for hit in entry.check(tree):
-            yield finding(entry.code, hit, hit.path)
-    for item in tree.entries:
-        if item.mode == UNREADABLE:
-            yield finding(UNREADABLE_FILE.code, Hit(message="the folder cannot be opened"), item.path)
-
-
-def _contracts(tree: Tree) -> tuple[Contracts, list[Finding]]:
-    """Return the contracts that apply: the tree's own, and the tool's where the two differ.
-
-    A registry may narrow its contract. It cannot widen what this code relies on, so both must accept.
-    """
-    contracts: Contracts = {}
-    findings = []
-    for path in (NODE_SCHEMA_PATH, SETTINGS_SCHEMA_PATH, *_OPTIONAL):
-        own = (schema.builtin(path),)
-        entry = _readable(tree, path)
-        if entry is None:
-            if path in _OPTIONAL:
-                contracts[path] = own
-            continue
-        try:
-            data = tree.read(entry)
-            contracts[path] = own if data == builtin.contract(path) else (Contract(data), *own)
-        except OSError as error:
-            findings.append(unreadable(path, error))
-        except ValueError as error:
-            findings.append(finding(BROKEN_CONTRACT.code, Hit(message=f"the schema cannot be used: {error}"), path))
-    return contracts, findings
-
-
-def _both(head: Contracts, base: Contracts) -> Contracts:
-    """Return what must accept a document on trial: what head's contracts are, and what base's were."""
-    return {
-        path: tuple({contract.data: contract for contract in (*own, *base.get(path, ()))}.values())
-        for path, own in head.items()
-    }
-
-
-def _readable(tree: Tree, path: str) -> Entry | None:
-    entry = tree.entry(path)
-    return entry if entry is not None and entry.mode in (REGULAR, EXECUTABLE) else None
-
-
-def _settings(tree: Tree, contracts: Contracts) -> tuple[Settings | None, list[Finding]]:
-    value, findings = _checked(tree, SETTINGS_PATH, contracts.get(SETTINGS_SCHEMA_PATH, ()))
-    return None if value is None else settings.from_value(value), findings
-
-
-def _checked(tree: Tree, path: str, contracts: Sequence[Contract]) -> tuple[dict[str, Any] | None, list[Finding]]:
-    """Return the value of a document that fulfils its contracts; None, and what is wrong, when it does not."""
-    entry = _readable(tree, path)
-    if entry is None or not contracts:
-        return None, []
-    try:
-        text = read_document(tree, entry)
-    except OSError as error:
-        return None, [unreadable(path, error)]
-    findings = text_findings(path, text)
-    if text.value is not None:
-        findings += shape_findings(path, text, contracts)
-    return (None, findings) if findings or text.value is None else (text.value, [])
-
-
-def _waivers(tree: Tree, contracts: Contracts) -> tuple[tuple[Waiver, ...], list[Finding]]:
-    value, findings = _checked(tree, WAIVERS_PATH, contracts.get(WAIVERS_SCHEMA_PATH, ()))
-    return () if value is None else waiver.from_value(value), findings
-
-
-def _believed_settings(base: Tree | None) -> Settings | None:
-    """Return a base's own settings; raise ``RegistryError`` when it has none."""
-    if base is None:
-        return None
-    return settings.from_value(read_checked(base, SETTINGS_PATH, SETTINGS_SCHEMA_PATH))
-
-
-def _surroundings(knobs: Settings | None, tree: Tree) -> Surroundings | None:
-    if knobs is None:
-        return None
-    paths = [entry.path for entry in tree.below(POLICIES) if _readable(tree, entry.path)]
-    return Surroundings(settings=knobs, policies=frozenset(policy_name(path) for path in paths if is_policy_path(path)))
