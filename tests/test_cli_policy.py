@@ -182,6 +182,7 @@ def test_what_a_policy_says_is_remembered_as_everything_else(example: Checkout) 
 
 def test_an_owner_registers_before_the_verifier_has_signed(example: Checkout, published: dict[str, str]) -> None:
     example.replace(ADAPTER_FILE, "tier: 5 ", "tier: 6 ")
+    example.replace(ADAPTER_FILE, "version: 1.4.0", "version: 2.0.0")
     done = example.run("update", ADAPTER_FILE, **published)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "still to sign: the verifier" in done.stderr

@@ -469,3 +469,58 @@ def test_the_contract_is_optional_and_a_registry_may_narrow_it() -> None:
     assert [item.code for item in judged(wide | extra(policy_text("true", vendor=1))).findings] == ["S001"]
     broken = judged({POLICY_SCHEMA_PATH: b"{}"} | files)
     assert (broken.families["L"], broken.blocked) == ("not run", ("L",))
+
+
+# A base.
+
+
+def with_base(base: bytes | None, head: bytes | None) -> Report:
+    trees = [base_files() | (extra(text) if text is not None else {}) for text in (base, head)]
+    return judge(MemoryTree(trees[1]), base=MemoryTree(trees[0]), selection=UNSIGNED, now=NOW)
+
+
+def policy_findings(report: Report) -> list[tuple[str, bool]]:
+    """What family L finds, and whether it is about the policy as it was before."""
+    return [(item.code, "as it was before" in item.message) for item in report.findings if item.code[0] == "L"]
+
+
+KEPT, BROKEN, NO_ANSWER = policy_text("true"), policy_text("false"), policy_text("node.consent.purpose != ''")
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "found", "exit_code"),
+    [
+        (KEPT, KEPT, [], 0),
+        (BROKEN, BROKEN, [("L001", False)], 1),
+        (BROKEN, KEPT, [("L001", True)], 1),
+        (BROKEN, None, [("L001", True)], 1),
+        (KEPT, BROKEN, [("L001", False)], 1),
+        (None, BROKEN, [("L001", False)], 1),
+        (NO_ANSWER, KEPT, [], 0),
+        (KEPT, NO_ANSWER, [("L003", False)], 3),
+        (policy_text("oops"), KEPT, [], 0),
+        (policy_text("oops"), BROKEN, [("L001", False)], 1),
+        (policy_text("oops"), policy_text("oops"), [("L002", False)], 3),
+    ],
+)
+def test_with_a_base_nodes_comply_with_both_and_a_policy_can_be_put_right(
+    base: bytes | None, head: bytes | None, found: list[tuple[str, bool]], exit_code: int
+) -> None:
+    report = with_base(base, head)
+    assert policy_findings(report) == found
+    assert report.undecided is (exit_code == 3)
+    assert [item.code for item in report.findings if item.code[0] not in "LPC"] == []
+
+
+def test_a_change_does_not_push_out_what_base_asks_by_many_policies_or_a_narrower_contract() -> None:
+    many = {f"{POLICIES}lab.p{n:03}{POLICY_SUFFIX}": policy_text("true", name=f"lab.p{n:03}") for n in range(63)}
+    contract = json.loads(base_files()[POLICY_SCHEMA_PATH])
+    contract["required"] += ["description"]
+    narrow = {POLICY_SCHEMA_PATH: json.dumps(contract).encode()}
+    lax = extra(policy_text("true", description="Anything goes."))
+    for more in (many, narrow):
+        files = base_files() | lax | more
+        del files[f"{POLICIES}lab.care{POLICY_SUFFIX}"]
+        before = base_files() | extra(BROKEN)
+        report = judge(MemoryTree(files), base=MemoryTree(before), selection=UNSIGNED, now=NOW)
+        assert ("L001", True) in policy_findings(report)

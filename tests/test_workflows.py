@@ -158,7 +158,7 @@ def test_a_change_of_documents_passes_and_says_that_nothing_else_changed(host: H
 
 
 def test_an_edited_node_is_refused_with_annotations_at_its_lines(host: Host, tmp_path: Path) -> None:
-    host.author.replace(ADAPTER_FILE, "tier: 4", "tier: 7")
+    host.author.replace(ADAPTER_FILE, "tier: 5", "tier: 7")
     done, page = judged(host, tmp_path, *host.propose("more trust"))
     assert done.returncode == 1
     assert f"::error file={ADAPTER_FILE},line=" in done.stdout
@@ -169,7 +169,7 @@ def test_a_change_that_brings_its_own_gate_is_judged_by_the_base_s(host: Host, t
     for path in ("tools/nodespec/gate.py", "tools/nodespec/cli/gate.py", "tools/nodespec/__main__.py"):
         host.author.write(path, "raise SystemExit(0)\n")
     host.author.replace(".github/workflows/gate.yml", "gate --base", "--version # gate --base")
-    host.author.replace(ADAPTER_FILE, "tier: 4", "tier: 7")
+    host.author.replace(ADAPTER_FILE, "tier: 5", "tier: 7")
     done, page = judged(host, tmp_path, *host.propose("a friendlier gate"))
     assert done.returncode == 1
     assert "C012 unsealed-protected-file" in done.stdout
@@ -198,7 +198,7 @@ def test_the_checkpoint_is_signed_verified_and_kept(host: Host, tmp_path: Path) 
 
 def test_the_gitlab_job_judges_the_same_and_leaves_its_reports(host: Host, tmp_path: Path) -> None:
     job = yaml.safe_load(ci.files("gitlab", ci.IN_TREE)[".gitlab/nodespec.yml"])["registry-gate"]
-    host.author.replace(ADAPTER_FILE, "tier: 4", "tier: 7")
+    host.author.replace(ADAPTER_FILE, "tier: 5", "tier: 7")
     _, head = host.propose("more trust")
     workspace = host.check_out(tmp_path, "main")
     subprocess.run(["git", "fetch", "-q", "origin", head], cwd=workspace, check=True)

@@ -58,7 +58,8 @@ def test_a_sealed_file_is_neither_edited_nor_removed_nor_joined_by_another() -> 
     del trial.files[POLICY]
     assert verdict(trial.tree(), base) == [("P031", POLICY)]
     waivers = b"{schema_version: waivers.v1, waivers: []}\n"
-    new = {f"{POLICIES}lab.more.cel.yaml": b"{}\n", "schemas/lab.extra.json": b"{}\n", "registry/waivers.yaml": waivers}
+    more = {f"{POLICIES}lab.more.cel.yaml": LAX.replace(b"lab.care", b"lab.more")}
+    new = {**more, "schemas/lab.extra.json": b"{}\n", "registry/waivers.yaml": waivers}
     for path, data in (*new.items(), (".gitattributes", b"* text\n")):
         trial = strict.fork()
         trial.files[path] = data

@@ -9,6 +9,7 @@ next question needs a new box.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import signal
@@ -25,8 +26,21 @@ from nodespec.policy.limits import MAX_ANSWER, PATIENCE, SECONDS, SECONDS_EACH
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_COMMAND = ("-I", "-B", "-X", "utf8", "-m", "nodespec.policy.inside")
-"""Isolated: no variable, no user's folder and no current folder has a say in what is imported."""
+_ISOLATED = ("-I", "-B", "-X", "utf8", "-c")
+"""No variable, no user's folder and no current folder has a say in what is imported."""
+
+_BEGIN = """
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("nodespec", sys.argv[1] + "/__init__.py")
+sys.modules["nodespec"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(sys.modules["nodespec"])
+sys.path += sys.argv[2:]
+from nodespec.policy.inside import main
+main()
+"""
+"""The package is this very one, wherever it was imported from; the libraries are those that would be found here."""
+
+_LIBRARIES = {"cel": "cel_expr_python"}
 
 _QUIET = getattr(socket, "MSG_NOSIGNAL", 0)
 _SO_NOSIGPIPE = 0x1022
@@ -48,7 +62,7 @@ class Box:
         with theirs:
             try:
                 self._process = subprocess.Popen(
-                    [sys.executable, *_COMMAND],
+                    [sys.executable, *_ISOLATED, _BEGIN, *_homes(languages)],
                     stdin=theirs.fileno(),
                     stdout=theirs.fileno(),
                     stderr=subprocess.DEVNULL,
@@ -96,6 +110,16 @@ class Box:
         if self._process.returncode == -signal.SIGPROF:
             return f"it took more processor time than it may: {SECONDS:.0f} s, and {SECONDS_EACH * 1000:.0f} ms a node"
         return f"{otherwise} ({self._process.returncode})"
+
+
+def _homes(languages: Sequence[str]) -> list[str]:
+    """Return the folder of this package, and those in which the libraries for some languages are; none is imported."""
+    homes = [os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
+    for language in languages:
+        found = importlib.util.find_spec(_LIBRARIES[language])
+        if found is not None:
+            homes += [os.path.dirname(os.path.abspath(folder)) for folder in found.submodule_search_locations or ()]
+    return homes
 
 
 def _line(message: Any) -> bytes:

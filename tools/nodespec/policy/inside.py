@@ -84,7 +84,3 @@ def _shut_the_door() -> None:
     for kind, most in limits.items():
         with suppress(OSError, ValueError):  # not every system has every limit
             resource.setrlimit(kind, (most, most))
-
-
-if __name__ == "__main__":
-    main()
