@@ -23,6 +23,7 @@ DOORS = {
     "referencing": {"schema"},
     "rfc8785": {"encoding"},
     "cel_expr_python": {"policy"},
+    "regorus": {"policy"},
     "click": {"cli"},
     "rich": {"cli"},
 }

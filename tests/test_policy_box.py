@@ -26,7 +26,8 @@ SUBJECT = subject(from_value(SPECIMEN), Standing(), Settings())
 def loaded(*rules: str) -> Box:
     """A box that knows one policy of these rules, and the plainest node."""
     box = Box(["cel"])
-    assert box.ask({"load": 0, "language": "cel", "variables": [], "rules": list(rules)}) == []
+    answer = box.ask({"load": 0, "language": "cel", "variables": [], "rules": list(rules)})
+    assert answer["problems"] == []
     box.tell({"subject": SUBJECT})
     return box
 

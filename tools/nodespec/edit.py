@@ -16,6 +16,7 @@ from nodespec.scalar import is_likely_text, plain_meaning
 from nodespec.tree import (
     NODE_SCHEMA_PATH,
     POLICY_SCHEMA_PATH,
+    POLICY_SUFFIX,
     SETTINGS_PATH,
     SETTINGS_SCHEMA_PATH,
     TOMBSTONE_SCHEMA_PATH,
@@ -49,7 +50,7 @@ def modeline(path: str) -> str:
     """
     if is_node_path(path):
         contract = NODE_SCHEMA_PATH
-    elif is_policy_path(path):
+    elif is_policy_path(path) and path.endswith(POLICY_SUFFIX):
         contract = POLICY_SCHEMA_PATH
     elif path == SETTINGS_PATH:
         contract = SETTINGS_SCHEMA_PATH

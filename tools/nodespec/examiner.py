@@ -32,6 +32,7 @@ from nodespec.text import MAX_BYTES
 from nodespec.tree import (
     NODE_SCHEMA_PATH,
     POLICY_SCHEMA_PATH,
+    REGO_SUFFIX,
     TOMBSTONE_SCHEMA_PATH,
     is_node_path,
     is_policy_path,
@@ -43,7 +44,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
-    from nodespec.policy.policies import Ruling, Source
+    from nodespec.policy.policies import Ruling
+    from nodespec.policy.written import Source
     from nodespec.rules.node import Surroundings
     from nodespec.spec import NodeSpec
     from nodespec.tree import Entry, Progress, Tree
@@ -97,6 +99,8 @@ class Examiner:
     def examine(self, entry: Entry) -> Examined:
         """Examine a file of the tree."""
         assert self.tree is not None
+        if entry.path.endswith(REGO_SUFFIX):
+            return self.examine_module(entry.path)
         try:
             size = self.tree.size(entry)
             data = self.tree.read(entry) if size <= MAX_BYTES else b""
@@ -156,8 +160,13 @@ class Examiner:
             return []
         return self.policies.judge(node, standing, self.around.settings)
 
+    def examine_module(self, path: str) -> Examined:
+        """Examine a governance policy in Rego, which is no document: whether it can be used."""
+        hits = self.policies.problems(path) if self.policies is not None else []
+        return Examined(tuple(finding(BROKEN.code, item, path) for item in hits), missed=UNANSWERED if hits else "")
+
     def examine_policy(self, path: str, text: document.Document) -> Examined:
-        """Examine a governance policy: whether it can be used."""
+        """Examine a governance policy in YAML: whether it can be used."""
         findings = text_findings(path, text)
         if text.value is not None:
             findings += shape_findings(path, text, self.contracts.get(POLICY_SCHEMA_PATH, ()))

@@ -34,7 +34,8 @@ from nodespec.grounds import (
     surroundings_of,
     waivers_of,
 )
-from nodespec.policy.policies import UNREAD, Policies
+from nodespec.policy.policies import Policies
+from nodespec.policy.written import UNREAD
 from nodespec.provenance import Provenance
 from nodespec.reading import may_hold_nodes
 from nodespec.rules.change import Change
@@ -63,7 +64,7 @@ if TYPE_CHECKING:
 
     from nodespec.examiner import Examined
     from nodespec.grounds import Contracts
-    from nodespec.policy.policies import Source
+    from nodespec.policy.written import Source
     from nodespec.rules.graph import NodeFacts, Part
     from nodespec.tree import Progress, Tree
     from nodespec.waiver import Waiver
@@ -314,7 +315,9 @@ def judge_policies(sources: Sequence[Source], *, tree: Tree | None) -> Report:
     selection = Selection.parse(["F", "S", "L"])
     findings: list[Finding] = []
     for source in sources:
-        if source.data is None:
+        if source.language == "rego":
+            findings += examiner.examine_module(source.path).findings
+        elif source.data is None:
             findings.append(finding(BROKEN.code, Hit(message=UNREAD), source.path))
         else:
             findings += examiner.examine_policy(source.path, document.parse(source.data)).findings
@@ -336,7 +339,9 @@ def _is_to_examine(path: str, selection: Selection, only: frozenset[str] | None)
     G must know who emits what, and what tombstones leave dangling; P, how many nodes a newcomer holds. What judges
     everybody is judged whichever are chosen: policies (L).
     """
-    if not path.startswith(f"{REGISTRY}/") or not path.endswith(".yaml") or path in (SETTINGS_PATH, WAIVERS_PATH):
+    if not path.startswith(f"{REGISTRY}/") or path in (SETTINGS_PATH, WAIVERS_PATH):
+        return False
+    if not path.endswith(".yaml") and not is_policy_path(path):
         return False
     if only is None or path in only or ("L" in selection.families and is_policy_path(path)):
         return True

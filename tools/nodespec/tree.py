@@ -42,6 +42,7 @@ SEAL_PATH = "registry/seal.dsse.json"
 WAIVERS_PATH = "registry/waivers.yaml"
 POLICIES = "registry/policies/"
 POLICY_SUFFIX = ".cel.yaml"
+REGO_SUFFIX = ".rego"
 ATTESTATION_SUFFIX = ".dsse.json"
 NODE_SCHEMA_PATH = "schemas/nodespec.v1.schema.json"
 SETTINGS_SCHEMA_PATH = "schemas/registry.v1.schema.json"
@@ -298,12 +299,12 @@ def tombstone_path(identifier: str) -> str:
 
 def is_policy_path(path: str) -> bool:
     """Say whether a path is where a governance policy stands."""
-    return path.startswith(POLICIES) and path.endswith(POLICY_SUFFIX)
+    return path.startswith(POLICIES) and path.endswith((POLICY_SUFFIX, REGO_SUFFIX))
 
 
 def policy_name(path: str) -> str:
     """Return the name by which nodes refer to the policy at a path."""
-    return path.removeprefix(POLICIES).removesuffix(POLICY_SUFFIX)
+    return path.removeprefix(POLICIES).removesuffix(POLICY_SUFFIX).removesuffix(REGO_SUFFIX)
 
 
 def attestation_path(path: str) -> str:

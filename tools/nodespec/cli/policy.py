@@ -24,7 +24,8 @@ from nodespec.encoding import printable
 from nodespec.errors import UsageError
 from nodespec.judge import judge_policies
 from nodespec.policy import examples
-from nodespec.policy.policies import Policies, Source
+from nodespec.policy.policies import Policies
+from nodespec.policy.written import Source
 from nodespec.registry import Registry
 from nodespec.report.text import to_text
 from nodespec.text import MAX_BYTES
@@ -45,7 +46,8 @@ _OUTCOMES = {True: ("ok", "ok"), False: ("FAIL", "error")}
 def policy_command() -> None:
     """Check, test and list governance policies: rules in CEL that a registry has beside its schema.
 
-    A policy is a file registry/policies/NAME.cel.yaml; what it may say stands in schemas/policy.v1.schema.json.
+    A policy is a file registry/policies/NAME.cel.yaml; what it may say stands in schemas/policy.v1.schema.json. With
+    the extra "rego" installed, it may be NAME.rego.
     """
 
 

@@ -34,9 +34,13 @@ second of processor time, and 10 ms more for each node. Time and memory are boun
 within all other limits can ask for hours and terabytes: policies are evaluated in a process of their own
 (:mod:`nodespec.policy.box`), without environment, files or network, which is killed when it takes more.
 
+With the extra ``rego``, a policy may be a module of Rego, ``registry/policies/<name>.rego``
+(:mod:`nodespec.policy.rego`).
+
 >>> from nodespec import document, settings, spec
 >>> from nodespec.policy.examples import SPECIMEN
->>> from nodespec.policy.policies import Policies, Source
+>>> from nodespec.policy.policies import Policies
+>>> from nodespec.policy.written import Source
 >>> from nodespec.policy.standing import Standing
 >>> text = b'''
 ... policy: lab.care

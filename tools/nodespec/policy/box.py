@@ -40,7 +40,7 @@ main()
 """
 """The package is this very one, wherever it was imported from; the libraries are those that would be found here."""
 
-_LIBRARIES = {"cel": "cel_expr_python"}
+_LIBRARIES = {"cel": "cel_expr_python", "rego": "regorus"}
 
 _QUIET = getattr(socket, "MSG_NOSIGNAL", 0)
 _SO_NOSIGPIPE = 0x1022

@@ -8,14 +8,14 @@ meets it.
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cel_expr_python import cel
 
 from nodespec.policy.limits import MEMORY
 
-Problem = dict[str, Any]
-"""Why an expression cannot be used: ``part`` of the policy, ``line`` and ``column`` in it from 1 (0 for no place)."""
+if TYPE_CHECKING:
+    from nodespec.policy.inside import Problem
 
 _TEXT, _BOOL, _DYN = cel.Type.STRING, cel.Type.BOOL, cel.Type.DYN
 _MAPPING = cel.Type.Map(_TEXT, _DYN)
@@ -45,6 +45,8 @@ _MOST_PROBLEMS = 5
 
 class Program:
     """One policy, compiled. ``problems`` says why it cannot be used; then it is not asked."""
+
+    policy = None  # what it says of itself is in its file
 
     def __init__(self, policy: dict[str, Any]) -> None:
         """Compile ``variables`` as (name, expression), each of which sees those above it, and then ``rules``."""

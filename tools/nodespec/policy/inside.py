@@ -1,7 +1,9 @@
 """What runs in the box: it reads questions from standard input and answers them, one JSON text a line.
 
     {"languages": [...]}                                        no answer; the libraries are loaded, the door is shut
-    {"load": n, "language": l, "variables": [[name, expr]], "rules": [expr]}    the problems, none when it is usable
+    {"load": n, "language": "cel", "variables": [[name, expr]], "rules": [expr]}
+    {"load": n, "language": "rego", "name": …, "text": …}       {"problems": [...]}, none when it can be used; in Rego,
+                                                                also {"policy": …}, what the text says of itself
     {"subject": {...}}                                          no answer; what the next questions are about
     {"judge": n}                                                for each rule true, false, or why there is no answer
 
@@ -27,8 +29,13 @@ from nodespec.policy.limits import MEMORY, SECONDS, SECONDS_EACH
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_ENGINES = {"cel": "nodespec.policy.cel"}
+Problem = dict[str, Any]
+"""Why a part of a policy cannot be used: ``part`` of it, ``line`` and ``column`` from 1 (0 for no place), ``text``."""
+
+_ENGINES = {"cel": "nodespec.policy.cel", "rego": "nodespec.policy.rego"}
 """Where each language is spoken."""
+
+_NOT_HERE = "the library for this language is not installed; for Rego: pip install 'nodespec[rego]'"
 
 
 def main() -> None:
@@ -49,13 +56,24 @@ def main() -> None:
         elif "subject" in question:
             subject = question["subject"]
         elif "load" in question:
-            number = question["load"]
+            number, engine = question["load"], engines[question["language"]]
+            if engine is None:
+                _say({"problems": [{"part": [], "line": 0, "column": 0, "text": _NOT_HERE}]})
+                continue
             with _charged(accounts, number):
-                programs[number] = engines[question["language"]].Program(question)
-            _say(programs[number].problems)
+                programs[number] = engine.Program(question)
+            _say({"problems": programs[number].problems, "policy": programs[number].policy})
         else:
-            engines = {name: importlib.import_module(_ENGINES[name]) for name in question["languages"]}
+            engines = {name: _engine(name) for name in question["languages"]}
             _shut_the_door()
+
+
+def _engine(language: str) -> Any:
+    """Return the module that speaks a language; None where its library is not installed."""
+    try:
+        return importlib.import_module(_ENGINES[language])
+    except ModuleNotFoundError:
+        return None
 
 
 @contextmanager
@@ -73,9 +91,18 @@ def _say(answer: Any) -> None:
     sys.stdout.buffer.flush()
 
 
+def _reserved() -> int:
+    """Return the address space that is taken already, where the system says so (Linux)."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[0]) * resource.getpagesize()
+    except OSError:
+        return 0
+
+
 def _shut_the_door() -> None:
     limits = {
-        resource.RLIMIT_AS: MEMORY,
+        resource.RLIMIT_AS: _reserved() + MEMORY,
         resource.RLIMIT_NOFILE: 0,
         resource.RLIMIT_FSIZE: 0,
         resource.RLIMIT_CORE: 0,

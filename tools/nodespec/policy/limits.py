@@ -10,7 +10,7 @@ SECONDS_EACH = 0.01
 """Of processor time that each further node adds, so that no policy takes more than 10 ms a node in the long run."""
 
 MEMORY = 512 * 1024 * 1024
-"""Bytes of address space of the box: Python and CEL begin with a fifth of it."""
+"""Bytes of address space beyond what Python and the libraries begin with: some reserve a gigabyte and use none."""
 
 PATIENCE = 60.0
 """Seconds on the clock that a busy machine may take for a second of processor time."""

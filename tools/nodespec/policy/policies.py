@@ -7,32 +7,23 @@ that nodes must comply with both.
 from __future__ import annotations
 
 import os
-import re
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from nodespec import document, schema
-from nodespec.encoding import printable, quoted
+from nodespec import schema
+from nodespec.encoding import quoted
 from nodespec.finding import Hit
 from nodespec.policy.box import Box, LostError
-from nodespec.policy.form import from_value, oddities
 from nodespec.policy.limits import MAX_POLICIES
-from nodespec.policy.place import within_scalar
 from nodespec.policy.standing import Standing, subject
+from nodespec.policy.written import Source, Written
 from nodespec.text import MAX_BYTES
-from nodespec.tree import (
-    EXECUTABLE,
-    POLICIES,
-    POLICY_SCHEMA_PATH,
-    REGULAR,
-    is_policy_path,
-    policy_name,
-)
+from nodespec.tree import EXECUTABLE, POLICIES, POLICY_SCHEMA_PATH, REGULAR, is_policy_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from nodespec.document import Document
     from nodespec.policy.form import Policy, Rule
     from nodespec.schema import Contract
     from nodespec.settings import Settings
@@ -45,18 +36,6 @@ policy cannot be used, which is told once, as a problem of the policy (:meth:`Po
 
 
 UNREAD = f"the file cannot be read, or has more than {MAX_BYTES:,} bytes"
-
-
-class Source(NamedTuple):
-    """The file of a policy; without ``data``, one that cannot be read, or is too large to be.
-
-    ``former`` is what base says where the tree says something else: a node must comply with it as well, but where it
-    has no answer, the tree's own policies decide alone. Otherwise none that was ever wrong could be put right.
-    """
-
-    path: str
-    data: bytes | None
-    former: bool = False
 
 
 class Ruling(NamedTuple):
@@ -81,6 +60,7 @@ class Policies:
         self._contracts = contracts
         self._box: Box | None = None
         self._inside: set[int] = set()
+        self._known: dict[int, bool] = {}
         self._lost: dict[int, str] = {}
 
     @classmethod
@@ -102,12 +82,15 @@ class Policies:
         return Policies((*self.sources, *more), self._contracts) if more else self
 
     @cached_property
-    def _forms(self) -> list[_Form]:
+    def _forms(self) -> list[Written]:
         contracts = self._contracts or (schema.builtin(POLICY_SCHEMA_PATH),)
-        forms = [_Form.of(source, contracts) for source in self.sources]
+        forms = [Written(source, contracts) for source in self.sources]
         for former in (False, True):  # whoever adds policies does not push former ones out
-            for form in [form for form in forms if form.former is former][MAX_POLICIES:]:
-                form.beyond = True
+            _exclude([form for form in forms if form.source.former is former])
+        for number, form in enumerate(forms):
+            if form.source.language == "rego" and form.is_askable:
+                with suppress(LostError):
+                    self._load(number, form)
         return forms
 
     def prepare(self) -> None:
@@ -116,7 +99,7 @@ class Policies:
             self._open_box()
 
     def _open_box(self) -> Box:
-        self._box, self._inside = Box(["cel"]), set()
+        self._box, self._inside = Box(sorted({source.language for source in self.sources})), set()
         return self._box
 
     def forms(self) -> Iterator[tuple[Source, Policy | None]]:
@@ -133,27 +116,17 @@ class Policies:
     # What is wrong with a policy.
 
     def problems(self, path: str) -> list[Hit]:
-        """Return what is wrong with the policy at ``path``, apart from its text and its shape."""
+        """Return what is wrong with the policy at ``path``, apart from the text and the shape of YAML."""
         number = next(number for number, source in enumerate(self.sources) if source.path == path)
         form = self._forms[number]
-        if form.beyond:
-            message = f"there are {len(self.sources)} policies, and this one is beyond the limit of {MAX_POLICIES}"
-            return [Hit(message=message, at=("policy",), fix="Join or remove some.")]
-        if form.policy is None:
-            return []
-        hits = list(oddities(form.policy, path))
-        try:
-            return [*hits, *(self._hit(number, problem) for problem in self._load(number))]
-        except LostError as lost:
-            return [*hits, Hit(message=f"the policy cannot be compiled: {lost}", at=("policy",))]
-
-    def _hit(self, number: int, problem: dict[str, Any]) -> Hit:
-        form = self._forms[number]
-        part, position = problem["part"]
-        at = (part, position, "expr")
-        message = f"this expression cannot be used: {_short(problem['text'])}"
-        span = within_scalar(form.data, form.text, at, problem["line"], problem["column"])
-        return Hit(message=message, at=at, span=span, fix=_KNOWN if "undeclared" in message else "")
+        if form.unusable is not None:
+            return [form.unusable]
+        if form.is_askable:
+            try:
+                self._load(number, form)
+            except LostError as lost:
+                return [*form.trouble, Hit(message=f"the policy cannot be compiled: {lost}", at=("policy",))]
+        return form.trouble
 
     # What policies say of a node.
 
@@ -175,13 +148,11 @@ class Policies:
         told = None
         found: list[Ruling] = []
         for number in numbers:
-            form = self._forms[number]
-            if form.policy is None or form.beyond:
-                found.append(Ruling(form.name, None, "unusable", former=form.former))
-                continue
+            form, former = self._forms[number], self.sources[number].former
             try:
-                if self._load(number):
-                    found.append(Ruling(form.name, None, "unusable", former=form.former))
+                usable = form.policy is not None and form.unusable is None and self._load(number, form)
+                if form.policy is None or not usable:
+                    found.append(Ruling(form.name, None, "unusable", former=former))
                     continue
                 assert self._box is not None
                 if told is not self._box:
@@ -189,33 +160,28 @@ class Policies:
                     told.tell({"subject": about})
                 answers = self._ask(number, {"judge": number})
             except LostError as lost:
-                found.append(Ruling(form.name, None, "undecided", str(lost), form.former))
+                found.append(Ruling(form.name, None, "undecided", str(lost), former))
                 continue
             for rule, answer in zip(form.policy.rules, answers, strict=True):
                 if answer is False:
-                    found.append(Ruling(form.name, rule, "violated", former=form.former))
+                    found.append(Ruling(form.name, rule, "violated", former=former))
                 elif answer is not True:
-                    found.append(Ruling(form.name, rule, "undecided", form.discreet(str(answer)), form.former))
+                    found.append(Ruling(form.name, rule, "undecided", form.discreet(str(answer)), former))
         return [item for item in found if not (item.former and item.outcome in ("undecided", "unusable"))]
 
-    def _load(self, number: int) -> list[dict[str, Any]]:
-        """Have a policy compiled, unless the box has it already; return why it cannot be used."""
-        form = self._forms[number]
+    def _load(self, number: int, form: Written) -> bool:
+        """Have a policy compiled, unless the box has it already; say whether it can be used."""
         if number in self._lost:
             raise LostError(self._lost[number])
         if self._box is None:
             self._open_box()
         if number not in self._inside:
-            assert form.policy is not None
-            question = {
-                "load": number,
-                "language": "cel",
-                "variables": [list(item) for item in form.policy.variables],
-                "rules": [item.expr for item in form.policy.rules],
-            }
-            form.problems = self._ask(number, question)
+            answer = self._ask(number, form.question(number))
             self._inside.add(number)
-        return form.problems
+            if number not in self._known:
+                form.learn(answer)
+                self._known[number] = not answer["problems"] and form.policy is not None
+        return self._known[number]
 
     def _ask(self, number: int, question: dict[str, Any]) -> Any:
         """Ask the box; a policy that it was lost over is not asked again."""
@@ -235,54 +201,16 @@ _RECENT: dict[tuple[int, tuple[Source, ...], tuple[bytes, ...]], Policies] = {}
 """The sets that were asked for last, the newest at the end. A process has its own: boxes are not shared."""
 
 
-class _Form:
-    """A policy's file as it was read: the policy, if it holds one, and what is needed to point into it."""
-
-    def __init__(self, source: Source, text: Document | None, policy: Policy | None) -> None:
-        self.name = policy_name(source.path) if is_policy_path(source.path) else policy.name if policy else source.path
-        self.former = source.former
-        self.data = source.data or b""
-        self.text = text
-        self.policy = policy
-        self.beyond = False
-        self.problems: list[dict[str, Any]] = []
-
-    @classmethod
-    def of(cls, source: Source, contracts: Sequence[Contract]) -> _Form:
-        if source.data is None or len(source.data) > MAX_BYTES:
-            return cls(source, None, None)
-        text = document.parse(source.data)
-        if source.former:  # whoever narrows the contract does not push former policies out
-            contracts = (schema.builtin(POLICY_SCHEMA_PATH),)
-        usable = text.value is not None and not text.problems
-        if not usable or not all(contract.accepts(text.value) for contract in contracts):
-            return cls(source, text, None)
-        assert text.value is not None
-        return cls(source, text, from_value(text.value))
-
-    def may_govern(self, node: NodeSpec) -> bool:
-        """Say whether a node has to comply; one that says nothing legible about its scope may govern every node."""
-        return self.policy is None or self.policy.governs(node)
-
-    def discreet(self, reason: str) -> str:
-        """Return a reason without what it repeats of the node: only what the policy itself says may be repeated."""
-        return _short(_QUOTATION.sub(lambda match: match[0] if match[1].encode() in self.data else '"…"', reason))
-
-
-_KNOWN = (
-    "Expressions know node, emits, provenance.verified, .attested, .delegated and .owner, registry.id and .sensitive, "
-    "the variables above them as variables.NAME, and the functions of CEL."
-)
-
-_LONGEST = 160
-"""Characters of what a library says that are repeated."""
-
-
-def _short(text: str) -> str:
-    return printable(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…")
-
-
-_QUOTATION = re.compile(r'"([^"]*)"')
+def _exclude(forms: Sequence[Written]) -> None:
+    """Say of policies that are one too many, or of one name, that they must not be asked."""
+    for position, form in enumerate(forms):
+        others = [other.source.path for other in forms if other.name == form.name and other is not form]
+        if others:
+            fix = "Keep one of them: nodes refer to the name, and could mean either."
+            form.unusable = Hit(message=f"{others[0]} has the same name", at=(), fix=fix)
+        elif position >= MAX_POLICIES:
+            message = f"there are {len(forms)} policies, and this one is beyond the limit of {MAX_POLICIES}"
+            form.unusable = Hit(message=message, at=("policy",), fix="Join or remove some.")
 
 
 def _files(tree: Tree) -> Iterator[Source]:

@@ -16,6 +16,7 @@ from nodespec.tree import (
     NODES,
     POLICIES,
     POLICY_SUFFIX,
+    REGO_SUFFIX,
     REGULAR,
     SCHEMAS,
     SEGMENT,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 _HOMES = (
     "registry/registry.yaml, registry/nodes/<type>/<name>.yaml (with <name>.dsse.json), registry/tombstones/, "
-    "registry/owners/, registry/trust/, registry/policies/<name>.cel.yaml, registry/waivers.yaml, "
+    "registry/owners/, registry/trust/, registry/policies/<name>.cel.yaml (or .rego), registry/waivers.yaml, "
     "registry/seal.dsse.json, schemas/<name>.json"
 )
 NEEDED = (SETTINGS_PATH, NODE_SCHEMA_PATH, SETTINGS_SCHEMA_PATH)
@@ -41,7 +42,7 @@ NEEDED = (SETTINGS_PATH, NODE_SCHEMA_PATH, SETTINGS_SCHEMA_PATH)
 
 _SINGLE_FILES = frozenset([SETTINGS_PATH, "registry/waivers.yaml", "registry/seal.dsse.json"])
 _RECORD = re.compile(r"registry/(owners/[0-9a-f]{64}|trust)/[0-9]{4}\.dsse\.json\Z")
-_POLICY = re.compile(rf"{POLICIES}[a-z0-9][a-z0-9_.-]*{re.escape(POLICY_SUFFIX)}\Z")
+_POLICY = re.compile(rf"{POLICIES}[a-z0-9][a-z0-9_.-]*({re.escape(POLICY_SUFFIX)}|{re.escape(REGO_SUFFIX)})\Z")
 _TYPED_FOLDERS = (NODES, "registry/tombstones/")
 _TYPED_SUFFIXES = (".yaml", ".dsse.json")
 
