@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from nodespec import difference
 from nodespec.crew import check_jobs
+from nodespec.encoding import quoted
 from nodespec.examiner import finding
 from nodespec.finding import Hit
 from nodespec.judge import FOR_ALL, MANY, Court, judge, listing_findings, missed
@@ -32,7 +33,8 @@ from nodespec.reading import Unreadable, load, load_tombstone
 from nodespec.rules.declare import FAMILIES
 from nodespec.rules.evolution import MERGE_CONFLICT
 from nodespec.rules.graph import NodeFacts, Part
-from nodespec.rules.tree import NEEDED
+from nodespec.rules.tree import NEEDED, missing_file
+from nodespec.seal import is_protected
 from nodespec.tree import (
     EXECUTABLE,
     NODES,
@@ -42,6 +44,8 @@ from nodespec.tree import (
     TOMBSTONES,
     MemoryTree,
     attestation_path,
+    folded,
+    is_listed,
     is_node_path,
     is_tombstone_path,
     node_id,
@@ -60,6 +64,10 @@ if TYPE_CHECKING:
     from nodespec.proposal import Proposal
     from nodespec.rules.change import Change
     from nodespec.tree import Entry, Progress
+
+
+TWINS, MALFORMED, MISSING = "T006", "T007", "T008"
+"""Rules of family T that are asked about more than the listing: about a whole repository, and what is gone from it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,15 +113,15 @@ class Affected:
 
 def gate(proposal: Proposal, *, now: datetime, jobs: int | None = None, progress: Progress | None = None) -> Judgement:
     """Judge a proposal; raise ``RegistryError`` where base is no registry that could be believed."""
-    if proposal.conflicts:
-        return _in_conflict(proposal)
-    trial = _Trial(proposal, Court(proposal.tree, ALL, now, proposal.before), jobs, progress)
+    trial = _Trial(proposal, Court(proposal.tree, ALL, now, proposal.before, keep=True), jobs, progress)
+    if trial.conflicts:
+        return _in_conflict(proposal, trial.conflicts)
     if not trial.touches_registry():
         return Judgement(proposal=proposal, report=_not_judged(proposal), untouched=True)
     report = trial.everywhere() if trial.decides_about_all() else trial.by_difference()
     return Judgement(
         proposal=proposal,
-        report=replace(report, label=_label(proposal)),
+        report=trial.with_what_is_beside(replace(report, label=_label(proposal))),
         pairs=tuple(trial.pairs()),
         affected=tuple(trial.affected()),
         owners=trial.new_owners,
@@ -125,9 +133,9 @@ def _label(proposal: Proposal) -> str:
     return f"{proposal.head.short} into {proposal.base.short}"
 
 
-def _in_conflict(proposal: Proposal) -> Judgement:
+def _in_conflict(proposal: Proposal, paths: Sequence[str]) -> Judgement:
     message = f"{proposal.base.short} and {proposal.head.short} both changed this file"
-    findings = tuple(finding(MERGE_CONFLICT.code, Hit(message=message), path) for path in proposal.conflicts)
+    findings = tuple(finding(MERGE_CONFLICT.code, Hit(message=message), path) for path in paths)
     return Judgement(proposal=proposal, report=_not_judged(proposal, findings))
 
 
@@ -171,10 +179,36 @@ class _Trial:
         known = self.proposal.before.children(OWNERS.rstrip("/"))
         return tuple(PREFIX + name for name in sorted(come) if name not in known)
 
+    @cached_property
+    def listed(self) -> tuple[str, ...]:
+        """What registry.yaml protects on either side."""
+        sides = (self.change.base, self.change.head) if self.change else ()
+        return tuple(path for side in sides for path in side.settings.protected)
+
+    @cached_property
+    def conflicts(self) -> tuple[str, ...]:
+        """Paths that both sides changed, as far as the gate is about them; the others are between Git and the host."""
+        ours = (path for path in self.proposal.conflicts if is_listed(path) or is_protected(path, self.listed))
+        return tuple(ours) if self.change else self.proposal.conflicts
+
     def touches_registry(self) -> bool:
         """Say whether anything differs that the gate is about."""
         protected = self.change is None or bool(self.change.protected)
-        return bool(self.proposal.inside) or bool(self.proposal.defects) or protected
+        return bool(self.proposal.inside) or bool(self.proposal.defects) or protected or bool(self.twins)
+
+    @cached_property
+    def twins(self) -> tuple[Finding, ...]:
+        """Files beside the registry that some file system takes for one in it, or for a protected one (T006)."""
+        known = [folded(path) for path in self.listed]
+        found = []
+        for _, new in self.proposal.changes:
+            if new is None or is_listed(new.path) or is_protected(new.path, self.listed):
+                continue
+            seen = folded(new.path)
+            if is_listed(seen) or is_protected(seen, known):
+                message = f"some file systems take this for {quoted(seen)}, which decides about the registry"
+                found.append(finding(TWINS, Hit(message=message), new.path))
+        return tuple(found)
 
     def decides_about_all(self) -> bool:
         """Say whether something differs that other nodes than the touched ones are judged by."""
@@ -188,6 +222,9 @@ class _Trial:
         """Judge every node, and leave out what is not new in files that are not touched."""
         tree, before = self.proposal.tree, self.proposal.before
         report = judge(tree, base=before, now=self.court.now, jobs=self.jobs, progress=self.progress)
+        if not tree.entries:  # to judge alone, that is no registry; to a base, it is one that is gone
+            gone = (finding(MISSING, hit, hit.path) for hit in missing_file(tree))
+            return replace(report, findings=(*report.findings, *gone))
         if all(item.path in self.around or item.code in FOR_ALL for item in report.findings):
             return report
         past = judge(before, now=self.court.now, jobs=self.jobs, progress=self.progress)
@@ -211,7 +248,8 @@ class _Trial:
         found += self.court.followed()
         if self.court.sees_the_whole(unseen):
             found += self._graph(facts, claimed)
-        found += self.court.vouched_for(sorted(self.around), self._held(facts), self.new_owners)
+        stray = sorted(path for path in self.around if path.startswith((NODES, TOMBSTONES)))
+        found += self.court.vouched_for(stray, self._held(facts), self.new_owners)
         report = self.court.report(
             found,
             unseen,
@@ -224,11 +262,21 @@ class _Trial:
     def _listed(self, come: Sequence[Entry]) -> Iterator[Finding]:
         """Run family T on what has come; only names with capitals can be twins of what is there already."""
         if any(entry.path != entry.path.casefold() for entry in come):
-            yield from (item for item in listing_findings(self.proposal.tree) if item.path in self.around)
+            twins = {entry.path.casefold() for entry in come}  # of two, the other one may be the one that is found
+            for item in listing_findings(self.proposal.tree):
+                if item.path in self.around or (item.code == TWINS and item.path.casefold() in twins):
+                    yield item
             return
         there = [entry for entry in map(self.proposal.tree.entry, NEEDED) if entry is not None]
         modes = {entry.path: entry.mode for entry in (*there, *come)}
         yield from listing_findings(MemoryTree(dict.fromkeys(modes, b""), modes=modes, defects=self.proposal.defects))
+
+    def with_what_is_beside(self, report: Report) -> Report:
+        """Add what is wrong beside the registry: twins of it, and folders on the way that no honest writer makes."""
+        odd = (finding(MALFORMED, Hit(message=defect.what), defect.path) for defect in self.proposal.defects)
+        known = {_identity(item) for item in report.findings}
+        more = [item for item in (*self.twins, *odd) if _identity(item) not in known]
+        return replace(report, findings=tuple(sorted([*report.findings, *more], key=lambda item: item.order)))
 
     # The registry as a whole.
 
