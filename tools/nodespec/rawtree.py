@@ -6,9 +6,13 @@ checkout the last.
 
 from __future__ import annotations
 
+import re
+
 from nodespec.encoding import printable
 from nodespec.errors import RegistryError
 from nodespec.tree import EXECUTABLE, FOLDER, REGULAR, SUBMODULE, SYMLINK, Defect
+
+_OCTAL = re.compile(rb"[0-7]{1,7}\Z")
 
 
 def raw_entries(data: bytes, folder: str, defects: list[Defect]) -> list[tuple[str, int, str]]:
@@ -27,7 +31,10 @@ def _read_entries(data: bytes, folder: str, defects: list[Defect]) -> list[tuple
     position = 0
     while position < len(data):
         space, end = data.index(b" ", position), data.index(b"\0", position)
-        mode, raw = int(data[position:space], 8), data[space + 1 : end]
+        digits, raw = data[position:space], data[space + 1 : end]
+        if not _OCTAL.match(digits):  # int() takes 1_00644 and 0o100644, at which git gives up
+            raise ValueError("a mode is not octal")
+        mode = int(digits, 8)
         position = end + 21
         if position > len(data):
             raise ValueError("an entry is cut off")
