@@ -113,7 +113,9 @@ def run_command(kind: str, repo: str, branches: tuple[str, ...], key: str) -> in
         return _before_commit(repo)
     git = GitRepository.open(repo)
     judged = {f"refs/heads/{name}" for name in branches} or {_head_of(git)}
-    updates = [update for update in parse(sys.stdin.read()) if update.ref in judged]
+    updates = [
+        update for update in parse(sys.stdin.buffer.read().decode("utf-8", "surrogateescape")) if update.ref in judged
+    ]
     if kind == "post-receive":
         return max((_seal_tip(repo, update, key) for update in updates if update.new != NOTHING), default=0)
     return max((_judge_push(git, update) for update in updates), default=0)
