@@ -25,7 +25,14 @@ from nodespec.rules.provenance import CODES as PROVENANCE_CODES
 from nodespec.rules.tree import UNREADABLE_FILE
 from nodespec.schema import Contract
 from nodespec.text import MAX_BYTES
-from nodespec.tree import NODE_SCHEMA_PATH, TOMBSTONE_SCHEMA_PATH, is_node_path, is_tombstone_path, tombstone_path
+from nodespec.tree import (
+    NODE_SCHEMA_PATH,
+    TOMBSTONE_SCHEMA_PATH,
+    is_node_path,
+    is_tombstone_path,
+    node_path,
+    tombstone_path,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -55,8 +62,8 @@ class Examined(NamedTuple):
 class Examiner:
     """Examines documents of one tree; without a tree, documents that stand nowhere.
 
-    Nodes that fulfil their contract are put into ``kept`` by path, where that is given. Without ``around``, family N is
-    left out. Without ``provenance``, or when that has no trust root, nobody is asked
+    Nodes that fulfil their contract and stand in their place are put into ``kept`` by path, where that is given.
+    Without ``around``, family N is left out. Without ``provenance``, or when that has no trust root, nobody is asked
     who signed.
     """
 
@@ -101,7 +108,7 @@ class Examiner:
             findings += shape_findings(path, text, contracts)
             return Examined(tuple(findings), claimed=claimed_signals(text.value), missed=_MISSHAPEN)
         node = spec.from_value(text.value, path if placed else "")
-        if self.kept is not None:
+        if self.kept is not None and node_path(node.id) == path:  # as it would be loaded, not whatever stands there
             self.kept[path] = node
         if self.around is not None:
             findings += [

@@ -175,7 +175,8 @@ class _Trial:
     @cached_property
     def new_owners(self) -> tuple[str, ...]:
         """The handles of owners that base does not know."""
-        come = {path.split("/")[2] for path in self.proposal.inside if path.startswith(OWNERS) and path.count("/") > 2}
+        files = (new.path for _, new in self.proposal.changes if new and new.mode in (REGULAR, EXECUTABLE))
+        come = {path.split("/")[2] for path in files if path.startswith(OWNERS) and path.count("/") > 2}
         known = self.proposal.before.children(OWNERS.rstrip("/"))
         return tuple(PREFIX + name for name in sorted(come) if name not in known)
 
