@@ -356,13 +356,22 @@ def settings_loosened_for_oneself(lab: Lab) -> str:
     return lab.act(thief)
 
 
-@hostile("C012", NODE_SCHEMA_PATH, "S0")
+@hostile("C012", NODE_SCHEMA_PATH, "no seal of the maintainers")
 def a_contract_that_accepts_anything(lab: Lab) -> str:
     thief = lab.fork()
     thief.files[NODE_SCHEMA_PATH] = b'{"$schema": "https://json-schema.org/draft/2020-12/schema"}\n'
     path = thief.register(NEW, by=thief.ada)
     thief.files[path] += b"backdoor: true\n"
     return lab.act(thief)
+
+
+@hostile("C012", NODE_SCHEMA_PATH)
+def a_contract_that_takes_for_ever(lab: Lab) -> str:
+    """Forty levels, each of which asks for the next one twice."""
+    levels = {f"a{n}": {"allOf": [{"$ref": f"#/$defs/a{n + 1}"}] * 2} for n in range(40)} | {"a40": {"type": "object"}}
+    draft = "https://json-schema.org/draft/2020-12/schema"
+    data = json.dumps({"$schema": draft, "$ref": "#/$defs/a0", "$defs": levels}).encode()
+    return lab.commit({NODE_SCHEMA_PATH: data}, lab.base)
 
 
 @hostile("C012", ATTRIBUTES_PATH)

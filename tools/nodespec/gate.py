@@ -17,11 +17,13 @@ What was wrong in base already, in a file that the change does not touch, is not
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from nodespec import difference
+from nodespec import difference, seal, settings
 from nodespec.crew import check_jobs
 from nodespec.encoding import quoted
 from nodespec.examiner import finding
@@ -29,18 +31,21 @@ from nodespec.finding import Hit
 from nodespec.judge import FOR_ALL, MANY, Court, judge, listing_findings, missed
 from nodespec.mentions import mentioning
 from nodespec.owner import PREFIX
-from nodespec.reading import Unreadable, load, load_tombstone
+from nodespec.provenance import Provenance
+from nodespec.reading import Unreadable, load, load_tombstone, read_checked
 from nodespec.rules.declare import FAMILIES
 from nodespec.rules.evolution import MERGE_CONFLICT
 from nodespec.rules.graph import NodeFacts, Part
 from nodespec.rules.tree import NEEDED, missing_file
-from nodespec.seal import is_protected
 from nodespec.tree import (
     EXECUTABLE,
     NODES,
     OWNERS,
     REGULAR,
+    SCHEMAS,
     SEAL_PATH,
+    SETTINGS_PATH,
+    SETTINGS_SCHEMA_PATH,
     TOMBSTONES,
     MemoryTree,
     attestation_path,
@@ -68,6 +73,8 @@ if TYPE_CHECKING:
 
 TWINS, MALFORMED, MISSING = "T006", "T007", "T008"
 """Rules of family T that are asked about more than the listing: about a whole repository, and what is gone from it."""
+
+UNSEALED = "C012"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +120,9 @@ class Affected:
 
 def gate(proposal: Proposal, *, now: datetime, jobs: int | None = None, progress: Progress | None = None) -> Judgement:
     """Judge a proposal; raise ``RegistryError`` where base is no registry that could be believed."""
+    strange = _unsealed_contracts(proposal, now)
+    if strange:
+        return Judgement(proposal=proposal, report=_not_judged(proposal, strange))
     trial = _Trial(proposal, Court(proposal.tree, ALL, now, proposal.before, keep=True), jobs, progress)
     if trial.conflicts:
         return _in_conflict(proposal, trial.conflicts)
@@ -137,6 +147,29 @@ def _in_conflict(proposal: Proposal, paths: Sequence[str]) -> Judgement:
     message = f"{proposal.base.short} and {proposal.head.short} both changed this file"
     findings = tuple(finding(MERGE_CONFLICT.code, Hit(message=message), path) for path in paths)
     return Judgement(proposal=proposal, report=_not_judged(proposal, findings))
+
+
+def _unsealed_contracts(proposal: Proposal, now: datetime) -> tuple[Finding, ...]:
+    """Return the contracts that head brings and the maintainers did not seal (C012).
+
+    Whoever writes a contract decides how long it takes to judge by it, which may be for ever. So none is run before its
+    seal has been seen: by the maintainers of head's trust root, where that goes on from base's.
+    """
+    tree = proposal.tree
+    come = [entry for path in proposal.inside if path.startswith(f"{SCHEMAS}/") and (entry := tree.entry(path))]
+    if not come:
+        return ()
+    knobs = settings.from_value(read_checked(proposal.before, SETTINGS_PATH, SETTINGS_SCHEMA_PATH))
+    believed, trial = (Provenance(side, knobs, now) for side in (proposal.before, tree))
+    sealed: dict[str, str] = {}
+    data = trial.read(SEAL_PATH)
+    if data is not None and believed.roots and trial.roots[: len(believed.roots)] == believed.roots:
+        with suppress(ValueError):
+            sealed = dict(seal.verify(data, trial.roots, knobs.registry_id).files)
+    files = [entry for entry in come if entry.mode in (REGULAR, EXECUTABLE)]
+    strange = [entry for entry in files if sealed.get(entry.path) != sha256(tree.read(entry)).hexdigest()]
+    message = "no seal of the maintainers covers this contract, so nothing was judged by it"
+    return tuple(finding(UNSEALED, Hit(message=message), entry.path) for entry in strange)
 
 
 def _not_judged(proposal: Proposal, findings: tuple[Finding, ...] = ()) -> Report:
@@ -189,7 +222,7 @@ class _Trial:
     @cached_property
     def conflicts(self) -> tuple[str, ...]:
         """Paths that both sides changed, as far as the gate is about them; the others are between Git and the host."""
-        ours = (path for path in self.proposal.conflicts if is_listed(path) or is_protected(path, self.listed))
+        ours = (path for path in self.proposal.conflicts if is_listed(path) or seal.is_protected(path, self.listed))
         return tuple(ours) if self.change else self.proposal.conflicts
 
     def touches_registry(self) -> bool:
@@ -203,10 +236,10 @@ class _Trial:
         known = [folded(path) for path in self.listed]
         found = []
         for _, new in self.proposal.changes:
-            if new is None or is_listed(new.path) or is_protected(new.path, self.listed):
+            if new is None or is_listed(new.path) or seal.is_protected(new.path, self.listed):
                 continue
             seen = folded(new.path)
-            if is_listed(seen) or is_protected(seen, known):
+            if is_listed(seen) or seal.is_protected(seen, known):
                 message = f"some file systems take this for {quoted(seen)}, which decides about the registry"
                 found.append(finding(TWINS, Hit(message=message), new.path))
         return tuple(found)
