@@ -26,7 +26,9 @@ from nodespec.rules.tree import UNREADABLE_FILE
 from nodespec.schema import Contract
 from nodespec.text import MAX_BYTES
 from nodespec.tree import (
+    EXECUTABLE,
     NODE_SCHEMA_PATH,
+    REGULAR,
     TOMBSTONE_SCHEMA_PATH,
     is_node_path,
     is_tombstone_path,
@@ -142,8 +144,13 @@ class Examiner:
 
     def text_at(self, path: str) -> document.Document | None:
         """Return the document at a path of the tree, to point into; None for a file that is no document."""
-        entry = self.tree.entry(path) if self.tree else None
-        return read_document(self.tree, entry) if self.tree and entry and path.endswith(".yaml") else None
+        entry = self.tree.entry(path) if self.tree and path.endswith(".yaml") else None
+        if self.tree is None or entry is None or entry.mode not in (REGULAR, EXECUTABLE):
+            return None
+        try:
+            return read_document(self.tree, entry)
+        except OSError:  # which is a finding of its own
+            return None
 
 
 # Findings: what a rule, the loader, a contract or a verification says, at its line.

@@ -12,7 +12,8 @@ it does not, only what differs is read:
    node sends or hears, how many nodes its owner holds, and names that look like a new one. Nothing else of the
    registry can have become wrong.
 
-What was wrong in base already, in a file that the change does not touch, is not held against it.
+What was wrong in base already, in a file that the change does not touch, is not held against it. Nothing is judged
+where both sides changed a file that any of this is about (C019), nor by a contract that no maintainer sealed (C012).
 """
 
 from __future__ import annotations

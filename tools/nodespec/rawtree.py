@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 
-from nodespec.encoding import printable
+from nodespec.encoding import printable, quoted
 from nodespec.errors import RegistryError
 from nodespec.tree import EXECUTABLE, FOLDER, REGULAR, SUBMODULE, SYMLINK, Defect
 
 _OCTAL = re.compile(rb"[0-7]{1,7}\Z")
+
+MAX_NAME = 255
+"""Bytes of a name that file systems can hold (ext4, APFS and NTFS alike); a longer one is only there to be printed."""
 
 
 def raw_entries(data: bytes, folder: str, defects: list[Defect]) -> list[tuple[str, int, str]]:
@@ -38,6 +41,10 @@ def _read_entries(data: bytes, folder: str, defects: list[Defect]) -> list[tuple
         position = end + 21
         if position > len(data):
             raise ValueError("an entry is cut off")
+        if len(raw) > MAX_NAME:  # told, and left out
+            start = raw[:20].decode("utf-8", "replace")
+            defects.append(Defect(folder or start, f"it holds a name of {len(raw):,} bytes, {quoted(start)}…"))
+            continue
         name = raw.decode("utf-8", "surrogateescape")
         path = f"{folder}/{name}" if folder else name
         sort_key = raw + b"/" if mode == FOLDER else raw
