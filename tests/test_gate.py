@@ -12,18 +12,29 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from nodespec import document
+from nodespec import git as git_module
+from nodespec import judge as judge_module
 from nodespec.gate import gate
 from nodespec.git import GitRepository
 from nodespec.proposal import propose
-from nodespec.tree import NODE_SCHEMA_PATH, SETTINGS_PATH, WAIVERS_PATH, attestation_path, node_path
+from nodespec.tree import (
+    NODE_SCHEMA_PATH,
+    SEAL_PATH,
+    SETTINGS_PATH,
+    WAIVERS_PATH,
+    attestation_path,
+    node_path,
+    tombstone_path,
+)
 from tests.conftest import ROOT, Checkout
-from tests.lab import CACHE, INDEX, POLICY_PATH, WEAVER, WORKFLOW, Lab, Odd
+from tests.lab import CACHE, INDEX, LOOM, POLICY_PATH, WEAVER, WORKFLOW, Lab, Odd, People
+from tests.society import new_keys
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from nodespec.gate import Judgement
-    from tests.lab import People
+    from nodespec.tree import Defect
 
 NEW = "lab.memory/new_v1"
 REPORT = Draft202012Validator(json.loads((ROOT / "schemas/report.v1.schema.json").read_text()))
@@ -513,3 +524,132 @@ def test_what_cannot_be_read_is_not_passed(lab: Lab) -> None:
     assert judgement.report.families["G"] == "not run"
     head = lab.commit({"registry/nodes/lab/memory/x_v1.yaml": Odd.link("y")}, lab.base)
     assert "T002" in errors(judged(lab, head))
+
+
+# What is only there to cost.
+
+
+class Read:
+    """Counts the entries of Git's trees that are read."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.entries = 0
+        original = git_module.raw_entries
+
+        def counted(data: bytes, folder: str, defects: list[Defect]) -> list[tuple[str, int, str]]:
+            found = original(data, folder, defects)
+            self.entries += len(found)
+            return found
+
+        monkeypatch.setattr(git_module, "raw_entries", counted)
+
+
+def test_many_files_that_come_with_a_merge_into_a_full_folder_are_looked_up_in_it(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = lab.commit({f"docs/old{number}.md": b"x\n" for number in range(300)}, lab.base)
+    main = lab.commit({"docs/more.md": b"x\n"}, full)
+    head = lab.commit({f"docs/new{number}.md": b"x\n" for number in range(300)}, full)
+    read = Read(monkeypatch)
+    assert judged(lab, head, main).untouched
+    assert read.entries < 10 * 600, "not each of them for each of them"
+
+
+def test_many_owners_that_come_at_once_are_looked_up_one_by_one(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    people = lab.fork()
+    wallet = new_keys(1)
+    for number in range(60):
+        people.join(f"Guest {number}", *wallet)
+    head = lab.act(people)
+    read = Read(monkeypatch)
+    assert errors(judged(lab, head)) == set()
+    assert read.entries < 20 * 60
+
+
+def test_a_contract_is_run_once_its_seal_has_been_seen(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    people = lab.fork()
+    people.files[NODE_SCHEMA_PATH] = people.files[NODE_SCHEMA_PATH].rstrip() + b"\n\n"
+    strange, agreed = lab.act(people), lab.act(sealed(people))
+    run_with: list[bytes] = []
+    original = judge_module.Contract
+    monkeypatch.setattr(judge_module, "Contract", lambda data: run_with.append(data) or original(data))
+    judgement = judged(lab, strange)
+    assert found(judgement) == [("C012", NODE_SCHEMA_PATH)]
+    assert judgement.is_unjudged
+    assert run_with == []
+    assert judged(lab, agreed).exit_code() == 0
+    assert people.files[NODE_SCHEMA_PATH] in run_with
+
+
+def test_a_contract_sealed_by_a_trust_root_of_one_s_own_is_not_run(lab: Lab) -> None:
+    people = lab.fork()
+    people.files[NODE_SCHEMA_PATH] = people.files[NODE_SCHEMA_PATH].rstrip() + b"\n\n"
+    other = People()
+    people.files |= {path: data for path, data in other.files.items() if path.startswith("registry/trust/")}
+    people.roots, people.keyrings = other.roots, other.keyrings
+    people.seal()
+    judgement = judged(lab, lab.act(people))
+    assert found(judgement) == [("C012", NODE_SCHEMA_PATH)]
+    assert judgement.exit_code() == 1
+
+
+ANYWHERE = [
+    node_path(CACHE),
+    attestation_path(node_path(CACHE)),
+    tombstone_path(LOOM),
+    node_path(NEW),
+    tombstone_path(NEW),
+    POLICY_PATH,
+    SETTINGS_PATH,
+    WAIVERS_PATH,
+    SEAL_PATH,
+    WORKFLOW,
+    NODE_SCHEMA_PATH,
+    "registry",
+    "schemas",
+    "registry/nodes",
+    "registry/owners",
+    "registry/trust/0001.dsse.json",
+    "registry/trust/0003.dsse.json",
+    f"registry/owners/{'ab' * 32}",
+    f"registry/owners/{'ab' * 32}/0000.dsse.json",
+    ".github",
+    ".gitattributes",
+]
+ODD = {
+    "a submodule": Odd.module("ab" * 20),
+    "a link": Odd.link("x"),
+    "a program": Odd.executable(b"{}\n"),
+    "nothing": b"",
+    "a zero byte": b"\0",
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+@pytest.mark.parametrize("path", ANYWHERE)
+def test_nothing_odd_stands_anywhere_and_whatever_does_is_a_finding(lab: Lab, path: str, kind: str) -> None:
+    below = dict.fromkeys(name for name in lab.past[-1] if name.startswith(f"{path}/"))
+    head = lab.commit({**below, path: ODD[kind]}, lab.base)
+    aside = lab.commit({"docs/aside.md": b"x\n"}, lab.base)
+    for base in (lab.base, aside):
+        assert judged(lab, head, base).exit_code() == 1
+
+
+def test_a_name_that_no_disk_can_hold_is_told_and_not_shown(lab: Lab) -> None:
+    name = b"x" * 1_000_000
+    entries = [*lab.tree(lab.base, "docs"), ("100644", name, lab.repository.blob(b"x"))]
+    head = lab.graft(lab.with_folder(lab.base, "docs", lab.repository.raw_tree(*entries)))
+    code, said, beside = run(lab, head)
+    assert code == 1
+    assert "T007" in said
+    assert "a name of 1,000,000 bytes" in said
+    assert len(said + beside) < 5000
+
+
+def test_a_mode_at_which_git_gives_up_is_not_read(lab: Lab) -> None:
+    blob = lab.repository.blob(b"x\n")
+    for mode in ("1_00644", "0o100644", "+100644", "100648"):
+        head = lab.graft(lab.with_folder(lab.base, "docs", lab.repository.raw_tree((mode, b"a", blob))))
+        code, _, beside = run(lab, head)
+        assert code == 3
+        assert "is malformed" in beside

@@ -505,6 +505,13 @@ def a_node_renamed_so_that_a_filter_does_not_see_it(lab: Lab) -> str:
     return lab.commit(moved, lab.base)
 
 
+@hostile("N001", "P011")
+def a_second_file_with_the_id_of_a_node(lab: Lab) -> str:
+    old, new = path_of(CACHE), path_of("lab.memory/copy_v1")
+    copied = {new: lab.past[-1][old], attestation_path(new): lab.past[-1][attestation_path(old)]}
+    return lab.commit(copied, lab.base, lab.commit(copied, lab.base))
+
+
 @hostile("T003")
 def a_change_of_nothing_but_the_mode(lab: Lab) -> str:
     return lab.commit({path_of(CACHE): Odd.executable(lab.past[-1][path_of(CACHE)])}, lab.base)
@@ -727,6 +734,15 @@ def more_commits_than_anybody_judges_at_once(lab: Lab) -> str:
 
 def test_the_branch_is_never_deleted(world: World) -> None:
     assert "never deleted" in world.refuses("--delete", "main")
+
+
+@pytest.mark.parametrize("kind", ["tag", "tree", "blob"])
+def test_a_branch_is_a_line_of_commits_and_of_nothing_else(world: World, kind: str) -> None:
+    lab = world.lab
+    head = lab.commit({"docs/a.md": b"x\n"}, lab.base)
+    lab.repository.git("tag", "-f", "-a", "-m", "x", "tagged", head)
+    names = {"tag": "refs/tags/tagged", "tree": f"{head}^{{tree}}", "blob": f"{head}:README.md"}
+    world.refuses(f"+{lab.repository.git('rev-parse', names[kind])}:refs/heads/main")
 
 
 def test_a_bad_branch_takes_the_good_ones_of_the_same_push_with_it(world: World) -> None:
