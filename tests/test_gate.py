@@ -263,6 +263,14 @@ def test_old_trouble_elsewhere_is_not_held_against_a_change_and_in_a_touched_fil
     assert errors(judged(lab, following(lab, people, before, base), base)) == {"G001"}
 
 
+def test_a_tombstone_that_was_broken_before_stands_in_nobodys_way(lab: Lab) -> None:
+    base = lab.commit({tombstone_path(NEW): b"a: memory_stored\n"}, lab.base)
+    people = updated(lab, CACHE, version="1.2.0", emits=("memory_stored", "memory_lost"))
+    judgement = judged(lab, lab.act(people, base), base)
+    assert found(judgement) == []
+    assert judgement.exit_code() == 0
+
+
 def test_a_sender_that_goes_is_missed_by_those_who_hear_it(lab: Lab) -> None:
     people = lab.fork()
     people.deregister(CACHE)

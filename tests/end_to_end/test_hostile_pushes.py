@@ -489,6 +489,13 @@ def a_new_owner_with_a_name_that_looks_like_anothers(lab: Lab) -> str:
     return lab.act(thief)
 
 
+@hostile("C011", "is called")
+def a_new_owner_with_a_name_in_letters_of_another_script(lab: Lab) -> str:
+    thief = lab.fork()
+    thief.join("\u0410d\u0430")
+    return lab.act(thief)
+
+
 @hostile("T001")
 def a_stray_file_in_an_owners_folder(lab: Lab) -> str:
     return lab.commit({f"{folder_of(lab.people.ada.handle)}notes.txt": b"mine\n"}, lab.base)

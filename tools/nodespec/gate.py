@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 from nodespec import difference, seal, settings
 from nodespec.crew import check_jobs
 from nodespec.encoding import quoted
+from nodespec.errors import RegistryError
 from nodespec.examiner import finding
 from nodespec.finding import Hit
 from nodespec.judge import FOR_ALL, MANY, Court, judge, listing_findings, missed
@@ -69,7 +70,7 @@ if TYPE_CHECKING:
     from nodespec.finding import Finding
     from nodespec.proposal import Proposal
     from nodespec.rules.change import Change
-    from nodespec.tree import Entry, Progress
+    from nodespec.tree import Entry, Progress, Tree
 
 
 TWINS, MALFORMED, MISSING = "T006", "T007", "T008"
@@ -340,8 +341,7 @@ class _Trial:
         entries = [entry for entry in listed if entry.path not in self.around and entry.path.endswith(".yaml")]
         held = mentioning(before, entries, signals | owners, jobs=self._jobs(len(entries)), progress=self.progress)
         nodes = [load(before, entry) for entry in held if is_node_path(entry.path)]
-        stones = [load_tombstone(before, entry.path) for entry in held if is_tombstone_path(entry.path)]
-        left = frozenset(name for stone in stones if stone.dangling for name in stone.dangling.signals)
+        left = frozenset(name for entry in held if is_tombstone_path(entry.path) for name in _left_by(before, entry))
         return [NodeFacts.of(node) for node in nodes if not isinstance(node, Unreadable)], left
 
     def _graph(self, facts: dict[str, NodeFacts], claimed: frozenset[str]) -> Iterator[Finding]:
@@ -405,6 +405,15 @@ class _Trial:
             if before != after and hearing:
                 what = f"{' and '.join(before) or 'nobody'} → {' and '.join(after) or 'nobody'}"
                 yield Affected(signal=signal, what=what, subscribers=hearing)
+
+
+def _left_by(tree: Tree, entry: Entry) -> tuple[str, ...]:
+    """Return the signals that a tombstone leaves dangling; none where it is none, which is for others to say."""
+    try:
+        stone = load_tombstone(tree, entry.path)
+    except RegistryError:
+        return ()
+    return tuple(stone.dangling.signals) if stone.dangling else ()
 
 
 def _identity(item: Finding) -> tuple[str, str, str]:
