@@ -82,7 +82,28 @@ def test_each_hook_has_its_place_and_none_overwrites_anothers(ada: Clone, tmp_pa
     for _ in range(2):
         ada.says("hooks", "install", "pre-receive", "--repo", str(bare), "--branch", "main", "--branch", "next")
     assert own.stat().st_mode & 0o111
-    assert "--branch main --branch next" in own.read_text()
+    assert "--branch refs/heads/main --branch refs/heads/next" in own.read_text()
+
+
+@pytest.mark.parametrize("name", ["main", "refs/heads/main"])
+def test_a_branch_is_judged_by_whichever_name_it_is_called(ada: Clone, tmp_path: Path, name: str) -> None:
+    bare = tmp_path / "bare.git"
+    ada.git("clone", "-q", "--bare", ".", str(bare))
+    tip = ada.git("rev-parse", "main")
+    line = f"{tip} {'0' * 40} refs/heads/main\n".encode()
+    assert "never deleted" in ada.at(bare).says("hooks", "run", "pre-receive", "--branch", name, code=1, stdin=line)
+
+
+def test_a_branch_that_begins_begins_with_the_registry_that_is_pinned(ada: Clone, tmp_path: Path) -> None:
+    bare = tmp_path / "bare.git"
+    ada.git("clone", "-q", "--bare", ".", str(bare))
+    line = f"{'0' * 40} {ada.git('rev-parse', 'main')} refs/heads/main\n".encode()
+    assert "no findings" in ada.at(bare).says("hooks", "run", "pre-receive", stdin=line)
+    other = ada.by("ben").at(tmp_path)
+    other.says("init", "other", "--id", "lab.test")
+    other.at(tmp_path / "other").says("trust", "pin")
+    said = other.at(bare).says("hooks", "run", "pre-receive", code=3, stdin=line)
+    assert "pinned" in said
 
 
 def test_a_hook_that_is_handed_nonsense_lets_nothing_through(ada: Clone, tmp_path: Path) -> None:
