@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from nodespec import trust
 from nodespec.tree import EXECUTABLE, REGULAR, SETTINGS_PATH, SUBMODULE, SYMLINK
 from tests.simulator import Repository, git
 from tests.society import YEAR, Node, Society
@@ -101,12 +100,6 @@ class People(Society):
 
     def register(self, identifier: str, *, by: Owner, **traits: object) -> str:
         return self.put(Talker(id=identifier, owner=by.handle, **traits), "register")
-
-    def bare(self, *owners: Owner) -> People:
-        """A fork in which nothing is delegated to these owners any more; the root's key holders have agreed."""
-        left = {who.handle for who in owners}
-        self.renew(delegations=trust.in_order([one for one in self.root.delegations if one.owner not in left]))
-        return self
 
 
 @dataclass(frozen=True)
