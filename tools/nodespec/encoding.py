@@ -38,7 +38,9 @@ Default_Ignorable_Code_Point and Bidi_Control, line and paragraph separators, th
 CVE-2021-42574). The joiners U+200C and U+200D and the variation selectors U+FE0E and U+FE0F are not among them:
 Persian, Hindi and emoji are written with them."""
 
-_UNPRINTABLE = re.compile(f"[\x00-\x1f\x7f-\x9f{HIDDEN}\ud800-\udfff]")
+_UNPRINTABLE = re.compile(f"[\x00-\x1f\x7f-\x9f{HIDDEN}\ud800-\udfff\ufffe\uffff]|#(?=#\\[)")
+"""The hidden ones, what no XML may hold, and the first sign of ``##[``: GitHub's runner takes a line in which that
+stands anywhere for a command (actions/runner, ActionCommand.TryParse)."""
 
 
 def canonical_json(value: Any) -> bytes:

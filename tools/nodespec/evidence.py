@@ -44,7 +44,10 @@ def parse(data: bytes, name: str) -> Evidence:
         what = "is larger than 64 MiB" if len(data) > MAX_BYTES else "declares a document type, which is refused"
         raise UsageError(f"{name} {what}", hint=hint)
     try:
-        root = fromstring(data)  # bounded, and without a document type nothing expands
+        text = data.decode("utf-8-sig")  # in another encoding, a document type would not have been seen
+        root = fromstring(text)  # bounded, and without a document type nothing expands
+    except UnicodeDecodeError:
+        raise UsageError(f"{name} is not UTF-8", hint=hint) from None
     except ParseError as error:
         raise UsageError(f"{name} is not XML: {error}", hint=hint) from None
     if root.tag not in ("testsuites", "testsuite"):

@@ -30,13 +30,16 @@ from nodespec.rules.tree import UNREADABLE_FILE
 from nodespec.schema import Contract
 from nodespec.text import MAX_BYTES
 from nodespec.tree import (
+    EXECUTABLE,
     NODE_SCHEMA_PATH,
     POLICY_SCHEMA_PATH,
     REGO_SUFFIX,
+    REGULAR,
     TOMBSTONE_SCHEMA_PATH,
     is_node_path,
     is_policy_path,
     is_tombstone_path,
+    node_path,
     tombstone_path,
 )
 
@@ -73,9 +76,10 @@ class Examined(NamedTuple):
 class Examiner:
     """Examines documents of one tree; without a tree, documents that stand nowhere.
 
-    Nodes that fulfil their contract are put into ``kept`` by path, where that is given. Without ``around``, family N is
-    left out. Without ``provenance``, or when that has no trust root, nobody is asked who signed. Nodes must comply with
-    the ``policies``, which need not be the tree's own; without any, family L is left out.
+    Nodes that fulfil their contract and stand in their place are put into ``kept`` by path, where that is given.
+    Without ``around``, family N is left out. Without ``provenance``, or when that has no trust root, nobody is asked
+    who signed. Nodes must comply with the ``policies``, which need not be the tree's own; without any, family L is left
+    out.
     """
 
     def __init__(
@@ -126,7 +130,7 @@ class Examiner:
             findings += shape_findings(path, text, contracts)
             return Examined(tuple(findings), claimed=claimed_signals(text.value), missed=_MISSHAPEN)
         node = spec.from_value(text.value, path if placed else "")
-        if self.kept is not None:
+        if self.kept is not None and node_path(node.id) == path:  # as it would be loaded, not whatever stands there
             self.kept[path] = node
         if self.around is not None:
             findings += [
@@ -194,8 +198,13 @@ class Examiner:
 
     def text_at(self, path: str) -> document.Document | None:
         """Return the document at a path of the tree, to point into; None for a file that is no document."""
-        entry = self.tree.entry(path) if self.tree else None
-        return read_document(self.tree, entry) if self.tree and entry and path.endswith(".yaml") else None
+        entry = self.tree.entry(path) if self.tree and path.endswith(".yaml") else None
+        if self.tree is None or entry is None or entry.mode not in (REGULAR, EXECUTABLE):
+            return None
+        try:
+            return read_document(self.tree, entry)
+        except OSError:  # which is a finding of its own
+            return None
 
 
 # Findings: what a rule, the loader, a contract or a verification says, at its line.

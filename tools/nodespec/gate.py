@@ -12,37 +12,48 @@ it does not, only what differs is read:
    node sends or hears, how many nodes its owner holds, and names that look like a new one. Nothing else of the
    registry can have become wrong.
 
-What was wrong in base already, in a file that the change does not touch, is not held against it.
+What was wrong in base already, in a file that the change does not touch, is not held against it. Nothing is judged
+where both sides changed a file that any of this is about (C019), nor by a contract that no maintainer sealed (C012).
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from nodespec import difference
+from nodespec import difference, seal, settings
 from nodespec.crew import check_jobs
+from nodespec.encoding import quoted
+from nodespec.errors import RegistryError
 from nodespec.examiner import finding
 from nodespec.finding import Hit
 from nodespec.grounds import listing_findings
 from nodespec.judge import FOR_ALL, MANY, Court, judge, missed
 from nodespec.mentions import mentioning
 from nodespec.owner import PREFIX
-from nodespec.reading import Unreadable, load, load_tombstone
+from nodespec.provenance import Provenance
+from nodespec.reading import Unreadable, load, load_tombstone, read_checked
 from nodespec.rules.declare import FAMILIES
 from nodespec.rules.evolution import MERGE_CONFLICT
 from nodespec.rules.graph import NodeFacts, Part
-from nodespec.rules.tree import NEEDED
+from nodespec.rules.tree import NEEDED, missing_file
 from nodespec.tree import (
     EXECUTABLE,
     NODES,
     OWNERS,
     REGULAR,
+    SCHEMAS,
     SEAL_PATH,
+    SETTINGS_PATH,
+    SETTINGS_SCHEMA_PATH,
     TOMBSTONES,
     MemoryTree,
     attestation_path,
+    folded,
+    is_listed,
     is_node_path,
     is_tombstone_path,
     node_id,
@@ -61,7 +72,13 @@ if TYPE_CHECKING:
     from nodespec.proposal import Proposal
     from nodespec.roster import Roster
     from nodespec.rules.change import Change
-    from nodespec.tree import Entry, Progress
+    from nodespec.tree import Entry, Progress, Tree
+
+
+TWINS, MALFORMED, MISSING = "T006", "T007", "T008"
+"""Rules of family T that are asked about more than the listing: about a whole repository, and what is gone from it."""
+
+UNSEALED = "C012"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,16 +139,19 @@ def gate(
     ``roster`` gives one of base, or of a commit not far from it, when it is asked for; without one, every node's file
     is read where it matters who else there is.
     """
-    if proposal.conflicts:
-        return _in_conflict(proposal)
+    strange = _unsealed_contracts(proposal, now)
+    if strange:
+        return Judgement(proposal=proposal, report=_not_judged(proposal, strange))
     court = Court(proposal.tree, ALL, now, proposal.before, keep=True)
     trial = _Trial(proposal, court, roster, jobs, progress)
+    if trial.conflicts:
+        return _in_conflict(proposal, trial.conflicts)
     if not trial.touches_registry():
         return Judgement(proposal=proposal, report=_not_judged(proposal), untouched=True)
     report = trial.everywhere() if trial.decides_about_all() else trial.by_difference()
     return Judgement(
         proposal=proposal,
-        report=replace(report, label=_label(proposal)),
+        report=trial.with_what_is_beside(replace(report, label=_label(proposal))),
         pairs=tuple(trial.pairs()),
         affected=tuple(trial.affected()),
         owners=trial.new_owners,
@@ -143,10 +163,33 @@ def _label(proposal: Proposal) -> str:
     return f"{proposal.head.short} into {proposal.base.short}"
 
 
-def _in_conflict(proposal: Proposal) -> Judgement:
+def _in_conflict(proposal: Proposal, paths: Sequence[str]) -> Judgement:
     message = f"{proposal.base.short} and {proposal.head.short} both changed this file"
-    findings = tuple(finding(MERGE_CONFLICT.code, Hit(message=message), path) for path in proposal.conflicts)
+    findings = tuple(finding(MERGE_CONFLICT.code, Hit(message=message), path) for path in paths)
     return Judgement(proposal=proposal, report=_not_judged(proposal, findings))
+
+
+def _unsealed_contracts(proposal: Proposal, now: datetime) -> tuple[Finding, ...]:
+    """Return the contracts that head brings and the maintainers did not seal (C012).
+
+    Whoever writes a contract decides how long it takes to judge by it, which may be for ever. So none is run before its
+    seal has been seen: by the maintainers of head's trust root, where that goes on from base's.
+    """
+    tree = proposal.tree
+    come = [entry for path in proposal.inside if path.startswith(f"{SCHEMAS}/") and (entry := tree.entry(path))]
+    if not come:
+        return ()
+    knobs = settings.from_value(read_checked(proposal.before, SETTINGS_PATH, SETTINGS_SCHEMA_PATH))
+    believed, trial = (Provenance(side, knobs, now) for side in (proposal.before, tree))
+    sealed: dict[str, str] = {}
+    data = trial.read(SEAL_PATH)
+    if data is not None and believed.roots and trial.roots[: len(believed.roots)] == believed.roots:
+        with suppress(ValueError):
+            sealed = dict(seal.verify(data, trial.roots, knobs.registry_id).files)
+    files = [entry for entry in come if entry.mode in (REGULAR, EXECUTABLE)]
+    strange = [entry for entry in files if sealed.get(entry.path) != sha256(tree.read(entry)).hexdigest()]
+    message = "no seal of the maintainers covers this contract, so nothing was judged by it"
+    return tuple(finding(UNSEALED, Hit(message=message), entry.path) for entry in strange)
 
 
 def _not_judged(proposal: Proposal, findings: tuple[Finding, ...] = ()) -> Report:
@@ -186,14 +229,41 @@ class _Trial:
     @cached_property
     def new_owners(self) -> tuple[str, ...]:
         """The handles of owners that base does not know."""
-        come = {path.split("/")[2] for path in self.proposal.inside if path.startswith(OWNERS) and path.count("/") > 2}
+        files = (new.path for _, new in self.proposal.changes if new and new.mode in (REGULAR, EXECUTABLE))
+        come = {path.split("/")[2] for path in files if path.startswith(OWNERS) and path.count("/") > 2}
         known = self.proposal.before.children(OWNERS.rstrip("/"))
         return tuple(PREFIX + name for name in sorted(come) if name not in known)
+
+    @cached_property
+    def listed(self) -> tuple[str, ...]:
+        """What registry.yaml protects on either side."""
+        sides = (self.change.base, self.change.head) if self.change else ()
+        return tuple(path for side in sides for path in side.settings.protected)
+
+    @cached_property
+    def conflicts(self) -> tuple[str, ...]:
+        """Paths that both sides changed, as far as the gate is about them; the others are between Git and the host."""
+        ours = (path for path in self.proposal.conflicts if is_listed(path) or seal.is_protected(path, self.listed))
+        return tuple(ours) if self.change else self.proposal.conflicts
 
     def touches_registry(self) -> bool:
         """Say whether anything differs that the gate is about."""
         protected = self.change is None or bool(self.change.protected)
-        return bool(self.proposal.inside) or bool(self.proposal.defects) or protected
+        return bool(self.proposal.inside) or bool(self.proposal.defects) or protected or bool(self.twins)
+
+    @cached_property
+    def twins(self) -> tuple[Finding, ...]:
+        """Files beside the registry that some file system takes for one in it, or for a protected one (T006)."""
+        known = [folded(path) for path in self.listed]
+        found = []
+        for _, new in self.proposal.changes:
+            if new is None or is_listed(new.path) or seal.is_protected(new.path, self.listed):
+                continue
+            seen = folded(new.path)
+            if is_listed(seen) or seal.is_protected(seen, known):
+                message = f"some file systems take this for {quoted(seen)}, which decides about the registry"
+                found.append(finding(TWINS, Hit(message=message), new.path))
+        return tuple(found)
 
     def decides_about_all(self) -> bool:
         """Say whether something differs that other nodes than the touched ones are judged by."""
@@ -207,6 +277,9 @@ class _Trial:
         """Judge every node, and leave out what is not new in files that are not touched."""
         tree, before = self.proposal.tree, self.proposal.before
         report = judge(tree, base=before, now=self.court.now, jobs=self.jobs, progress=self.progress)
+        if not tree.entries:  # to judge alone, that is no registry; to a base, it is one that is gone
+            gone = (finding(MISSING, hit, hit.path) for hit in missing_file(tree))
+            return replace(report, findings=(*report.findings, *gone))
         if all(item.path in self.around or item.code in FOR_ALL for item in report.findings):
             return report
         past = judge(before, now=self.court.now, jobs=self.jobs, progress=self.progress)
@@ -230,7 +303,8 @@ class _Trial:
         found += self.court.followed()
         if self.court.sees_the_whole(unseen):
             found += self._graph(facts, claimed)
-        found += self.court.vouched_for(sorted(self.around), self._held(facts), self.new_owners)
+        stray = sorted(path for path in self.around if path.startswith((NODES, TOMBSTONES)))
+        found += self.court.vouched_for(stray, self._held(facts), self.new_owners)
         report = self.court.report(
             found,
             unseen,
@@ -243,11 +317,21 @@ class _Trial:
     def _listed(self, come: Sequence[Entry]) -> Iterator[Finding]:
         """Run family T on what has come; only names with capitals can be twins of what is there already."""
         if any(entry.path != entry.path.casefold() for entry in come):
-            yield from (item for item in listing_findings(self.proposal.tree) if item.path in self.around)
+            twins = {entry.path.casefold() for entry in come}  # of two, the other one may be the one that is found
+            for item in listing_findings(self.proposal.tree):
+                if item.path in self.around or (item.code == TWINS and item.path.casefold() in twins):
+                    yield item
             return
         there = [entry for entry in map(self.proposal.tree.entry, NEEDED) if entry is not None]
         modes = {entry.path: entry.mode for entry in (*there, *come)}
         yield from listing_findings(MemoryTree(dict.fromkeys(modes, b""), modes=modes, defects=self.proposal.defects))
+
+    def with_what_is_beside(self, report: Report) -> Report:
+        """Add what is wrong beside the registry: twins of it, and folders on the way that no honest writer makes."""
+        odd = (finding(MALFORMED, Hit(message=defect.what), defect.path) for defect in self.proposal.defects)
+        known = {_identity(item) for item in report.findings}
+        more = [item for item in (*self.twins, *odd) if _identity(item) not in known]
+        return replace(report, findings=tuple(sorted([*report.findings, *more], key=lambda item: item.order)))
 
     # The registry as a whole.
 
@@ -289,8 +373,7 @@ class _Trial:
         held = mentioning(before, entries, signals | owners, jobs=self._jobs(len(entries)), progress=self.progress)
         nodes = [load(before, entry) for entry in held if is_node_path(entry.path)]
         known += [NodeFacts.of(node) for node in nodes if not isinstance(node, Unreadable)]
-        stones = [load_tombstone(before, entry.path) for entry in held if is_tombstone_path(entry.path)]
-        left |= {name for stone in stones if stone.dangling for name in stone.dangling.signals}
+        left |= {name for entry in held if is_tombstone_path(entry.path) for name in _left_by(before, entry)}
         return known, frozenset(left)
 
     def _on_roster(self, names: frozenset[str]) -> tuple[list[NodeFacts], set[str], frozenset[str] | None]:
@@ -368,6 +451,15 @@ class _Trial:
             if before != after and hearing:
                 what = f"{' and '.join(before) or 'nobody'} → {' and '.join(after) or 'nobody'}"
                 yield Affected(signal=signal, what=what, subscribers=hearing)
+
+
+def _left_by(tree: Tree, entry: Entry) -> tuple[str, ...]:
+    """Return the signals that a tombstone leaves dangling; none where it is none, which is for others to say."""
+    try:
+        stone = load_tombstone(tree, entry.path)
+    except RegistryError:
+        return ()
+    return tuple(stone.dangling.signals) if stone.dangling else ()
 
 
 def _identity(item: Finding) -> tuple[str, str, str]:

@@ -249,10 +249,10 @@ class CommitTree:
         if "_reading" in vars(self) and is_listed(folder):
             return within(self._reading.entries, folder)
         path = folder.rstrip("/")
-        oid, _ = self.folder(path)
+        found = self._at(path)
         reading = _Reading()
-        if oid:
-            self._collect(path, FOLDER, oid, path.count("/") + 1, reading)
+        if found is not None and found[0] == FOLDER:
+            self._collect(path, FOLDER, found[1], path.count("/") + 1, reading)
         return _in_order(reading.entries)
 
     @cached_property
@@ -275,12 +275,17 @@ class CommitTree:
 
     def entry(self, path: str) -> Entry | None:
         """Return the file at ``path``, reading only the folders on the way, and each of them once."""
+        found = self._at(path)
+        return Entry(path, *found) if found is not None and found[0] != FOLDER else None
+
+    def _at(self, path: str) -> tuple[int, str] | None:
+        """Return mode and object id of what is at ``path``, a file or a folder."""
         found: tuple[int, str] | None = (FOLDER, self.commit.tree)
         for name in path.split("/"):
             if found is None or found[0] != FOLDER:
                 return None
             found = self._listed(found[1]).get(name)
-        return Entry(path, *found) if found is not None and found[0] != FOLDER else None
+        return found
 
     def _listed(self, oid: str) -> dict[str, tuple[int, str]]:
         children = self._listings.get(oid)
@@ -290,8 +295,8 @@ class CommitTree:
 
     def children(self, path: str) -> dict[str, tuple[int, str]]:
         """Return mode and object id of what is right in the folder at ``path``, by name; nothing when there is none."""
-        oid, _ = self.folder(path)
-        return self._listed(oid) if oid else {}
+        found = self._at(path)
+        return self._listed(found[1]) if found is not None and found[0] == FOLDER else {}
 
     def folder(self, path: str) -> tuple[str, list[Defect]]:
         """Return the object id of the folder at ``path``, empty when there is none, and what is odd on the way."""

@@ -180,7 +180,8 @@ class Court:
         """The step from base to this tree; None without a base, or when one of them has no settings."""
         if self.provenance is None or self._believed is None:
             return None
-        return Change(self._believed, self.provenance, self.examiner.kept or {})
+        kept = self.examiner.kept
+        return Change(self._believed, self.provenance, {} if kept is None else kept)
 
     def vouched_for(
         self, paths: Iterable[str] | None, owners: Sequence[tuple[str, str]], handles: Iterable[str] = ()

@@ -154,13 +154,22 @@ def handle_of(genesis: bytes) -> str:
     return PREFIX + sha256(DOMAIN + genesis).hexdigest()
 
 
-def likeness(name: str) -> str:
-    """Return what is left of a name for somebody who reads it in passing: letters and digits, in one case.
+_LOOKS_LIKE = str.maketrans(
+    "\u0430\u0432\u0435\u043a\u043c\u043d\u043e\u0440\u0441\u0442\u0443\u0445\u0456\u0458\u0455\u0501\u04bb\u04cf\u051b\u051d"
+    "\u03b1\u03b2\u03b5\u03b6\u03b7\u03b9\u03ba\u03bc\u03bd\u03bf\u03c1\u03c4\u03c5\u03c7",
+    "abekmhopctyxijsdhlqwabezhikmnoptyx",
+)
+"""Cyrillic and Greek letters of which one of the cases cannot be told from a Latin one (UTS #39, confusables)."""
 
-    >>> likeness("Dana's Lab"), likeness("DANA S. LAB"), likeness("\uff24ana's lab")
-    ('danaslab', 'danaslab', 'danaslab')
+
+def likeness(name: str) -> str:
+    """Return what is left of a name for somebody who reads it in passing: letters and digits, in one case and script.
+
+    >>> likeness("Dana's Lab"), likeness("DANA S. LAB"), likeness("\uff24ana's lab"), likeness("D\u0430na's Lab")
+    ('danaslab', 'danaslab', 'danaslab', 'danaslab')
     """
-    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", name).casefold()))
+    plain = unicodedata.normalize("NFKC", name).casefold().translate(_LOOKS_LIKE)
+    return "".join(filter(str.isalnum, plain))
 
 
 def folder_of(handle: str) -> str:

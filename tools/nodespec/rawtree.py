@@ -6,9 +6,16 @@ checkout the last.
 
 from __future__ import annotations
 
-from nodespec.encoding import printable
+import re
+
+from nodespec.encoding import printable, quoted
 from nodespec.errors import RegistryError
 from nodespec.tree import EXECUTABLE, FOLDER, REGULAR, SUBMODULE, SYMLINK, Defect
+
+_OCTAL = re.compile(rb"[0-7]{1,7}\Z")
+
+MAX_NAME = 255
+"""Bytes of a name that file systems can hold (ext4, APFS and NTFS alike); a longer one is only there to be printed."""
 
 
 def raw_entries(data: bytes, folder: str, defects: list[Defect]) -> list[tuple[str, int, str]]:
@@ -27,10 +34,17 @@ def _read_entries(data: bytes, folder: str, defects: list[Defect]) -> list[tuple
     position = 0
     while position < len(data):
         space, end = data.index(b" ", position), data.index(b"\0", position)
-        mode, raw = int(data[position:space], 8), data[space + 1 : end]
+        digits, raw = data[position:space], data[space + 1 : end]
+        if not _OCTAL.match(digits):  # int() takes 1_00644 and 0o100644, at which git gives up
+            raise ValueError("a mode is not octal")
+        mode = int(digits, 8)
         position = end + 21
         if position > len(data):
             raise ValueError("an entry is cut off")
+        if len(raw) > MAX_NAME:  # told, and left out
+            start = raw[:20].decode("utf-8", "replace")
+            defects.append(Defect(folder or start, f"it holds a name of {len(raw):,} bytes, {quoted(start)}…"))
+            continue
         name = raw.decode("utf-8", "surrogateescape")
         path = f"{folder}/{name}" if folder else name
         sort_key = raw + b"/" if mode == FOLDER else raw

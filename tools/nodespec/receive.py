@@ -45,7 +45,7 @@ class Update:
 
 def parse(text: str) -> list[Update]:
     """Read what a hook is given on its standard input; raise ``UsageError`` for anything else."""
-    matches = [(line, _LINE.match(line)) for line in text.splitlines()]
+    matches = [(line, _LINE.match(line)) for line in text.split("\n") if line]
     bad = next((line for line, match in matches if match is None), None)
     if bad is not None:
         hint = "this is called by git, with lines of: old id, new id, ref"

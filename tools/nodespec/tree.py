@@ -18,11 +18,14 @@ Paths are relative to the root, use ``/`` and are compared byte by byte. A node'
 from __future__ import annotations
 
 import re
+import unicodedata
 from bisect import bisect_left
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha1
 from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from nodespec.encoding import HIDDEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -233,6 +236,19 @@ def path_bytes(path: str) -> bytes:
 def is_listed(path: str) -> bool:
     """Say whether a path is one that a tree lists."""
     return path.partition("/")[0] in ROOTS
+
+
+def folded(path: str) -> str:
+    r"""Return what a path is to file systems that ignore case, what nobody sees, and dots and spaces at a name's end.
+
+    >>> folded("Regis\u200ctry./Nodes/a.yaml")
+    'registry/nodes/a.yaml'
+    """
+    names = unicodedata.normalize("NFC", _UNSEEN.sub("", path)).casefold().split("/")
+    return "/".join(name.rstrip(". ") or name for name in names)
+
+
+_UNSEEN = re.compile(f"[{HIDDEN}\u200c\u200d]")
 
 
 def within(entries: Sequence[Entry], folder: str) -> Sequence[Entry]:

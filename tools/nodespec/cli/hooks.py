@@ -68,7 +68,7 @@ def install_command(
     if (kind != "pre-commit") != (git.work_dir is None):
         where = "a bare repository, where pushes arrive" if kind != "pre-commit" else "a clone with a work tree"
         raise UsageError(f"{kind} belongs into {where}", hint="name one with --repo DIR")
-    words = ["hooks", "run", kind, *(word for name in branches for word in ("--branch", name))]
+    words = ["hooks", "run", kind, *(word for ref in map(_ref_of, branches) for word in ("--branch", ref))]
     variables: dict[str, str] = {}
     if kind == "post-receive":
         words += ["--key", key]
@@ -114,11 +114,18 @@ def run_command(kind: str, repo: str, branches: tuple[str, ...], key: str) -> in
     if kind == "pre-commit":
         return _before_commit(repo)
     git = GitRepository.open(repo)
-    judged = {f"refs/heads/{name}" for name in branches} or {_head_of(git)}
-    updates = [update for update in parse(sys.stdin.read()) if update.ref in judged]
+    judged = {*map(_ref_of, branches)} or {_head_of(git)}
+    updates = [
+        update for update in parse(sys.stdin.buffer.read().decode("utf-8", "surrogateescape")) if update.ref in judged
+    ]
     if kind == "post-receive":
         return max((_seal_tip(repo, update, key) for update in updates if update.new != NOTHING), default=0)
     return max((_judge_push(git, update) for update in updates), default=0)
+
+
+def _ref_of(branch: str) -> str:
+    """Return a branch's full name, whichever was given: one that no push has would let every push through."""
+    return f"refs/heads/{branch.removeprefix('refs/heads/')}"
 
 
 def _head_of(git: GitRepository) -> str:
@@ -161,7 +168,10 @@ def _judge_push(git: GitRepository, update: Update) -> int:
     if update.old == NOTHING:
         tree = git.tree(git.resolve(update.new))
         echo(f"{quoted(name)} begins here; everything that it holds is judged\n")
-        return _shown(judge(tree, jobs=None), tree)
+        code = _shown(judge(tree, jobs=None), tree)
+        if code == 0:  # a registry in itself; whether it is the one that this server knows is for the pin
+            check_pin(Provenance(tree, Snapshot(lambda: tree).settings, datetime.now(UTC)))
+        return code
     for before, after in line:
         code = _shown_proposal(git, propose(git, before, after))
         if code:

@@ -42,7 +42,7 @@ def to_json(report: Report, *, exit_code: int, trial: tuple[Judgement, Sequence[
         whole["waived"] = [_waived_fields(item, one) for item, one in report.waived]
     if trial is not None:
         whole["gate"] = _trial_fields(*trial)
-    return json.dumps(whole, indent=2) + "\n"
+    return json.dumps(whole, indent=2).replace("##[", "\\u0023#[") + "\n"  # to GitHub's runner, ##[ is a command
 
 
 def _finding_fields(finding: Finding) -> dict[str, Any]:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 MOST = 200
 """Findings and nodes that are shown; a step summary may have 1 MiB (GitHub Actions limits)."""
 
-_PLAIN = re.compile(r"[^A-Za-z0-9 .,:;/=→…-]")
+_PLAIN = re.compile(r"[^A-Za-z0-9 .,:;/=→…-]|:(?=//)|(?<=www)\.|(?<=gh)-", re.IGNORECASE)
+"""What Markdown may see more in; GitHub makes links of bare addresses, too, and of ``GH-1``."""
 
 
 def to_markdown(judgement: Judgement, gates: Sequence[Gate]) -> str:

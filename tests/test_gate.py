@@ -1,0 +1,663 @@
+"""The gate, over commits of a real repository: what it judges, what it leaves alone, and what it says."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from nodespec import document
+from nodespec import git as git_module
+from nodespec import judge as judge_module
+from nodespec.gate import gate
+from nodespec.git import GitRepository
+from nodespec.proposal import propose
+from nodespec.tree import (
+    NODE_SCHEMA_PATH,
+    SEAL_PATH,
+    SETTINGS_PATH,
+    WAIVERS_PATH,
+    attestation_path,
+    node_path,
+    tombstone_path,
+)
+from tests.conftest import ROOT, Checkout
+from tests.lab import CACHE, INDEX, LOOM, POLICY_PATH, WEAVER, WORKFLOW, Lab, Odd, People
+from tests.society import new_keys
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nodespec.gate import Judgement
+    from nodespec.tree import Defect
+
+NEW = "lab.memory/new_v1"
+REPORT = Draft202012Validator(json.loads((ROOT / "schemas/report.v1.schema.json").read_text()))
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    return Lab.found(tmp_path_factory.mktemp("gate") / "registry")
+
+
+def judged(lab: Lab, head: str, base: str = "") -> Judgement:
+    git = GitRepository.open(str(lab.repository.path))
+    return gate(propose(git, git.resolve(base or lab.base), git.resolve(head)), now=datetime.now(UTC))
+
+
+def found(judgement: Judgement) -> list[tuple[str, str]]:
+    return [(item.code, item.path) for item in judgement.report.findings]
+
+
+def errors(judgement: Judgement) -> set[str]:
+    return {item.code for item in judgement.report.findings if item.severity == "error"}
+
+
+def run(lab: Lab, head: str, *words: str, base: str = "") -> tuple[int, str, str]:
+    """Run the command in the repository; return its exit code, its answer, and what it says beside it."""
+    done = Checkout(lab.repository.path).run("gate", "--base", base or lab.base, "--head", head, *words)
+    return done.returncode, done.stdout, done.stderr
+
+
+def updated(lab: Lab, identifier: str, **traits: object) -> People:
+    people = lab.fork()
+    people.update(identifier, **traits)
+    return people
+
+
+# What is judged.
+
+
+def test_a_change_beside_the_registry_is_none_of_its_business(lab: Lab) -> None:
+    head = lab.commit({"docs/guide.md": b"Second.\n", "src/main.py": b"1\n"}, lab.base)
+    judgement = judged(lab, head)
+    assert judgement.untouched
+    assert judgement.exit_code() == 0
+    assert judgement.proposal.outside == ("docs/guide.md", "src/main.py")
+    code, said, _ = run(lab, head)
+    assert code == 0
+    assert "nothing of the registry changes: 2 files outside of registry/ and schemas/ would differ" in said
+    assert "no findings" not in said, "nothing was judged, so nothing was found clean"
+    assert "passed" not in said
+    code, said, _ = run(lab, lab.base)
+    assert code == 0
+    assert "nothing of the registry changes: no file would differ" in said
+
+
+def test_where_the_base_has_moved_on_what_merging_gives_is_judged(lab: Lab) -> None:
+    main = lab.act(updated(lab, CACHE, version="1.2.0"))
+    head = lab.act(updated(lab, WEAVER))
+    judgement = judged(lab, head, main)
+    assert judgement.proposal.is_merge
+    assert judgement.proposal.inside == tuple(sorted([node_path(WEAVER), attestation_path(node_path(WEAVER))]))
+    assert judgement.exit_code() == 0
+    assert [change.id for change in judgement.nodes] == [WEAVER]
+
+
+def test_two_changes_that_are_good_alone_are_judged_together(lab: Lab) -> None:
+    people = lab.fork()
+    people.register(NEW, by=people.ada, hears=("dream_woven",))
+    hearing = lab.act(people)
+    silent = lab.act(updated(lab, WEAVER, version="2.0.0", emits=("dream_ended",)))
+    assert judged(lab, hearing).exit_code() == judged(lab, silent).exit_code() == 0
+    for head, base in ((hearing, silent), (silent, hearing)):
+        judgement = judged(lab, head, base)
+        assert found(judgement) == [("G001", node_path(NEW))]
+        assert judgement.exit_code() == 1
+
+
+def test_a_head_behind_its_base_changes_nothing(lab: Lab) -> None:
+    judgement = judged(lab, f"{lab.base}~1")
+    assert judgement.untouched
+    assert judgement.proposal.paths == ()
+
+
+def test_what_both_sides_changed_is_a_conflict(lab: Lab) -> None:
+    one, other = (lab.act(updated(lab, CACHE, version=version)) for version in ("1.2.0", "1.3.0"))
+    path = node_path(CACHE)
+    judgement = judged(lab, other, one)
+    assert found(judgement) == [("C019", attestation_path(path)), ("C019", path)]
+    assert judgement.exit_code() == 1
+    assert judgement.is_unjudged
+    assert judged(lab, one, one).untouched, "the same change on both sides is none"
+    gone = lab.commit({path: None, attestation_path(path): None}, lab.base)
+    assert ("C019", path) in found(judged(lab, gone, one)), "neither is one side's change lost in the other's removal"
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [("docs/guide.md", 0), (WORKFLOW, 1), (POLICY_PATH, 1), ("README.md", 0)],
+    ids=["docs", "a workflow", "a policy", "the read-me"],
+)
+def test_a_conflict_is_one_only_where_the_gate_is_about_it(lab: Lab, path: str, code: int) -> None:
+    one, other = (lab.commit({path: text}, lab.base) for text in (b"one\n", b"other\n"))
+    assert judged(lab, other, one).exit_code() == code
+    assert ("C019" in errors(judged(lab, other, one))) == bool(code)
+
+
+def test_a_file_in_the_place_of_a_folder_is_a_conflict(lab: Lab) -> None:
+    folder = "registry/nodes/lab/memory/sub_v1"
+    inside = lab.commit({f"{folder}.yaml/x_v1.yaml": b"{}\n"}, lab.base)
+    instead = lab.commit({f"{folder}.yaml": b"{}\n"}, lab.base)
+    assert "C019" in errors(judged(lab, inside, instead))
+    assert "C019" in errors(judged(lab, instead, inside))
+
+
+def test_histories_that_cross_are_not_judged(lab: Lab) -> None:
+    one, other = (lab.commit({f"docs/{name}.md": b"x\n"}, lab.base) for name in ("a", "b"))
+    both = {"docs/a.md": b"x\n", "docs/b.md": b"x\n"}
+    left, right = lab.commit(both, one, other), lab.commit(both | {"docs/c.md": b"x\n"}, other, one)
+    code, _, said = run(lab, right, base=left)
+    assert code == 3
+    assert "can be merged in more than one way" in said
+
+
+# Judging everything.
+
+
+def sealed(people: People) -> People:
+    people.seal()
+    return people
+
+
+def with_old_trouble(lab: Lab) -> tuple[People, str]:
+    """A base that came about without a gate: a node that hears what nobody sends."""
+    people = lab.fork()
+    people.register(NEW, by=people.ada, hears=("nobody_calls",))
+    return people, lab.act(people)
+
+
+def following(lab: Lab, people: People, before: dict[str, bytes], base: str) -> str:
+    changes = {path: data for path, data in people.files.items() if before.get(path) != data}
+    return lab.commit({**dict.fromkeys(before.keys() - people.files.keys()), **changes}, base)
+
+
+@pytest.mark.parametrize("what", [SETTINGS_PATH, POLICY_PATH, "an owner", "trust"])
+def test_what_decides_about_all_makes_all_be_judged_and_old_trouble_is_not_held_against_it(lab: Lab, what: str) -> None:
+    people, base = with_old_trouble(lab)
+    before = dict(people.files)
+    if what == "an owner":
+        people.rotate(people.bob)
+    elif what == "trust":
+        people.grant(people.newt, "lab.open")
+    else:
+        people.files[what] += b"# a remark\n"
+        people.seal()
+    judgement = judged(lab, following(lab, people, before, base), base)
+    assert judgement.everywhere
+    assert judgement.report.files > 20
+    assert found(judgement) == []
+    assert judgement.exit_code() == 0
+
+
+def test_a_narrower_contract_is_held_against_nodes_that_nobody_touched(lab: Lab) -> None:
+    people = lab.fork()
+    contract = json.loads(people.files[NODE_SCHEMA_PATH])
+    contract["properties"]["identity"] = {"allOf": [contract["properties"]["identity"], {"required": ["lane_reason"]}]}
+    people.files[NODE_SCHEMA_PATH] = json.dumps(contract, indent=2).encode() + b"\n"
+    judgement = judged(lab, lab.act(sealed(people)))
+    assert {path for code, path in found(judgement) if code == "S002"} >= {node_path(CACHE), node_path(WEAVER)}
+    assert judgement.exit_code() == 1
+
+
+def test_a_policy_that_goes_is_missed_by_the_node_that_refers_to_it(lab: Lab) -> None:
+    people = lab.fork()
+    del people.files[POLICY_PATH]
+    judgement = judged(lab, lab.act(sealed(people)))
+    assert found(judgement) == [("N010", node_path(CACHE))]
+
+
+def test_a_stricter_quota_is_held_against_who_holds_more_already(lab: Lab) -> None:
+    people = lab.fork()
+    people.files[SETTINGS_PATH] = people.files[SETTINGS_PATH].replace(b"nodes_per_owner: 5", b"nodes_per_owner: 1")
+    assert errors(judged(lab, lab.act(sealed(people)))) == {"G005"}
+
+
+def test_what_a_change_opens_is_open_for_the_next_one_only(lab: Lab) -> None:
+    people = lab.fork()
+    people.files[SETTINGS_PATH] = people.files[SETTINGS_PATH].replace(b"max_tier: 1", b"max_tier: 2")
+    people.seal()
+    before, base = dict(people.files), lab.act(people)
+    people.register("lab.open/high_v1", by=people.newt, tier=2)
+    assert errors(judged(lab, lab.act(people))) == {"P026"}
+    assert found(judged(lab, following(lab, people, before, base), base)) == []
+
+
+def test_a_waiver_holds_once_it_is_in_the_base(lab: Lab) -> None:
+    people = lab.fork()
+    until = f"{datetime.now(UTC) + timedelta(days=9):%Y-%m-%d}"
+    one = {"code": "G001", "path": node_path(NEW), "reason": "soon", "owner": people.ada.handle, "until": until}
+    people.files[WAIVERS_PATH] = json.dumps({"schema_version": "waivers.v1", "waivers": [one]}).encode() + b"\n"
+    people.seal()
+    before, base = dict(people.files), lab.act(people)
+    assert errors(judged(lab, base)) == set()
+    people.register(NEW, by=people.ada, hears=("nobody_calls",))
+    head = following(lab, people, before, base)
+    judgement = judged(lab, head, base)
+    assert found(judgement) == []
+    assert [(item.code, waiver.reason) for item, waiver in judgement.report.waived] == [("G001", "soon")]
+    assert errors(judged(lab, lab.act(people))) == {"G001"}
+    code, said, _ = run(lab, head, "--format", "json", base=base)
+    assert code == 0
+    REPORT.validate(json.loads(said))
+    assert json.loads(said)["waived"][0]["until"] == until
+    assert f"waived: G001 at {node_path(NEW)}, until {until}: soon" in run(lab, head, base=base)[1]
+
+
+# Judging the difference.
+
+
+def test_old_trouble_elsewhere_is_not_held_against_a_change_and_in_a_touched_file_it_is(lab: Lab) -> None:
+    people, base = with_old_trouble(lab)
+    before = dict(people.files)
+    people.update(WEAVER)
+    judgement = judged(lab, following(lab, people, before, base), base)
+    assert not judgement.everywhere
+    assert found(judgement) == []
+    people.update(NEW, version="2.0.0", hears=("nobody_calls", "nobody_writes"))
+    assert errors(judged(lab, following(lab, people, before, base), base)) == {"G001"}
+
+
+def test_a_tombstone_that_was_broken_before_stands_in_nobodys_way(lab: Lab) -> None:
+    base = lab.commit({tombstone_path(NEW): b"a: memory_stored\n"}, lab.base)
+    people = updated(lab, CACHE, version="1.2.0", emits=("memory_stored", "memory_lost"))
+    judgement = judged(lab, lab.act(people, base), base)
+    assert found(judgement) == []
+    assert judgement.exit_code() == 0
+
+
+def test_a_sender_that_goes_is_missed_by_those_who_hear_it(lab: Lab) -> None:
+    people = lab.fork()
+    people.deregister(CACHE)
+    judgement = judged(lab, lab.act(people))
+    assert found(judgement) == [("G001", node_path(WEAVER)), ("G001", node_path(INDEX))]
+    (affected,) = judgement.affected
+    assert affected.signal == "memory_stored"
+    assert set(affected.subscribers) == {INDEX, WEAVER}
+    assert affected.what.endswith("→ nobody")
+
+
+def test_a_sender_that_goes_down_a_lane_drags_those_who_hear_it_along(lab: Lab) -> None:
+    people = lab.fork()
+    vera = people.vera.handle
+    for identifier in (CACHE, INDEX):
+        people.update(identifier, version="2.0.0", lane="core", verifier=vera, verified=True)
+    before, base = dict(people.files), lab.act(people)
+    assert errors(judged(lab, base)) == set()
+    people.update(CACHE, version="3.0.0", lane="candidate", why="It forgets")
+    judgement = judged(lab, following(lab, people, before, base), base)
+    assert ("G002", node_path(INDEX)) in found(judgement)
+
+
+def test_a_newcomer_enters_alone_and_a_maintainer_reads_what_is_new(lab: Lab) -> None:
+    people = lab.fork()
+    nora = people.join("Nora")
+    people.register("lab.fresh/first_v1", by=nora, emits=("first_seen",))
+    head = lab.act(people)
+    judgement = judged(lab, head)
+    assert judgement.owners == (nora.handle,)
+    assert not judgement.everywhere, "whoever is new decides about nobody else"
+    code, said, _ = run(lab, head)
+    assert code == 0
+    assert "+ lab.fresh/first_v1 (1.0.0)" in said
+    assert f"new owner: {nora.handle}" in said
+    assert "no findings in 3 files, 1 spec among them" in said
+    assert re.search(r"4 security +passed", said)
+
+
+def registry_of(tmp_path: Path, others: int) -> tuple[Lab, str]:
+    """A registry with so many nodes by the way, and a change of ten of Ada's."""
+    lab = Lab.found(tmp_path / "registry")
+    people = lab.fork()
+    people.files[SETTINGS_PATH] = people.files[SETTINGS_PATH].replace(b"nodes_per_owner: 5", b"nodes_per_owner: 900")
+    people.files[SETTINGS_PATH] = people.files[SETTINGS_PATH].replace(b"request: 8", b"request: 20")
+    people.seal()
+    for number in range(10):
+        people.register(f"lab.memory/n{number}_v1", by=people.ada, emits=(f"seen_{number}",))
+    for number in range(others):
+        people.register(f"lab.dream/other_{number}_v1", by=people.bob, emits=(f"woven_{number}",))
+    before, lab.base = dict(people.files), lab.act(people)
+    for number in range(10):
+        people.update(f"lab.memory/n{number}_v1", version="2.0.0", emits=(f"heard_{number}",))
+    return lab, following(lab, people, before, lab.base)
+
+
+@pytest.mark.parametrize("others", [10, 150])
+def test_the_work_grows_with_the_change_and_not_with_the_registry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, others: int
+) -> None:
+    lab, head = registry_of(tmp_path, others)
+    parsed: list[bytes] = []
+    original = document.parse
+    monkeypatch.setattr(document, "parse", lambda data: parsed.append(data) or original(data))
+    judgement = judged(lab, head)
+    assert found(judgement) == []
+    assert len(judgement.nodes) == 10
+    nodes = [data for data in parsed if b"node_type" in data]
+    assert len(nodes) <= 20, "each as it is and as it was, once"
+    assert len(parsed) - len(nodes) <= 6, "settings, of both sides"
+
+
+# What it says.
+
+
+def mixed(lab: Lab) -> str:
+    """A change with twelve errors, a warning, and paths that would forge what they can."""
+    people = lab.fork()
+    people.register("lab.memory/cashe_v1", by=people.ada)
+    odd = [
+        f"registry/nodes/lab/\x1b[2J\n::error::{number}|<b>@ada</b>`x`\u202e##[error]\uffff.yaml"
+        for number in range(11)
+    ]
+    people.files[WORKFLOW] = b"on: never\n"
+    return lab.commit({**lab.changes(people), **dict.fromkeys(odd, b"a: b\n")}, lab.base)
+
+
+FORGED = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\uffff]|\x1b|##\\[|^\\s*::(?!(error|warning) file=)", re.MULTILINE
+)
+
+
+@pytest.mark.parametrize("form", ["text", "json", "github", "gitlab", "junit", "sarif", "markdown"])
+def test_no_form_can_be_forged_and_each_says_that_it_failed(lab: Lab, form: str) -> None:
+    code, said, beside = run(lab, mixed(lab), "--format", form)
+    assert code == 1
+    assert not FORGED.search(said), FORGED.search(said)
+    assert not FORGED.search(beside)
+    assert "C012" in said
+
+
+def test_json_fulfils_its_contract_whatever_was_judged(lab: Lab) -> None:
+    conflict = lab.act(updated(lab, CACHE, version="1.3.0")), lab.act(updated(lab, CACHE, version="1.4.0"))
+    docs = lab.commit({"docs/a.md": b"x\n"}, lab.base)
+    for head, base, expected in ((mixed(lab), "", 1), (docs, "", 0), (*conflict, 1), (lab.base, f"{lab.base}~1", 0)):
+        code, said, _ = run(lab, head, "--format", "json", base=base)
+        report = json.loads(said)
+        REPORT.validate(report)
+        assert code == report["summary"]["exit_code"] == expected
+        assert [gate["number"] for gate in report["gate"]["gates"]] == ["1", "2", "3", "4", "5", "6", "7", "+1"]
+    assert json.loads(run(lab, docs, "--format", "json")[1])["gate"]["registry_touched"] is False
+    assert len(json.loads(run(lab, mixed(lab), "--format", "json")[1])["gate"]["outside"]) == 1
+
+
+def test_github_shows_ten_of_each_level_and_says_where_the_others_are(lab: Lab) -> None:
+    _, said, _ = run(lab, mixed(lab), "--format", "github")
+    lines = said.split("\n")
+    assert sum(line.startswith("::error file=") for line in lines) == 10
+    assert sum(line.startswith("::warning file=") for line in lines) == 1
+    (rest,) = (line for line in lines if "not shown as annotations" in line)
+    assert re.match(r"\d+ more errors are not shown as annotations; run nodespec gate --base", rest)
+
+
+def test_junit_is_well_formed_and_counts_what_failed(lab: Lab) -> None:
+    _, said, _ = run(lab, mixed(lab), "--format", "junit")
+    root = ET.fromstring(said)
+    _, whole, _ = run(lab, mixed(lab), "--format", "json")
+    assert len(root.findall(".//failure")) == json.loads(whole)["summary"]["errors"]
+    assert sum(int(suite.attrib["failures"]) for suite in root) == len(root.findall(".//failure"))
+
+
+def test_gitlab_and_sarif_have_the_shape_that_their_readers_ask_for(lab: Lab) -> None:
+    issues = json.loads(run(lab, mixed(lab), "--format", "gitlab")[1])
+    assert len({issue["fingerprint"] for issue in issues}) == len(issues)
+    for issue in issues:
+        assert set(issue) == {"description", "check_name", "fingerprint", "severity", "location"}
+        assert issue["severity"] in ("info", "minor", "major", "critical", "blocker")
+        assert issue["location"]["lines"]["begin"] >= 1
+    log = json.loads(run(lab, mixed(lab), "--format", "sarif")[1])
+    assert log["version"] == "2.1.0"
+    (only,) = log["runs"]
+    rules = [rule["id"] for rule in only["tool"]["driver"]["rules"]]
+    for result in only["results"]:
+        assert rules[result["ruleIndex"]] == result["ruleId"]
+        region = result["locations"][0]["physicalLocation"]["region"]
+        assert region["endColumn"] >= region["startColumn"] >= 1
+        assert re.fullmatch(r"[!-~]+", result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"])
+
+
+def test_nothing_in_a_page_of_markdown_is_more_than_letters(lab: Lab) -> None:
+    people = lab.fork()
+    name = "https://evil.example www.evil.example GH-1 #1 @ada | <script> [a](b) ![c](d) `e` *f* _g_ ~h~"
+    path = people.register(NEW, by=people.ada)
+    text = people.files[path].replace(b"authors: [The society]", f'authors: ["{name}"]'.encode())
+    head = lab.commit({path: text, "registry/www.evil.example/GH-1": b""}, lab.base)
+    code, said, _ = run(lab, head, "--format", "markdown")
+    assert code == 1
+    for forged in ("https://", "www.evil", "GH-1", "#1 ", "@ada", "<script", "](", "`e`", "*f*", "_g_", "~h~"):
+        assert forged not in said.replace("&#", ""), forged
+    rows = [line for line in said.split("\n") if line.startswith("|")]
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {5}
+
+
+def test_a_summary_is_the_page_beside_any_other_form(lab: Lab, tmp_path: Path) -> None:
+    head = lab.act(updated(lab, CACHE, version="1.2.0"))
+    page = tmp_path / "summary.md"
+    code, said, _ = run(lab, head, "--format", "github", "--summary", str(page))
+    assert code == 0
+    assert "no findings" in said
+    assert page.read_text() == run(lab, head, "--format", "markdown")[1]
+    assert page.read_text().startswith("## Registry gate")
+    assert run(lab, head, "--summary", str(tmp_path))[0] == 3, "a page that cannot be written is not there"
+
+
+# Tests that somebody else has run.
+
+
+@pytest.mark.parametrize(
+    ("suite", "code", "status"),
+    [
+        ("<testsuites><testsuite><testcase/><testcase/></testsuite></testsuites>", 0, "passed"),
+        ("<testsuite><testcase/><testcase><failure/></testcase></testsuite>", 1, "failed"),
+        ("<testsuite tests='9' failures='0'><testcase><error/></testcase></testsuite>", 1, "failed"),
+        ("<testsuite tests='9'/>", 0, "not run"),
+        ("<testsuite><testcase><skipped/></testcase></testsuite>", 0, "not run"),
+        ("<html/>", 2, "holds no test suites"),
+        ("<testsuite>", 2, "is not XML"),
+        ('<!DOCTYPE a [<!ENTITY b "c">]><testsuite><testcase name="&b;"/></testsuite>', 2, "is refused"),
+    ],
+)
+@pytest.mark.parametrize("which", ["unit", "integration"])
+def test_a_report_of_tests_counts_and_is_never_taken_for_more(
+    lab: Lab, tmp_path: Path, which: str, suite: str, code: int, status: str
+) -> None:
+    (tmp_path / "report.xml").write_text(suite)
+    head = lab.act(updated(lab, CACHE, version="1.2.0"))
+    got, said, beside = run(lab, head, f"--{which}", str(tmp_path / "report.xml"))
+    assert got == code
+    if code == 2:
+        assert status in beside
+    else:
+        assert re.search(rf"[23] {which} +{status} ", said)
+        other = {"unit": "integration", "integration": "unit"}[which]
+        assert re.search(rf"[23] {other} +not run ", said)
+
+
+# How it ends.
+
+
+def test_warnings_fail_only_when_they_are_asked_to(lab: Lab) -> None:
+    people = lab.fork()
+    people.register("lab.memory/cashe_v1", by=people.ada)
+    head = lab.act(people)
+    assert [code for code, _ in found(judged(lab, head))] == ["G003"]
+    assert run(lab, head)[0] == 0
+    assert run(lab, head, "--strict")[0] == 1
+
+
+def test_a_revision_that_is_none_is_a_mistake_of_whoever_asks(lab: Lab, tmp_path: Path) -> None:
+    for base, head in (
+        (lab.base, "nowhere"),
+        ("nowhere", lab.base),
+        (lab.base, ""),
+        (lab.base, f"{lab.base}:registry"),
+    ):
+        code, said, beside = run(lab, head, base=base)
+        assert code == 2, (base, head)
+        assert said == ""
+        assert "no commit is called" in beside
+    assert Checkout(lab.repository.path).run("gate", "--base", "main").returncode == 2
+    assert Checkout(tmp_path).run("gate", "--base", "a", "--head", "b").returncode == 2
+
+
+def test_a_base_that_is_no_registry_judges_nobody(lab: Lab) -> None:
+    empty = lab.commit({"README.md": b"x\n"})
+    head = lab.commit(dict(lab.past[-1]), empty)
+    code, said, beside = run(lab, head, base=empty)
+    assert code == 3
+    assert said == ""
+    assert "registry/registry.yaml" in beside
+    broken = lab.commit({SETTINGS_PATH: b"{}\n"}, lab.base)
+    assert run(lab, lab.base, base=broken)[0] == 3
+
+
+def test_a_clone_that_ends_too_early_says_so(lab: Lab, tmp_path: Path) -> None:
+    side = lab.commit({"docs/a.md": b"x\n"}, f"{lab.base}~1")
+    lab.repository.git("update-ref", "refs/heads/side", side)
+    shallow = lab.repository.clone(tmp_path / "shallow", "--depth=1", "--no-single-branch")
+    done = Checkout(shallow.path).run("gate", "--base", "origin/main", "--head", "origin/side")
+    assert done.returncode == 3
+    assert "git fetch --unshallow" in done.stderr
+
+
+def test_what_cannot_be_read_is_not_passed(lab: Lab) -> None:
+    people = updated(lab, CACHE, version="1.2.0")
+    people.files[node_path(CACHE)] = b"\xff\xfe\n"
+    judgement = judged(lab, lab.act(people))
+    assert judgement.exit_code() == 1
+    assert judgement.report.families["G"] == "not run"
+    head = lab.commit({"registry/nodes/lab/memory/x_v1.yaml": Odd.link("y")}, lab.base)
+    assert "T002" in errors(judged(lab, head))
+
+
+# What is only there to cost.
+
+
+class Read:
+    """Counts the entries of Git's trees that are read."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.entries = 0
+        original = git_module.raw_entries
+
+        def counted(data: bytes, folder: str, defects: list[Defect]) -> list[tuple[str, int, str]]:
+            found = original(data, folder, defects)
+            self.entries += len(found)
+            return found
+
+        monkeypatch.setattr(git_module, "raw_entries", counted)
+
+
+def test_many_files_that_come_with_a_merge_into_a_full_folder_are_looked_up_in_it(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = lab.commit({f"docs/old{number}.md": b"x\n" for number in range(300)}, lab.base)
+    main = lab.commit({"docs/more.md": b"x\n"}, full)
+    head = lab.commit({f"docs/new{number}.md": b"x\n" for number in range(300)}, full)
+    read = Read(monkeypatch)
+    assert judged(lab, head, main).untouched
+    assert read.entries < 10 * 600, "not each of them for each of them"
+
+
+def test_many_owners_that_come_at_once_are_looked_up_one_by_one(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    people = lab.fork()
+    wallet = new_keys(1)
+    for number in range(60):
+        people.join(f"Guest {number}", *wallet)
+    head = lab.act(people)
+    read = Read(monkeypatch)
+    assert errors(judged(lab, head)) == set()
+    assert read.entries < 20 * 60
+
+
+def test_a_contract_is_run_once_its_seal_has_been_seen(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    people = lab.fork()
+    people.files[NODE_SCHEMA_PATH] = people.files[NODE_SCHEMA_PATH].rstrip() + b"\n\n"
+    strange, agreed = lab.act(people), lab.act(sealed(people))
+    run_with: list[bytes] = []
+    original = judge_module.Contract
+    monkeypatch.setattr(judge_module, "Contract", lambda data: run_with.append(data) or original(data))
+    judgement = judged(lab, strange)
+    assert found(judgement) == [("C012", NODE_SCHEMA_PATH)]
+    assert judgement.is_unjudged
+    assert run_with == []
+    assert judged(lab, agreed).exit_code() == 0
+    assert people.files[NODE_SCHEMA_PATH] in run_with
+
+
+def test_a_contract_sealed_by_a_trust_root_of_one_s_own_is_not_run(lab: Lab) -> None:
+    people = lab.fork()
+    people.files[NODE_SCHEMA_PATH] = people.files[NODE_SCHEMA_PATH].rstrip() + b"\n\n"
+    other = People()
+    people.files |= {path: data for path, data in other.files.items() if path.startswith("registry/trust/")}
+    people.roots, people.keyrings = other.roots, other.keyrings
+    people.seal()
+    judgement = judged(lab, lab.act(people))
+    assert found(judgement) == [("C012", NODE_SCHEMA_PATH)]
+    assert judgement.exit_code() == 1
+
+
+ANYWHERE = [
+    node_path(CACHE),
+    attestation_path(node_path(CACHE)),
+    tombstone_path(LOOM),
+    node_path(NEW),
+    tombstone_path(NEW),
+    POLICY_PATH,
+    SETTINGS_PATH,
+    WAIVERS_PATH,
+    SEAL_PATH,
+    WORKFLOW,
+    NODE_SCHEMA_PATH,
+    "registry",
+    "schemas",
+    "registry/nodes",
+    "registry/owners",
+    "registry/trust/0001.dsse.json",
+    "registry/trust/0003.dsse.json",
+    f"registry/owners/{'ab' * 32}",
+    f"registry/owners/{'ab' * 32}/0000.dsse.json",
+    ".github",
+    ".gitattributes",
+]
+ODD = {
+    "a submodule": Odd.module("ab" * 20),
+    "a link": Odd.link("x"),
+    "a program": Odd.executable(b"{}\n"),
+    "nothing": b"",
+    "a zero byte": b"\0",
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+@pytest.mark.parametrize("path", ANYWHERE)
+def test_nothing_odd_stands_anywhere_and_whatever_does_is_a_finding(lab: Lab, path: str, kind: str) -> None:
+    below = dict.fromkeys(name for name in lab.past[-1] if name.startswith(f"{path}/"))
+    head = lab.commit({**below, path: ODD[kind]}, lab.base)
+    aside = lab.commit({"docs/aside.md": b"x\n"}, lab.base)
+    for base in (lab.base, aside):
+        assert judged(lab, head, base).exit_code() == 1
+
+
+def test_a_name_that_no_disk_can_hold_is_told_and_not_shown(lab: Lab) -> None:
+    name = b"x" * 1_000_000
+    entries = [*lab.tree(lab.base, "docs"), ("100644", name, lab.repository.blob(b"x"))]
+    head = lab.graft(lab.with_folder(lab.base, "docs", lab.repository.raw_tree(*entries)))
+    code, said, beside = run(lab, head)
+    assert code == 1
+    assert "T007" in said
+    assert "a name of 1,000,000 bytes" in said
+    assert len(said + beside) < 5000
+
+
+def test_a_mode_at_which_git_gives_up_is_not_read(lab: Lab) -> None:
+    blob = lab.repository.blob(b"x\n")
+    for mode in ("1_00644", "0o100644", "+100644", "100648"):
+        head = lab.graft(lab.with_folder(lab.base, "docs", lab.repository.raw_tree((mode, b"a", blob))))
+        code, _, beside = run(lab, head)
+        assert code == 3
+        assert "is malformed" in beside

@@ -1,0 +1,117 @@
+"""`nodespec hooks`: where each may stand, and what is said before a commit; pushes are in ``end_to_end``."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.test_cli_register import PROBE_FILE, Clone, change, founded, with_a_node
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def ada(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    clone = founded(tmp_path, tmp_path_factory, then=with_a_node)
+    clone.says("hooks", "install", "pre-commit")
+    return clone
+
+
+def commits(clone: Clone, *words: str) -> tuple[bool, str]:
+    """Try to commit what is staged; return whether that went well, and what was said."""
+    before = clone.git("rev-parse", "HEAD")
+    done = subprocess.run(["git", "commit", "-m", "x", *words], cwd=clone.path, capture_output=True, text=True)
+    went_well = done.returncode == 0
+    assert went_well == (clone.git("rev-parse", "HEAD") != before)
+    return went_well, done.stdout + done.stderr
+
+
+def test_what_is_staged_is_judged_and_not_what_lies_about(ada: Clone) -> None:
+    change(ada, PROBE_FILE, "tier: 0", "tier: 1")
+    ada.write("docs/a.md", "words\n")
+    ada.git("add", "docs")
+    went_well, said = commits(ada)
+    assert went_well, said
+    assert "nothing of the registry changes" in said
+    ada.git("add", "-A")
+    went_well, said = commits(ada)
+    assert not went_well
+    assert "P013" in said
+    assert PROBE_FILE in said
+    went_well, said = commits(ada, "-a")
+    assert not went_well, "a commit of everything is judged by what it would hold"
+    change(ada, PROBE_FILE, "version: 0.1.0", "version: 0.2.0")
+    ada.says("update", PROBE_FILE)
+    ada.git("add", "-A")
+    went_well, said = commits(ada)
+    assert went_well, said
+
+
+def test_the_first_commit_is_judged_whole(ada: Clone, tmp_path: Path) -> None:
+    new = ada.at(tmp_path)
+    new.says("init", "fresh", "--id", "lab.fresh")
+    fresh = ada.at(tmp_path / "fresh")
+    if not (fresh.path / ".git").exists():
+        fresh.git("init", "-q", "-b", "main")
+    fresh.says("hooks", "install", "pre-commit")
+    fresh.write("registry/stray.txt", "x\n")
+    fresh.git("add", "-A")
+    done = subprocess.run(["git", "commit", "-m", "x"], cwd=fresh.path, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "T001" in done.stdout + done.stderr
+    fresh.git("rm", "-q", "-f", "registry/stray.txt")
+    fresh.git("commit", "-q", "-m", "x")
+
+
+def test_each_hook_has_its_place_and_none_overwrites_anothers(ada: Clone, tmp_path: Path) -> None:
+    bare = tmp_path / "bare.git"
+    ada.git("clone", "-q", "--bare", ".", str(bare))
+    for kind, where in (("pre-commit", bare), ("pre-receive", ada.path), ("post-receive", ada.path)):
+        assert "belongs into" in ada.says("hooks", "install", kind, "--repo", str(where), code=2)
+    own = bare / "hooks" / "pre-receive"
+    own.parent.mkdir(exist_ok=True)
+    own.write_text("#!/bin/sh\nexit 0\n")
+    said = ada.says("hooks", "install", "pre-receive", "--repo", str(bare), code=2)
+    assert "is not ours" in said
+    assert "hooks run pre-receive" in said, "it says which line to add"
+    assert own.read_text() == "#!/bin/sh\nexit 0\n"
+    own.unlink()
+    for _ in range(2):
+        ada.says("hooks", "install", "pre-receive", "--repo", str(bare), "--branch", "main", "--branch", "next")
+    assert own.stat().st_mode & 0o111
+    assert "--branch refs/heads/main --branch refs/heads/next" in own.read_text()
+
+
+@pytest.mark.parametrize("name", ["main", "refs/heads/main"])
+def test_a_branch_is_judged_by_whichever_name_it_is_called(ada: Clone, tmp_path: Path, name: str) -> None:
+    bare = tmp_path / "bare.git"
+    ada.git("clone", "-q", "--bare", ".", str(bare))
+    tip = ada.git("rev-parse", "main")
+    line = f"{tip} {'0' * 40} refs/heads/main\n".encode()
+    assert "never deleted" in ada.at(bare).says("hooks", "run", "pre-receive", "--branch", name, code=1, stdin=line)
+
+
+def test_a_branch_that_begins_begins_with_the_registry_that_is_pinned(ada: Clone, tmp_path: Path) -> None:
+    bare = tmp_path / "bare.git"
+    ada.git("clone", "-q", "--bare", ".", str(bare))
+    line = f"{'0' * 40} {ada.git('rev-parse', 'main')} refs/heads/main\n".encode()
+    assert "no findings" in ada.at(bare).says("hooks", "run", "pre-receive", stdin=line)
+    other = ada.by("ben").at(tmp_path)
+    other.says("init", "other", "--id", "lab.test")
+    other.at(tmp_path / "other").says("trust", "pin")
+    said = other.at(bare).says("hooks", "run", "pre-receive", code=3, stdin=line)
+    assert "pinned" in said
+
+
+def test_a_hook_that_is_handed_nonsense_lets_nothing_through(ada: Clone, tmp_path: Path) -> None:
+    bare = tmp_path / "bare.git"
+    ada.git("clone", "-q", "--bare", ".", str(bare))
+    at = ada.at(bare)
+    assert "is no line of a push" in at.says("hooks", "run", "pre-receive", code=2, stdin=b"nonsense\n")
+    line = b"%b %b refs/heads/main\n" % (b"1" * 40, b"2" * 40)
+    assert at.run("hooks", "run", "pre-receive", stdin=line).returncode not in (0, 1)
+    at.git("update-ref", "--no-deref", "HEAD", at.git("rev-parse", "main"))
+    assert "HEAD is on no branch" in at.says("hooks", "run", "pre-receive", code=2, stdin=line)
