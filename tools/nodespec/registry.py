@@ -179,6 +179,12 @@ class Registry:
 
         return Store(self.index_path, self.notice) if self.index_path is not None else None
 
+    def close(self) -> None:
+        """Let the index go; its file is whole without its log (SQLite's ``-wal``) from then on."""
+        opened = vars(self).pop("store", None)
+        if opened is not None:
+            opened.close()
+
     def _stand(self, tree: CommitTree | KnownCommit | WorkTree, progress: Progress | None) -> Stand | None:
         """Return what the index knows of a tree, after letting it know; None when it does not serve."""
         from nodespec.index import OddError, UnusableError, stand_at
