@@ -254,9 +254,7 @@ class CommitTree:
 
     def _listed(self, oid: str) -> dict[str, tuple[int, str]]:
         children = self._listings.get(oid)
-        if children is None:
-            children = self._listings[oid] = self._children("", oid, [])
-        return children
+        return self._children("", oid, []) if children is None else children
 
     def children(self, path: str) -> dict[str, tuple[int, str]]:
         """Return mode and object id of what is right in the folder at ``path``, by name; nothing when there is none."""
@@ -327,7 +325,8 @@ class CommitTree:
         if not oid:
             return {}
         entries = _raw_entries(self._read_object(oid, ObjectType.TREE), path, defects)
-        return {name: (mode, child) for name, mode, child in entries}
+        children = self._listings[oid] = {name: (mode, child) for name, mode, child in entries}
+        return children
 
     def __reduce__(self) -> tuple[object, ...]:
         """Cross to another process as a place and a commit; libgit2's handles stay at home."""

@@ -20,16 +20,16 @@ from __future__ import annotations
 import hmac
 import json
 import os
-import secrets
 import stat
-import tempfile
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, cast
 
 from nodespec.errors import RegistryError
 from nodespec.finding import Finding
-from nodespec.index import Sealed, UnusableError, keep, newest, rule_set
+from nodespec.index.facts import rule_set
+from nodespec.index.store import UnusableError
+from nodespec.index.verdicts import Sealed, keep, newest
 from nodespec.judge import judge
 from nodespec.keyring import home
 from nodespec.rejudge import MOST, Known, circumstances, rejudge
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nodespec.git import CommitTree
-    from nodespec.index import Store
+    from nodespec.index.store import Store
     from nodespec.registry import Registry, Snapshot
     from nodespec.tree import Progress, Tree
     from nodespec.verdict import Report, Selection
@@ -182,6 +182,9 @@ def secret(folder: Path) -> bytes | None:
 
 def _make_secret(path: Path) -> None:
     """Write a new secret whole or not at all, below a home that is there; the first of several makers wins."""
+    import secrets
+    import tempfile
+
     for folder in (path.parent.parent, path.parent):
         folder.mkdir(mode=0o700, exist_ok=True)
     descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=DRAFT)
