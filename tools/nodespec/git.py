@@ -21,6 +21,7 @@ from pygit2.enums import ObjectType, RepositoryOpenFlag
 
 from nodespec.encoding import printable, quoted
 from nodespec.errors import RegistryError, UsageError
+from nodespec.frozen import frozen
 from nodespec.tree import (
     EXECUTABLE,
     FOLDER,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.]+(Z|[+-][0-9:]+)?)?\Z")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Commit:
     """One commit: full hex ids; ``time`` is the committer's, with its offset."""
 

@@ -32,12 +32,12 @@ True
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from nodespec import claims, envelope, quorum, statement
 from nodespec.encoding import quoted
+from nodespec.frozen import frozen
 from nodespec.tree import EXECUTABLE, POLICIES, REGULAR, SCHEMAS, SETTINGS_PATH
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ _FILES = (SETTINGS_PATH, WAIVERS_PATH)
 _FOLDERS = (POLICIES, f"{SCHEMAS}/")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Seal:
     """What a seal says; ``files`` are (path, hex SHA-256) in order of path."""
 

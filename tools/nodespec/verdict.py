@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nodespec import rules
+from nodespec.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,7 +52,7 @@ def _codes(words: Iterable[str]) -> frozenset[str]:
 ALL = Selection.parse()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Report:
     """What was judged and found.
 
