@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pygit2
 from pygit2.enums import ObjectType, RepositoryOpenFlag
@@ -186,10 +185,9 @@ class GitRepository:
         return CommitTree(self._repo, commit)
 
 
-@dataclass(slots=True)
-class _Reading:
-    entries: list[Entry] = field(default_factory=list)
-    defects: list[Defect] = field(default_factory=list)
+class _Reading(NamedTuple):
+    entries: list[Entry]
+    defects: list[Defect]
 
 
 class CommitTree:
@@ -221,14 +219,14 @@ class CommitTree:
             return within(self._reading.entries, folder)
         path = folder.rstrip("/")
         oid, _ = self.folder(path)
-        reading = _Reading()
+        reading = _Reading([], [])
         if oid:
             self._collect(path, FOLDER, oid, path.count("/") + 1, reading)
         return _in_order(reading.entries)
 
     @cached_property
     def _reading(self) -> _Reading:
-        reading = _Reading()
+        reading = _Reading([], [])
         for name, mode, oid in _raw_entries(self._read_object(self.commit.tree, ObjectType.TREE), "", reading.defects):
             if name in ROOTS:
                 self._collect(name, mode, oid, 1, reading)

@@ -22,11 +22,12 @@ import json
 import os
 import stat
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, cast
 
 from nodespec.errors import RegistryError
 from nodespec.finding import Finding
+from nodespec.frozen import frozen
 from nodespec.index.facts import rule_set
 from nodespec.index.store import UnusableError
 from nodespec.index.verdicts import Sealed, keep, newest
@@ -102,7 +103,7 @@ def _upon(memory: _Memory, tree: Tree) -> Overlay | None:
     return Overlay(head, files, tree.label)
 
 
-@dataclass(frozen=True)
+@frozen
 class _Memory:
     """What is remembered in the circumstances of a commit, whose folder of nodes is ``nodes``."""
 
@@ -120,7 +121,10 @@ class _Memory:
         if found is None or registry.store is None or not registry.store.is_kept:
             return None
         own = secret(home(environment))
-        return cls(registry.store, own, f"{rule_set()} {found[0]}", found[1], tree) if own is not None else None
+        if own is None:
+            return None
+        seen = f"{rule_set()} {found[0]}"
+        return cls(store=registry.store, secret=own, circumstances=seen, nodes=found[1], tree=tree)
 
     def newest(self) -> Known | None:
         """Return the last verdict in these circumstances, when it is one of ours."""
