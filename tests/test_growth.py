@@ -15,7 +15,8 @@ from nodespec import growth, manifest, merkle
 from nodespec.errors import RegistryError
 from nodespec.git import CommitTree, GitRepository
 from nodespec.growth import Base, Extent
-from nodespec.index import KnownFolders, folders
+from nodespec.index import folders
+from nodespec.index.folders import KnownFolders
 from nodespec.tree import MAX_FOLDER_DEPTH
 from tests.simulator import Repository
 

@@ -4,6 +4,7 @@ The modules form one total order; each imports only from those above it. Reading
 in this order tells the whole story, and ``tests/test_architecture.py`` holds them to it:
 
     errors        what cannot be judged, and misuse
+    frozen        values: frozen, slotted, quick to declare
     finding       what is wrong with the input, where, and what to do
     encoding      canonical JSON, strict JSON, base64, printable text
     tree          paths, modes and bytes: the registry as one frozen listing

@@ -11,11 +11,11 @@ This module knows files and links; who must sign, and what a record says, is for
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nodespec import claims, envelope
 from nodespec.encoding import canonical_json, strict_json
+from nodespec.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,7 @@ class BrokenChainError(ValueError):
         self.path = path
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Link:
     """One record's file, and its envelope."""
 

@@ -21,13 +21,14 @@ changed since the one that it follows (:mod:`nodespec.growth`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from nodespec import claims, envelope, growth, statement
 from nodespec.encoding import quoted
 from nodespec.errors import NodespecError, UsageError
+from nodespec.frozen import frozen
 from nodespec.growth import Base, Extent
 from nodespec.keys import HMAC_SCHEME, HmacKey, PrivateKey, PublicKey
 from nodespec.provenance import Provenance
@@ -64,7 +65,7 @@ _PREDICATE_KEYS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Statement:
     """What a checkpoint says; ids and digests in hex, ``issued_at`` in UTC."""
 
@@ -121,14 +122,14 @@ class Statement:
         return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class CheckpointVerification(Verification):
     """The steps in order, up to the first that failed; ``statement`` only when the signatures verified."""
 
     statement: Statement | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Previous:
     """The checkpoint that another follows, verified; ``tree`` is its commit, None where its root is no start."""
 
@@ -173,7 +174,7 @@ def sign(about: Statement, keys: Sequence[PrivateKey | HmacKey]) -> Envelope:
     return envelope.seal(statement.PAYLOAD_TYPE, about.payload(), signers)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Trust:
     """Whom the verifier believes: public keys, and the schemes that must all have signed; or a shared key.
 

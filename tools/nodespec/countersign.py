@@ -7,13 +7,13 @@ owner's record, an attestation. Each signer adds a signature; nobody sends a pri
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from nodespec import attestation, chain, owner, seal, trust
 from nodespec.encoding import quoted
 from nodespec.errors import UsageError
+from nodespec.frozen import frozen
 from nodespec.quorum import short
 from nodespec.tree import ATTESTATION_SUFFIX, NODES, OWNERS, SEAL_PATH, TOMBSTONES, TRUST, attestation_path, node_id
 from nodespec.verification import Problem
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from nodespec.trust import Root
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Waiting:
     """A file, what it says in a sentence, each quorum that must sign, by its name, and those who sign now."""
 

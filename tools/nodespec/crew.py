@@ -7,7 +7,6 @@ handed chunk after chunk. Results come back in the order of the items.
 from __future__ import annotations
 
 import os
-import pickle
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nodespec.encoding import quoted
@@ -52,6 +51,7 @@ def _in_parallel(
     items: Sequence[Item], start: Callable[[], Callable[[Item], Result]], jobs: int, progress: Progress | None
 ) -> list[Result]:
     import multiprocessing
+    import pickle
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
 
@@ -80,6 +80,7 @@ _work: Callable[[Any], Any] | None = None
 
 
 def _begin(start: bytes) -> None:
+    import pickle
     import signal
 
     global _work  # noqa: PLW0603  # a worker process has no other place to keep what it starts with

@@ -7,11 +7,11 @@ and not a shift of everything after it.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from nodespec.encoding import quoted
 from nodespec.finding import dotted
+from nodespec.frozen import frozen
 from nodespec.spec import LANES
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _NAMES = ("name", "signal")
 """The keys that identify an entry of a list of mappings."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class FieldChange:
     """One field: ``before`` or ``after`` is None where it is absent; ``words`` says it as a person would."""
 
@@ -37,7 +37,7 @@ class FieldChange:
     words: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class NodeChange:
     """One node that was added, removed or changed, with the versions before and after."""
 

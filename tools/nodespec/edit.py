@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nodespec import builtin, document
+from nodespec.frozen import frozen
 from nodespec.scalar import is_likely_text, plain_meaning
 from nodespec.tree import (
     NODE_SCHEMA_PATH,
@@ -34,7 +34,7 @@ _MODELINE_WITHIN = 5
 """Lines at the top among which a modeline is looked for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Repair:
     """The text after the repairs, and what they were, in words. ``data`` is the input itself when nothing was."""
 

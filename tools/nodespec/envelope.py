@@ -20,12 +20,13 @@ b'DSSEv1 29 http://example.com/HelloWorld 11 hello world'
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Protocol
 
 from nodespec import claims
 from nodespec.encoding import b64decode, b64encode, quoted, strict_json
+from nodespec.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +45,7 @@ class Signer(Protocol):
         """Return the signature over ``message``."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Signature:
     """One signature and the hint about its key."""
 
@@ -52,7 +53,7 @@ class Signature:
     value: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Envelope:
     """A payload with signatures that nobody has verified yet."""
 

@@ -6,8 +6,9 @@ each into a :class:`Finding` once, when the line and column are known.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from nodespec.frozen import frozen
 
 Severity = Literal["error", "warning"]
 
@@ -15,7 +16,7 @@ KeyPath = tuple[str | int, ...]
 """Where in a document: keys and 0-based list positions, outermost first."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Span:
     """A place in a text: ``line`` and ``column`` from 1, in characters; ``width`` characters on that line."""
 
@@ -27,7 +28,7 @@ class Span:
 START = Span()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Hit:
     """A rule's raw answer.
 
@@ -46,7 +47,7 @@ class Hit:
     code: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Finding:
     """One thing an author can act on. ``line`` and ``column`` count from 1; ``pointer`` is RFC 6901."""
 

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import pygit2
 from pygit2.enums import ObjectType, RepositoryOpenFlag
 
 from nodespec.encoding import printable, quoted
 from nodespec.errors import RegistryError, UsageError
+from nodespec.frozen import frozen
 from nodespec.rawtree import raw_entries
 from nodespec.tree import (
     FOLDER,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.]+(Z|[+-][0-9:]+)?)?\Z")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Commit:
     """One commit: full hex ids; ``time`` is the committer's, with its offset."""
 
@@ -215,10 +215,9 @@ class GitRepository:
         return CommitTree(self._repo, commit)
 
 
-@dataclass(slots=True)
-class _Reading:
-    entries: list[Entry] = field(default_factory=list)
-    defects: list[Defect] = field(default_factory=list)
+class _Reading(NamedTuple):
+    entries: list[Entry]
+    defects: list[Defect]
 
 
 class CommitTree:
@@ -250,14 +249,14 @@ class CommitTree:
             return within(self._reading.entries, folder)
         path = folder.rstrip("/")
         found = self._at(path)
-        reading = _Reading()
+        reading = _Reading([], [])
         if found is not None and found[0] == FOLDER:
             self._collect(path, FOLDER, found[1], path.count("/") + 1, reading)
         return _in_order(reading.entries)
 
     @cached_property
     def _reading(self) -> _Reading:
-        reading = _Reading()
+        reading = _Reading([], [])
         for name, mode, oid in raw_entries(self._read_object(self.commit.tree, ObjectType.TREE), "", reading.defects):
             if name in ROOTS:
                 self._collect(name, mode, oid, 1, reading)
@@ -289,9 +288,7 @@ class CommitTree:
 
     def _listed(self, oid: str) -> dict[str, tuple[int, str]]:
         children = self._listings.get(oid)
-        if children is None:
-            children = self._listings[oid] = self._children("", oid, [])
-        return children
+        return self._children("", oid, []) if children is None else children
 
     def children(self, path: str) -> dict[str, tuple[int, str]]:
         """Return mode and object id of what is right in the folder at ``path``, by name; nothing when there is none."""
@@ -362,7 +359,8 @@ class CommitTree:
         if not oid:
             return {}
         entries = raw_entries(self._read_object(oid, ObjectType.TREE), path, defects)
-        return {name: (mode, child) for name, mode, child in entries}
+        children = self._listings[oid] = {name: (mode, child) for name, mode, child in entries}
+        return children
 
     def __reduce__(self) -> tuple[object, ...]:
         """Cross to another process as a place and a commit; libgit2's handles stay at home."""

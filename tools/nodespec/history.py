@@ -6,10 +6,11 @@ one merge. Only commits in which the node's file differs from the parent's are r
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nodespec import difference
+from nodespec.frozen import frozen
 from nodespec.reading import Unreadable, load
 from nodespec.tree import node_path
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from nodespec.tree import Entry
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Version:
     """What one commit did to a node.
 

@@ -238,7 +238,7 @@ class Court:
             nodes=NODE_SCHEMA_PATH in self.contracts,
             knobs=self.knobs is not None,
             whole=not _is_illegible(missed),
-            trusted=self.provenance is not None and bool(self.provenance.roots),
+            trusted=self.examiner.provenance is not None and bool(self.examiner.provenance.roots),
             based=self.base is not None,
             policies=POLICY_SCHEMA_PATH in self.contracts,
         )

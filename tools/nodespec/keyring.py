@@ -12,13 +12,13 @@ An existing key is never overwritten.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nodespec import keys
 from nodespec.encoding import printable, quoted
 from nodespec.errors import UsageError
+from nodespec.frozen import frozen
 from nodespec.keys import SCHEMES
 from nodespec.tree import SEGMENT
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from nodespec.keys import PrivateKey, PublicKey
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeyFile:
     """One public key with its name and place; the private half may stand beside it."""
 
@@ -71,7 +71,7 @@ def _create_one(place: Path, name: str, scheme: str, passphrase: str) -> KeyFile
     private = keys.generate(scheme)
     _write_new(private_path, private.pem(passphrase), 0o600)
     _write_new(public_path, private.public.pem, 0o644)
-    return KeyFile(name, private.public, public_path)
+    return KeyFile(name=name, public=private.public, path=public_path)
 
 
 def _paths(place: Path, name: str, scheme: str) -> tuple[Path, Path]:
@@ -90,7 +90,7 @@ def listing(folder: Path, name: str | None = None) -> list[KeyFile]:
     for path in sorted((folder / "keys").glob("*.pub.pem")):
         stem, _, scheme = path.name.removesuffix(".pub.pem").partition(".")
         if scheme in SCHEMES and name in (None, stem):
-            found.append(KeyFile(stem, read_public(path), path))
+            found.append(KeyFile(name=stem, public=read_public(path), path=path))
     if name is not None and not found:
         raise UsageError(f"no key is called {quoted(name)}", hint=f"make it with: nodespec keys new {printable(name)}")
     return found

@@ -42,13 +42,13 @@ A worked example, with the public key of RFC 8032's first test vector:
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from nodespec import chain, claims, envelope, quorum
 from nodespec.chain import BrokenChainError, Link
 from nodespec.encoding import canonical_json, quoted
+from nodespec.frozen import frozen
 from nodespec.quorum import Quorum
 from nodespec.tree import OWNERS
 
@@ -64,7 +64,7 @@ REASONS = ("superseded", "lost", "compromised")
 _FIELDS = ("name", "keys", "threshold", "revoked", "recovery")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Revocation:
     """A key that stops; ``standing`` are the digests of the attestations that still count although it signed them."""
 
@@ -87,7 +87,7 @@ class Revocation:
         return self.reason == "compromised" and record >= self.from_record and attestation not in self.standing
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Recovery:
     """The trust root's version whose threshold signed instead of the record before."""
 
@@ -95,7 +95,7 @@ class Recovery:
     root_version: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Record:
     """One record: who speaks for the owner from here on."""
 
@@ -124,7 +124,7 @@ class Record:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Chain:
     """An owner: the handle and every record, all verified."""
 

@@ -18,13 +18,13 @@ remembered when it is pinned again. Nothing learns by itself: what stands on a b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from nodespec import claims
 from nodespec.encoding import canonical_json, printable, strict_json
 from nodespec.errors import RegistryError
+from nodespec.frozen import frozen
 from nodespec.worktree import write_file
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from nodespec.trust import Root
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Pin:
     """What is remembered; digests in hex."""
 

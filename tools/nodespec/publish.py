@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nodespec.encoding import printable
 from nodespec.errors import UsageError
+from nodespec.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +27,7 @@ _ELSEWHERE = frozenset(
 """Variables by which a hook's surroundings would turn git to another repository than the one that was asked for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Prepared:
     """A commit that no branch holds yet; ``old`` is where the branch is, or zeros when it is new."""
 

@@ -22,12 +22,12 @@ everything pass.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nodespec import capability as capabilities
 from nodespec.encoding import quoted
 from nodespec.errors import UsageError
+from nodespec.frozen import frozen
 from nodespec.spec import LANES, MAX_TIER
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ _SIGNAL = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*\Z")
 Words = str | tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Question:
     """Parsed filters; every field holds what must all be true."""
 

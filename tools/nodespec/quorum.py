@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nodespec import claims
 from nodespec.encoding import printable
 from nodespec.envelope import MAX_SIGNATURES
+from nodespec.frozen import frozen
 from nodespec.keys import PublicKey
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Quorum:
         return Tally(signed=frozenset(valid_signers(envelope, self.keys)), needed=self.threshold)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Tally:
     """The ids of the keys that signed, and how many are needed."""
 

@@ -8,11 +8,11 @@ The parser and the contract are loaded when a file is read: an answer from the i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nodespec import spec, tombstone
 from nodespec.errors import RegistryError
+from nodespec.frozen import frozen
 from nodespec.tree import (
     EXECUTABLE,
     NODE_SCHEMA_PATH,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from nodespec.tree import Tree
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Unreadable:
     """A file that should be a NodeSpec and is not; ``reason`` is its first problem."""
 

@@ -20,16 +20,17 @@ from __future__ import annotations
 import hmac
 import json
 import os
-import secrets
 import stat
-import tempfile
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, cast
 
 from nodespec.errors import RegistryError
 from nodespec.finding import Finding
-from nodespec.index import Sealed, UnusableError, keep, newest, rule_set
+from nodespec.frozen import frozen
+from nodespec.index.facts import rule_set
+from nodespec.index.store import UnusableError
+from nodespec.index.verdicts import Sealed, keep, newest
 from nodespec.judge import judge
 from nodespec.keyring import home
 from nodespec.rejudge import MOST, Known, circumstances, rejudge
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 
     from nodespec.examiner import Examined
     from nodespec.git import CommitTree
-    from nodespec.index import Store
+    from nodespec.index.store import Store
     from nodespec.registry import Registry, Snapshot
     from nodespec.tree import Entry, Progress, Tree
     from nodespec.verdict import Report, Selection
@@ -138,7 +139,7 @@ def _upon(memory: _Memory, tree: Tree) -> Overlay | None:
     return Overlay(head, files, tree.label)
 
 
-@dataclass(frozen=True)
+@frozen
 class _Memory:
     """What is remembered in the circumstances of a commit, whose folder of nodes is ``nodes``."""
 
@@ -156,7 +157,10 @@ class _Memory:
         if found is None or registry.store is None or not registry.store.is_kept:
             return None
         own = secret(home(environment))
-        return cls(registry.store, own, f"{rule_set()} {found[0]}", found[1], tree) if own is not None else None
+        if own is None:
+            return None
+        seen = f"{rule_set()} {found[0]}"
+        return cls(store=registry.store, secret=own, circumstances=seen, nodes=found[1], tree=tree)
 
     def newest(self) -> Known | None:
         """Return the last verdict in these circumstances, when it is one of ours."""
@@ -218,6 +222,9 @@ def secret(folder: Path) -> bytes | None:
 
 def _make_secret(path: Path) -> None:
     """Write a new secret whole or not at all, below a home that is there; the first of several makers wins."""
+    import secrets
+    import tempfile
+
     for folder in (path.parent.parent, path.parent):
         folder.mkdir(mode=0o700, exist_ok=True)
     descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=DRAFT)

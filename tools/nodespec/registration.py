@@ -6,7 +6,7 @@ sign it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from nodespec.countersign import called
 from nodespec.edit import with_modeline
 from nodespec.encoding import quoted
 from nodespec.errors import RegistryError, UsageError
+from nodespec.frozen import frozen
 from nodespec.quorum import refuse_strangers, short, valid_signers
 from nodespec.signing import holding
 from nodespec.spec import SEMVER
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from nodespec.tombstone import Tombstone
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Plan:
     """What a change writes. ``waiting`` says in words who has yet to sign."""
 
@@ -46,7 +47,7 @@ class Plan:
     waiting: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Desk:
     """What a plan is made from: where things stand, what is believed, who signs, when; ``nonce`` is 32 hex digits.
 

@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 from nodespec import journal, settings
 from nodespec.encoding import printable, quoted
 from nodespec.errors import NodespecError, RegistryError, UsageError
-from nodespec.question import ask
 from nodespec.reading import Unreadable, concerns_nodes, load, load_tombstone, may_hold_nodes, read_checked
 from nodespec.tree import SETTINGS_PATH, SETTINGS_SCHEMA_PATH, is_node_path, node_id, node_path, tombstone_path
 from nodespec.worktree import WorkTree, find_root
@@ -33,7 +32,9 @@ if TYPE_CHECKING:
     from typing import TypedDict
 
     from nodespec.git import Commit, CommitTree, GitRepository
-    from nodespec.index import KnownCommit, Stand, Store
+    from nodespec.index.commits import KnownCommit
+    from nodespec.index.stand import Stand
+    from nodespec.index.store import Store
     from nodespec.question import Words
     from nodespec.settings import Settings
     from nodespec.spec import NodeSpec
@@ -110,11 +111,12 @@ class Registry:
 
         return GitRepository.open(self.root or self.path)
 
-    def at(self, revision: str | None = None, *, progress: Progress | None = None) -> Snapshot:
+    def at(self, revision: str | None = None, *, progress: Progress | None = None, index: bool = True) -> Snapshot:
         """Return the registry at a commit (a Git revision or a date); by default the work tree, or HEAD when bare.
 
-        ``progress`` is told how many of how many files were read, while the nodes are. A change of the work tree that
-        was interrupted half-way is completed first (:mod:`nodespec.journal`).
+        ``progress`` is told how many of how many files were read, while the nodes are. Without ``index``, the snapshot
+        answers from its files alone. A change of the work tree that was interrupted half-way is completed first
+        (:mod:`nodespec.journal`).
         """
         if revision is None and self.root is not None:
             completed = journal.finish(self.root)
@@ -122,16 +124,16 @@ class Registry:
                 names = ", ".join(map(printable, completed))
                 self.notice(f"note: a change had been interrupted, and is completed now: {names}")
             files = WorkTree(self.root)
-            return Snapshot(lambda: files, progress, partial(self._stand, files, progress))
+            return Snapshot(lambda: files, progress, partial(self._stand, files, progress) if index else _unknown)
         if revision is None and self.git.work_dir is not None:
             hint = "make one with: nodespec init DIR; or name a commit that holds one with --at"
             raise UsageError(f"{printable(self.path)} holds no registry (no registry/registry.yaml)", hint=hint)
         revision = "HEAD" if revision is None else revision
-        known = self._known_commit(revision)
+        known = self._known_commit(revision) if index else None
         if known is not None:
             return Snapshot(known.open, progress, partial(self._stand, known, progress))
         tree = self._commit(revision)
-        return Snapshot(lambda: tree, progress, partial(self._stand, tree, progress))
+        return Snapshot(lambda: tree, progress, partial(self._stand, tree, progress) if index else _unknown)
 
     def _commit(self, revision: str) -> CommitTree:
         if not self._is_top:
@@ -150,7 +152,8 @@ class Registry:
 
     def _known_commit(self, revision: str) -> KnownCommit | None:
         """Return the commit that a revision names, when the index has seen it."""
-        from nodespec.index import UnusableError, known_commit
+        from nodespec.index.commits import known_commit
+        from nodespec.index.store import UnusableError
 
         top = self.root is None or os.path.lexists(os.path.join(self.root, ".git"))
         if not top or self.index_path is None or not os.path.exists(self.index_path) or self.store is None:
@@ -163,7 +166,7 @@ class Registry:
     @cached_property
     def index_path(self) -> str | None:
         """Where the index is; None when there is to be none."""
-        from nodespec.index import UnusableError, place_of
+        from nodespec.index.store import UnusableError, place_of
 
         if self.index is False:
             return None
@@ -175,13 +178,20 @@ class Registry:
     @cached_property
     def store(self) -> Store | None:
         """The open index; None when there is to be none."""
-        from nodespec.index import Store
+        from nodespec.index.store import Store
 
         return Store(self.index_path, self.notice) if self.index_path is not None else None
 
+    def close(self) -> None:
+        """Let the index go; its file is whole without its log (SQLite's ``-wal``) from then on."""
+        opened = vars(self).pop("store", None)
+        if opened is not None:
+            opened.close()
+
     def _stand(self, tree: CommitTree | KnownCommit | WorkTree, progress: Progress | None) -> Stand | None:
         """Return what the index knows of a tree, after letting it know; None when it does not serve."""
-        from nodespec.index import OddError, UnusableError, stand_at
+        from nodespec.index.stand import stand_at
+        from nodespec.index.store import OddError, UnusableError
 
         if self.store is None:
             return None
@@ -298,6 +308,8 @@ class Snapshot:
 
     def each(self, read: Callable[[NodeSpec], Answer], **filters: Unpack[Filters]) -> tuple[Answer, ...]:
         """Return what ``read`` makes of each node that passes every filter; no more of it is kept."""
+        from nodespec.question import ask
+
         question = ask(**filters)
         return self._asked(
             lambda stand: tuple(map(read, stand.nodes(question))),
@@ -364,7 +376,7 @@ class Snapshot:
 
     def _asked(self, of_index: Callable[[Stand], Answer], of_files: Callable[[], Answer]) -> Answer:
         """Return an answer of the index, or, where that fails, of the files; they are the same."""
-        from nodespec.index import UnusableError
+        from nodespec.index.store import UnusableError
 
         for stand in self._stand:
             try:

@@ -11,12 +11,12 @@ not made for: then the caller judges all of the tree.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, cast
 
 from nodespec import rules
 from nodespec.errors import RegistryError
+from nodespec.frozen import frozen
 from nodespec.judge import Court
 from nodespec.reading import Unreadable, load
 from nodespec.rules.graph import NodeFacts
@@ -55,7 +55,7 @@ _TOP = NODES.rstrip("/")
 _QUOTA = CODES["newcomer-quota"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Known:
     """A commit that was judged, every file of it: its folder of nodes by Git's id, and what was found."""
 

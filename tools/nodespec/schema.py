@@ -20,7 +20,6 @@ from nodespec.encoding import quoted, strict_json
 from nodespec.finding import Hit
 from nodespec.pattern import matches
 from nodespec.text import MAX_PROBLEMS
-from nodespec.violation import explain, first_repeated, without_echoes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,6 +79,8 @@ class Contract:
         """Return every violation as a hit with the code of its rule; empty when the contract is fulfilled."""
         if self.accepts(value):
             return []
+        from nodespec.violation import explain, without_echoes
+
         errors = islice(self._explainer.iter_errors(value), MAX_PROBLEMS)
         hits = without_echoes([hit for error in errors for hit in explain(error)])
         if not hits:  # the two validators disagree: what one refuses is refused
@@ -152,6 +153,8 @@ def _additional_properties(validator: Any, allowed: Any, instance: Any, schema: 
 
 
 def _unique_items(_validator: Any, wanted: Any, instance: Any, _schema: Any) -> Iterator[Any]:
+    from nodespec.violation import first_repeated
+
     if wanted and isinstance(instance, list) and first_repeated(instance) is not None:
         yield _error("repeated")
 

@@ -33,12 +33,12 @@ True
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from nodespec import claims, envelope, quorum, statement
 from nodespec.encoding import quoted
+from nodespec.frozen import frozen
 from nodespec.tree import EXECUTABLE, POLICIES, REGULAR, SCHEMAS, SETTINGS_PATH, WAIVERS_PATH
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ ALL_BELOW = "/**"
 """How registry.yaml says that all files below a folder are protected."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Seal:
     """What a seal says; ``files`` are (path, hex SHA-256) in order of path."""
 

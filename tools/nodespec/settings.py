@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from nodespec.frozen import frozen
 from nodespec.spec import SENSITIVITIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Newcomers:
     """What an owner may publish to whom the trust root has delegated nothing."""
 

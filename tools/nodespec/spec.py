@@ -7,8 +7,10 @@ queries ask about; everything else stays in :attr:`NodeSpec.value`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
+
+from nodespec.frozen import frozen
 
 Lane = Literal["candidate", "core", "lukhas", "products"]
 
@@ -30,7 +32,7 @@ SEMVER = re.compile(
 """Semantic Versioning 2.0.0."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Emit:
     """A signal that a node sends; latency in milliseconds, None where the spec does not say."""
 
@@ -40,7 +42,7 @@ class Emit:
     governance_category: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Subscription:
     """A signal that a node receives, and the function that handles it."""
 
@@ -48,7 +50,7 @@ class Subscription:
     handler: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class NodeSpec:
     """One node of the system.
 

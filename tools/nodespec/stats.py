@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
+from nodespec.frozen import frozen
 from nodespec.tree import NODES, is_node_path
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Month:
     removed: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Stats:
     """``counts`` are by lane, tier, owner and type; signals are those without an emitter, without a subscriber."""
 

@@ -7,10 +7,10 @@ reorder text, at most 65,536 bytes.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from nodespec.encoding import HIDDEN
 from nodespec.finding import START, Span
+from nodespec.frozen import frozen
 
 MAX_BYTES = 64 * 1024
 """A NodeSpec of 2 KiB is long; 64 KiB is the size of a line in a transparency log tile (C2SP tlog-tiles)."""
@@ -28,7 +28,7 @@ _PLAIN_BYTES = bytes([0x0A, *range(0x20, 0x7F)])
 """Line ends and printable ASCII. What is left when they are taken out is looked at closely."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Problem:
     """A departure from the profile; ``slug`` names the rule of family F."""
 

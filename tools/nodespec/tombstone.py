@@ -7,16 +7,16 @@ fulfils ``schemas/tombstone.v1.schema.json``, and is attested by the node's owne
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from nodespec.frozen import frozen
 from nodespec.tree import TOMBSTONE_SCHEMA_PATH, tombstone_path
 
 if TYPE_CHECKING:
     from nodespec.spec import NodeSpec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Dangling:
     """Signals that others still waited for when the node went, and why it went all the same."""
 
@@ -24,7 +24,7 @@ class Dangling:
     signals: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Tombstone:
     """What a tombstone says; ``version`` is the last that the node had."""
 

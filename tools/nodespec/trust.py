@@ -48,12 +48,12 @@ A worked example, with the public key of RFC 8032's first test vector in every r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nodespec import chain, claims, quorum
 from nodespec.chain import BrokenChainError, Link
 from nodespec.encoding import canonical_json, quoted
+from nodespec.frozen import frozen
 from nodespec.keys import SCHEMES
 from nodespec.quorum import Quorum
 from nodespec.spec import LANES, MAX_TIER
@@ -80,7 +80,7 @@ _FIELDS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Delegation:
     """An owner may publish nodes of these types and below, in these lanes, up to this tier."""
 
@@ -107,7 +107,7 @@ class Delegation:
         return f"{', '.join(self.node_types)} in {', '.join(self.lanes)} up to tier {self.max_tier}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Root:
     """One version of the trust root."""
 

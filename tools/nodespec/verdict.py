@@ -6,10 +6,10 @@ a report in which nothing ran is 3.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nodespec import rules
+from nodespec.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 RUN, NOT_RUN, IGNORED = "run", "not run", "ignored"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Selection:
     """Which codes are reported: all, those selected, less those ignored."""
 
@@ -35,7 +35,7 @@ class Selection:
         # A family without rules in this version stands for itself; any other is what is left of its codes.
         with_rules = {code[0] for code in rules.RULES}
         families = {item[0] for item in left if len(item) > 1 or item not in with_rules}
-        return cls(frozenset(item for item in left if len(item) > 1), frozenset(families))
+        return cls(codes=frozenset(item for item in left if len(item) > 1), families=frozenset(families))
 
 
 def _codes(words: Iterable[str]) -> frozenset[str]:
@@ -52,7 +52,7 @@ def _codes(words: Iterable[str]) -> frozenset[str]:
 ALL = Selection.parse()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Report:
     """What was judged and found.
 

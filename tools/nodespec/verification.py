@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
+
+from nodespec.frozen import frozen
 
 if TYPE_CHECKING:
     from nodespec.finding import KeyPath
@@ -21,7 +22,7 @@ class Step(NamedTuple):
     number: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Problem:
     """Why a step did not hold: the rule's slug, a sentence, and where in the document it stands."""
 
@@ -31,7 +32,7 @@ class Problem:
     fix: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Verification:
     """The steps in order; those after one that everything else hangs on are not taken when it fails."""
 

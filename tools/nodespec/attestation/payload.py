@@ -52,6 +52,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from nodespec import claims, envelope, statement
+from nodespec.frozen import frozen
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -77,7 +78,7 @@ _FIELDS = (
 _NONCE = re.compile(r"[0-9a-f]{32}\Z")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Party:
     """An owner, and the record of its chain that was current."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from nodespec.frozen import frozen
 from nodespec.keys import SCHEME_ALIASES
 from nodespec.spec import LANES
 
@@ -17,7 +17,7 @@ VERIFIED_TIER = 4
 """From this tier on, and in lane core, somebody else must sign as well."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Subject:
     """What an attestation must be about, as the file itself says; ``sha256`` of its bytes.
 

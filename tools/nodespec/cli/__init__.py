@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import signal
@@ -53,6 +54,10 @@ _COMMANDS = {
 """Each command's module and one-line help: ``nodespec --help`` imports none of them."""
 
 
+_LITTER = 100_000
+"""Objects beyond which garbage is looked for. By default it is after 700, dozens of times while modules are loaded."""
+
+
 class _Commands(click.Group):
     """A group that imports a command when it is run."""
 
@@ -98,6 +103,7 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
+    gc.set_threshold(_LITTER)
     _prepare_streams()
     try:
         result = cli.main(args=arguments, prog_name="nodespec", standalone_mode=False)
@@ -125,6 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _say(f"internal error: {type(error).__name__}. This is a bug in nodespec; nothing was judged.")
         _say("hint: run again with NODESPEC_DEBUG=1 and report what it prints")
         code = 3
+    gc.freeze()  # the system takes the memory back as a whole, sooner than Python does object by object
     sys.exit(code)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -67,12 +68,14 @@ def _remember(ctx: click.Context, param: click.Parameter, value: str | bool | No
 
 
 def open_registry(repo: str) -> Registry:
-    """Open a registry, with the index that the options or NODESPEC_INDEX name."""
-    meta = click.get_current_context().meta
-    if meta.get(f"{__name__}.no_index"):
+    """Open a registry, until the command ends, with the index that the options or NODESPEC_INDEX name."""
+    context = click.get_current_context()
+    if context.meta.get(f"{__name__}.no_index"):
         return Registry.open(repo, index=False)
-    chosen = meta.get(f"{__name__}.index") or os.environ.get("NODESPEC_INDEX")
-    return Registry.open(repo, index=chosen or True, notice=note)
+    chosen = context.meta.get(f"{__name__}.index") or os.environ.get("NODESPEC_INDEX")
+    registry = Registry.open(repo, index=chosen or True, notice=note)
+    context.call_on_close(registry.close)
+    return registry
 
 
 def colored(choice: str) -> bool:
@@ -175,7 +178,8 @@ def complete_signal(ctx: click.Context, _param: click.Parameter, incomplete: str
 
     try:
         index = os.environ.get("NODESPEC_INDEX") or True
-        signals = Registry.open(ctx.params.get("repo") or ".", index=index).at(ctx.params.get("at")).signals
+        with closing(Registry.open(ctx.params.get("repo") or ".", index=index)) as registry:
+            signals = registry.at(ctx.params.get("at")).signals
     except NodespecError:
         return []
     return [CompletionItem(signal) for signal in signals if signal.startswith(incomplete)]

@@ -31,13 +31,14 @@ from nodespec.errors import RegistryError, UsageError
 from nodespec.judge import judge, judge_text
 from nodespec.provenance import Provenance
 from nodespec.recall import judge_anew
-from nodespec.registry import Registry, Snapshot
+from nodespec.registry import Registry
 from nodespec.report.text import to_text
 from nodespec.text import MAX_BYTES
 from nodespec.tree import REGISTRY, SCHEMAS
 from nodespec.verdict import Selection
 
 if TYPE_CHECKING:
+    from nodespec.registry import Snapshot
     from nodespec.tree import Tree
     from nodespec.verdict import Report
 
@@ -87,8 +88,8 @@ def validate_command(
         report = judge_text(data, tree=_tree_around(repo, at), path=alone, selection=selection)
         return _finish(report, form, strict, color, {alone: data})
     registry = open_registry(_start(paths, repo, at))
-    snapshot = registry.at(at)
-    tell_example(Snapshot(lambda: snapshot.tree))  # not from the index, which would read everything first
+    snapshot = registry.at(at, index=False)  # it would read everything first
+    tell_example(snapshot)
     if "P" in selection.families:
         _check_pinned(snapshot, older=at is not None)
     only = _only(paths, registry, snapshot) if paths else None

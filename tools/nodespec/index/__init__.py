@@ -15,30 +15,9 @@ hashes each before it is believed (:mod:`nodespec.growth`).
 - ``verdicts``: what was found before, sealed by whoever found it (:mod:`nodespec.recall`);
 - ``folders``: what folders hold, by their Merkle digest.
 
+Whoever needs a part imports that part, so that a question loads no writer and a verdict no questions.
+
 **An answer is the same with the index and without it.** SQL only narrows down; every node that it finds is asked the
 question again (:meth:`nodespec.question.Question.matches`). A tree that is odd in any way (a link or a submodule where
 a node should be, a malformed tree object, a file that cannot be read) is not indexed, and is read as it stands.
 """
-
-from nodespec.index.commits import KnownCommit, known_commit
-from nodespec.index.facts import rule_set
-from nodespec.index.folders import KnownFolders
-from nodespec.index.stand import Stand, stand_at
-from nodespec.index.store import OddError, Store, UnusableError, place_of
-from nodespec.index.verdicts import Sealed, keep, newest
-
-__all__ = [
-    "KnownCommit",
-    "KnownFolders",
-    "OddError",
-    "Sealed",
-    "Stand",
-    "Store",
-    "UnusableError",
-    "keep",
-    "known_commit",
-    "newest",
-    "place_of",
-    "rule_set",
-    "stand_at",
-]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -98,6 +97,8 @@ def known_commit(store: Store, repo: str, revision: str, opener: Callable[[str],
 
 def _resolved(repo: str, revision: str) -> str | None:
     """Return the id of the commit that git takes a revision for; None when it takes it for none, or is not there."""
+    import subprocess
+
     if revision.startswith("-"):
         return None
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from itertools import pairwise
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nodespec import capability
 from nodespec.encoding import quoted
 from nodespec.finding import Hit
+from nodespec.frozen import frozen
 from nodespec.rules.declare import rule
 from nodespec.spec import SENSITIVITIES, semver_order
 from nodespec.tree import POLICIES, POLICY_SUFFIX, node_path
@@ -29,7 +29,7 @@ ATTESTED_TIER = 4
 """From this tier on a node is trusted with others' data, so somebody else must have looked at it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Surroundings:
     """What a rule about one node may know of its registry."""
 
