@@ -64,6 +64,7 @@ in this order tells the whole story, and ``tests/test_architecture.py`` holds th
     roster        who sends and hears what in a commit, kept for the gate
     rejudge       a commit judged by what differs from another
     recall        what this user's own tool found before
+    neighbours    whom a change can be felt by
     gate          a pull request, judged by what it changes
     scorecard     the gates of a pull request, and what none of them looked at
     signing       who signs: key files, or a program that holds the keys

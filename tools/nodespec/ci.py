@@ -6,8 +6,9 @@ where that is the repository of nodespec. Each step calls one command; nothing i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from nodespec.frozen import frozen
 
 LOCK = ".github/nodespec.lock"
 """Where a registry keeps the hashes of the tool and all that it needs (``pip-compile --generate-hashes``)."""
@@ -24,7 +25,7 @@ FILES = {
 _PIP = "python -m pip install --quiet --require-hashes --only-binary :all: -r"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Tool:
     """How a pipeline installs the tool, and how it calls it; both run at the top of the base."""
 

@@ -7,10 +7,10 @@ is input like any other: it is bounded, and a document type, with which XML coul
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nodespec.errors import UsageError
+from nodespec.frozen import frozen
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -21,7 +21,7 @@ MAX_BYTES = 64 * 1024 * 1024
 _DOCTYPE = re.compile(rb"<!(DOCTYPE|ENTITY)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Evidence:
     """Counts of test cases; ``failed`` are failures and errors."""
 

@@ -27,15 +27,15 @@ from typing import TYPE_CHECKING
 from nodespec import difference, seal, settings
 from nodespec.crew import check_jobs
 from nodespec.encoding import quoted
-from nodespec.errors import RegistryError
 from nodespec.examiner import finding
 from nodespec.finding import Hit
+from nodespec.frozen import frozen
 from nodespec.grounds import listing_findings
 from nodespec.judge import FOR_ALL, MANY, Court, judge, missed
-from nodespec.mentions import mentioning
+from nodespec.neighbours import Neighbours
 from nodespec.owner import PREFIX
 from nodespec.provenance import Provenance
-from nodespec.reading import Unreadable, load, load_tombstone, read_checked
+from nodespec.reading import read_checked
 from nodespec.rules.declare import FAMILIES
 from nodespec.rules.evolution import MERGE_CONFLICT
 from nodespec.rules.graph import NodeFacts, Part
@@ -72,7 +72,7 @@ if TYPE_CHECKING:
     from nodespec.proposal import Proposal
     from nodespec.roster import Roster
     from nodespec.rules.change import Change
-    from nodespec.tree import Entry, Progress, Tree
+    from nodespec.tree import Entry, Progress
 
 
 TWINS, MALFORMED, MISSING = "T006", "T007", "T008"
@@ -113,7 +113,7 @@ class Judgement:
         return 0 if self.untouched else self.report.exit_code(strict=strict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Affected:
     """Nodes that a proposal does not touch, and that hear a signal of which it changes who sends it, and how."""
 
@@ -227,6 +227,16 @@ class _Trial:
         return frozenset([*self.proposal.inside, *files, *map(attestation_path, files)])
 
     @cached_property
+    def neighbours(self) -> Neighbours:
+        """Whom the change can be felt by."""
+        return Neighbours(self.proposal, self.court, self.around, self.roster, self._jobs, self.progress)
+
+    def _jobs(self, files: int) -> int:
+        if self.jobs is not None:
+            return self.jobs
+        return check_jobs(0) if files >= MANY else 1
+
+    @cached_property
     def new_owners(self) -> tuple[str, ...]:
         """The handles of owners that base does not know."""
         files = (new.path for _, new in self.proposal.changes if new and new.mode in (REGULAR, EXECUTABLE))
@@ -304,7 +314,7 @@ class _Trial:
         if self.court.sees_the_whole(unseen):
             found += self._graph(facts, claimed)
         stray = sorted(path for path in self.around if path.startswith((NODES, TOMBSTONES)))
-        found += self.court.vouched_for(stray, self._held(facts), self.new_owners)
+        found += self.court.vouched_for(stray, self.neighbours.held(facts.values()), self.new_owners)
         report = self.court.report(
             found,
             unseen,
@@ -333,95 +343,17 @@ class _Trial:
         more = [item for item in (*self.twins, *odd) if _identity(item) not in known]
         return replace(report, findings=tuple(sorted([*report.findings, *more], key=lambda item: item.order)))
 
-    # The registry as a whole.
-
-    @cached_property
-    def felt(self) -> tuple[frozenset[str], frozenset[str]]:
-        """The signals of nodes that others see otherwise than before, and the owners who hold more than before."""
-        signals, owners = set[str](), set[str]()
-        now = {versions.path: NodeFacts.of(versions.now) for versions in self.change.nodes} if self.change else {}
-        for path in filter(is_node_path, self.around):
-            old, new = self._facts_before(path), now.get(path)
-            if old != new:
-                signals |= {name for node in (old, new) if node for name, _ in node.emits}
-                signals |= {name for node in (old, new) if node for name in node.subscribes}
-            if new is not None and (old is None or old.owner != new.owner) and self._is_bounded(new.owner):
-                owners.add(new.owner)
-        return frozenset(signals), frozenset(owners)
-
-    def _is_bounded(self, owner: str) -> bool:
-        """Say whether it matters how many nodes an owner holds."""
-        knobs, provenance = self.court.knobs, self.court.provenance
-        if knobs is None or provenance is None:
-            return False
-        newcomer = knobs.newcomers is not None and bool(provenance.roots) and not provenance.root.of_owner(owner)
-        return newcomer or knobs.quotas.nodes_per_owner is not None
-
-    @cached_property
-    def others(self) -> tuple[list[NodeFacts], frozenset[str]]:
-        """Every node that is not touched and has to do with what is felt, and the signals that tombstones leave."""
-        signals, owners = self.felt
-        before = self.proposal.before
-        if not signals and not owners:
-            return [], frozenset()
-        known, left, unlisted = self._on_roster(signals | owners)
-        if unlisted is None:
-            listed = [entry for folder in (NODES, TOMBSTONES) for entry in before.below(folder)]
-        else:
-            listed = [entry for entry in map(before.entry, sorted(unlisted)) if entry is not None]
-        entries = [entry for entry in listed if entry.path not in self.around and entry.path.endswith(".yaml")]
-        held = mentioning(before, entries, signals | owners, jobs=self._jobs(len(entries)), progress=self.progress)
-        nodes = [load(before, entry) for entry in held if is_node_path(entry.path)]
-        known += [NodeFacts.of(node) for node in nodes if not isinstance(node, Unreadable)]
-        left |= {name for entry in held if is_tombstone_path(entry.path) for name in _left_by(before, entry)}
-        return known, frozenset(left)
-
-    def _on_roster(self, names: frozenset[str]) -> tuple[list[NodeFacts], set[str], frozenset[str] | None]:
-        """Return what the roster knows of untouched nodes, and the paths at which base is no longer what it is of.
-
-        None stands for all paths: there is no roster, or it is of a commit that base has nothing to do with.
-        """
-        roster = self.roster()
-        later = roster.differing(self.proposal.before) if roster is not None else None
-        if roster is None or later is None:
-            return [], set(), None
-        apart = self.around | later
-        nodes, stones = roster.naming(names)
-        left = {name for path, names in stones.items() if path not in apart for name in names}
-        return [node for node in nodes if node.path not in apart], left, later
-
     def _graph(self, facts: dict[str, NodeFacts], claimed: frozenset[str]) -> Iterator[Finding]:
         """Run family G on what is felt; what it would have found in base as well is not new."""
-        signals, owners = self.felt
-        others, left = self.others
-        was = [found for path in self.around if (found := self._facts_before(path)) is not None]
-        new = [one for one in facts.values() if self._facts_before(one.path) is None]
-        part = Part(signals, owners, tuple(self._names_beside(new)), frozenset(facts))
+        signals, owners = self.neighbours.felt
+        others, left = self.neighbours.others
+        was = [found for path in self.around if (found := self.neighbours.before(path)) is not None]
+        new = [one for one in facts.values() if self.neighbours.before(one.path) is None]
+        part = Part(signals, owners, tuple(self.neighbours.names_beside(new)), frozenset(facts))
         known = {_identity(item) for item in self.court.graph([*was, *others], left, part._replace(names=()))}
         for item in self.court.graph([*facts.values(), *others], claimed | left, part):
             if item.path in facts or _identity(item) not in known:
                 yield item
-
-    def _names_beside(self, new: Sequence[NodeFacts]) -> Iterator[str]:
-        """Yield every id of the types of which there are new nodes."""
-        for folder in sorted({node.path.rpartition("/")[0] + "/" for node in new}):
-            for entry in self.proposal.tree.below(folder):
-                if is_node_path(entry.path) and "/" not in entry.path.removeprefix(folder):
-                    yield node_id(entry.path)
-
-    def _held(self, facts: dict[str, NodeFacts]) -> list[tuple[str, str]]:
-        """Return (path, owner) of all nodes of those owners who hold more than before."""
-        _, owners = self.felt
-        return [(node.path, node.owner) for node in (*facts.values(), *self.others[0]) if node.owner in owners]
-
-    def _facts_before(self, path: str) -> NodeFacts | None:
-        node = self.change.earlier(path) if self.change is not None and is_node_path(path) else None
-        return None if node is None else NodeFacts.of(node)
-
-    def _jobs(self, files: int) -> int:
-        if self.jobs is not None:
-            return self.jobs
-        return check_jobs(0) if files >= MANY else 1
 
     # What a reviewer wants to know.
 
@@ -447,19 +379,10 @@ class _Trial:
                     side.setdefault(emit.name, []).append(f"{node_id(path)}, {emit.sensitivity}")
         for signal in sorted(sent[0].keys() | sent[1].keys()):
             before, after = sent[0].get(signal, []), sent[1].get(signal, [])
-            hearing = tuple(node_id(node.path) for node in self.others[0] if signal in node.subscribes)
+            hearing = tuple(node_id(node.path) for node in self.neighbours.others[0] if signal in node.subscribes)
             if before != after and hearing:
                 what = f"{' and '.join(before) or 'nobody'} → {' and '.join(after) or 'nobody'}"
                 yield Affected(signal=signal, what=what, subscribers=hearing)
-
-
-def _left_by(tree: Tree, entry: Entry) -> tuple[str, ...]:
-    """Return the signals that a tombstone leaves dangling; none where it is none, which is for others to say."""
-    try:
-        stone = load_tombstone(tree, entry.path)
-    except RegistryError:
-        return ()
-    return tuple(stone.dangling.signals) if stone.dangling else ()
 
 
 def _identity(item: Finding) -> tuple[str, str, str]:

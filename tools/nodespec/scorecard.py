@@ -16,9 +16,9 @@ What did not run is "not run" here, too, and never "passed".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nodespec.frozen import frozen
 from nodespec.rules import change
 from nodespec.rules.declare import RULES
 from nodespec.verdict import RUN
@@ -39,7 +39,7 @@ _PERFORMANCE = frozenset(["N003", "N004"])
 _GOVERNANCE = frozenset(["N008", "N009", "N010"])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Gate:
     """One line of the scorecard; ``number`` as people say it."""
 

@@ -24,12 +24,15 @@ class Newcomers:
     max_nodes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Quotas:
     """How many nodes one change may touch and one owner may hold; None where that is not bounded."""
 
     nodes_per_change: int | None = None
     nodes_per_owner: int | None = None
+
+
+UNBOUNDED = Quotas()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +45,7 @@ class Settings:
     external_signals: frozenset[str] = frozenset()
     required_schemes: tuple[str, ...] = ("ml-dsa-44", "ed25519")
     newcomers: Newcomers | None = None
-    quotas: Quotas = Quotas()
+    quotas: Quotas = UNBOUNDED
     protected: tuple[str, ...] = ()
 
 

@@ -13,9 +13,10 @@ themselves (W) cannot be waived. With a base, a waiver holds as far as the base 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
+
+from nodespec.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,7 +28,7 @@ NEVER = "PTW"
 """The families that cannot be waived: what is signed, what a tree is made of, and the waivers themselves."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Waiver:
     """One rule at one file, until the end of a day; a day that no calendar has is None, and holds nothing."""
 

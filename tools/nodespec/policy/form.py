@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from nodespec.encoding import quoted
 from nodespec.finding import Hit
+from nodespec.frozen import frozen
 from nodespec.spec import MAX_TIER
 from nodespec.tree import is_policy_path, policy_name
 
@@ -50,7 +50,7 @@ class Example(NamedTuple):
     expect: frozenset[str] | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Match:
     """Which nodes a policy is about; None and the widest bounds leave a condition open."""
 
@@ -70,7 +70,7 @@ class Match:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Policy:
     """One policy."""
 

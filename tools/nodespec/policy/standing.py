@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from nodespec.frozen import frozen
 from nodespec.spec import SENSITIVITIES
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ MAX_WHOLE = 2**53 - 1
 """The range in which every JSON reader agrees about whole numbers (RFC 8259, section 6)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Standing:
     """Who stands behind a node, as far as signatures show; the defaults are those of a file that nobody signed."""
 

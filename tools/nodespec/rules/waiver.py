@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nodespec.encoding import quoted
 from nodespec.finding import Hit
+from nodespec.frozen import frozen
 from nodespec.owner import Chain
 from nodespec.quorum import short
 from nodespec.rules.declare import RULES, rule
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from nodespec.waiver import Waiver
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class Waived:
     """The waivers of a tree; those that a finding needed; and how far anybody looked for one."""
 
