@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks import policies, rates
 from benchmarks.checkpoints import checkpoints
+from benchmarks.gates import gates
 from benchmarks.measure import SLOW, BenchmarkError, side_by_side
 from benchmarks.promises import provenance, start_up, validation
 from benchmarks.questions import FULL, next_commit, questions
@@ -53,6 +54,7 @@ def rounds(folder: Path, nodes: int) -> Iterator[Round]:
     yield validation(folder, 10_000, jobs=2, bar=12)
     yield provenance(folder, 10_000)
     yield everything(folder, nodes)
+    yield gates(folder, nodes)
     yield again(folder, nodes)
     yield questions(folder, nodes)
     yield next_commit(folder, nodes)

@@ -23,7 +23,7 @@ CHANGED = 10
 
 def everything(folder: Path, nodes: int) -> Round:
     """Validate all of a registry in a fresh process without an index, and all of a small one."""
-    registry, small = _unsigned(folder, nodes), _unsigned(folder, SMALL)
+    registry, small = unsigned(folder, nodes), unsigned(folder, SMALL)
     command = [program("nodespec"), "validate", "--no-index", "--jobs", "2", *UNSIGNED]
     name = "nodespec validate --jobs 2 --ignore P"
     ours, less = f"{name}, {nodes:,} files", f"{name}, {SMALL:,} files"
@@ -66,7 +66,7 @@ def _others() -> list[tuple[str, list[str]]]:
 
 def again(folder: Path, nodes: int) -> Round:
     """Validate a commit that changes ten files, when the one before was validated."""
-    registry = _unsigned(folder, nodes)
+    registry = unsigned(folder, nodes)
     ours = f"nodespec validate --at HEAD, {nodes:,} files"
     other = "git diff --stat, and python -c 'import click, sqlite3'"
     command = [program("nodespec"), "validate", "--at", "HEAD", *UNSIGNED]
@@ -85,7 +85,8 @@ def again(folder: Path, nodes: int) -> Round:
     )
 
 
-def _unsigned(folder: Path, nodes: int) -> Path:
+def unsigned(folder: Path, nodes: int) -> Path:
+    """Return an unsigned registry of so many nodes, made when it is first asked for."""
     registry = folder / f"unsigned-{nodes}"
     if not registry.exists():
         generate(registry, Population(seed=SEED, nodes=nodes, types=default_types(nodes)), 2)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Neighbours:
-    """The surroundings of the paths ``around`` in a proposal; ``jobs`` says for a number of files how many processes."""
+    """What is around these paths in a proposal; ``jobs`` says how many processes so many files are worth."""
 
     proposal: Proposal
     court: Court
