@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from nodespec import schema
 from nodespec.encoding import quoted
 from nodespec.finding import Hit
-from nodespec.policy.box import Box, LostError
 from nodespec.policy.limits import MAX_POLICIES
 from nodespec.policy.standing import Standing, subject
 from nodespec.policy.written import Source, Written
@@ -24,6 +23,7 @@ from nodespec.tree import EXECUTABLE, POLICIES, POLICY_SCHEMA_PATH, REGULAR, is_
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from nodespec.policy.box import Box
     from nodespec.policy.form import Policy, Rule
     from nodespec.schema import Contract
     from nodespec.settings import Settings
@@ -99,6 +99,8 @@ class Policies:
             self._open_box()
 
     def _open_box(self) -> Box:
+        from nodespec.policy.box import Box  # late: where nobody is governed, no process is started
+
         self._box, self._inside = Box(sorted({source.language for source in self.sources})), set()
         return self._box
 
@@ -185,6 +187,8 @@ class Policies:
 
     def _ask(self, number: int, question: dict[str, Any]) -> Any:
         """Ask the box; a policy that it was lost over is not asked again."""
+        from nodespec.policy.box import LostError
+
         assert self._box is not None
         try:
             return self._box.ask(question)
