@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from nodespec.policy.box import Box, LostError
+from nodespec.policy.box import Box
 from nodespec.policy.cel import _DECLARED
 from nodespec.policy.examples import SPECIMEN
+from nodespec.policy.limits import LostError
 from nodespec.policy.standing import Standing, subject
 from nodespec.settings import Settings
 from nodespec.spec import from_value

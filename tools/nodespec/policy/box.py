@@ -21,7 +21,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from nodespec.errors import RegistryError
-from nodespec.policy.limits import MAX_ANSWER, PATIENCE, SECONDS, SECONDS_EACH
+from nodespec.policy.limits import MAX_ANSWER, PATIENCE, SECONDS, SECONDS_EACH, LostError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,10 +45,6 @@ _LIBRARIES = {"cel": "cel_expr_python", "rego": "regorus"}
 _QUIET = getattr(socket, "MSG_NOSIGNAL", 0)
 _SO_NOSIGPIPE = 0x1022
 """Darwin's option for what Linux does with MSG_NOSIGNAL (sys/socket.h): the terminal's default is to die of SIGPIPE."""
-
-
-class LostError(Exception):
-    """The box ended, or said nothing, before it had answered; the text says why."""
 
 
 class Box:

@@ -17,3 +17,7 @@ PATIENCE = 60.0
 
 MAX_ANSWER = 64 * 1024
 """Bytes of one answer: more than all rules of a policy can say."""
+
+
+class LostError(Exception):
+    """The box ended, or said nothing, before it had answered; the text says why."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from nodespec import schema
 from nodespec.encoding import quoted
 from nodespec.finding import Hit
-from nodespec.policy.limits import MAX_POLICIES
+from nodespec.policy.limits import MAX_POLICIES, LostError
 from nodespec.policy.standing import Standing, subject
 from nodespec.policy.written import Source, Written
 from nodespec.text import MAX_BYTES
@@ -187,8 +187,6 @@ class Policies:
 
     def _ask(self, number: int, question: dict[str, Any]) -> Any:
         """Ask the box; a policy that it was lost over is not asked again."""
-        from nodespec.policy.box import LostError
-
         assert self._box is not None
         try:
             return self._box.ask(question)
