@@ -144,6 +144,18 @@ newcomers:
   max_tier: 1
   max_nodes: 3
 
+# Against floods, whether meant or not.
+quotas:
+  nodes_per_pull_request: 32
+  nodes_per_owner: 500
+
+# What runs the gate is protected as this file is: it changes when the maintainers sign the change (nodespec seal).
+protected:
+  - .github/**
+  - .gitlab/**
+  - .gitlab-ci.yml
+  - CODEOWNERS
+
 # A checkpoint counts only when it is signed with every one of these schemes.
 required_schemes:
   - ml-dsa-44

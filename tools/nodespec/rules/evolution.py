@@ -9,7 +9,7 @@ from nodespec.encoding import quoted
 from nodespec.finding import Hit
 from nodespec.rules.declare import Rule, declare, rule
 from nodespec.spec import LANES, SEMVER, semver_order
-from nodespec.tree import EXECUTABLE, REGULAR, SETTINGS_PATH, is_node_path, is_tombstone_path, node_id
+from nodespec.tree import EXECUTABLE, OWNERS, REGULAR, SETTINGS_PATH, is_node_path, is_tombstone_path, node_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -188,12 +188,14 @@ def demotion_without_reason(change: Change) -> Iterator[Hit]:
     fix="Split the change; or let the maintainers raise quotas.nodes_per_pull_request first.",
 )
 def change_quota(change: Change) -> Iterator[Hit]:
-    """One change touches no more nodes than the registry allows."""
+    """One change touches no more nodes than the registry allows, nor more owners than that."""
     limit = change.head.settings.quotas.nodes_per_change
-    touched = {node_id(path) for path in change.paths if is_node_path(path) or is_tombstone_path(path)}
-    if limit is not None and len(touched) > limit:
-        message = f"this change adds, changes or removes {len(touched):,} nodes; one may touch {limit:,}"
-        yield Hit(message=message, path=SETTINGS_PATH, at=("quotas", "nodes_per_pull_request"))
+    nodes = {node_id(path) for path in change.paths if is_node_path(path) or is_tombstone_path(path)}
+    owners = {path.split("/")[2] for path in change.paths if path.startswith(OWNERS)}
+    for touched, what in ((nodes, "nodes"), (owners, "owners")):
+        if limit is not None and len(touched) > limit:
+            message = f"this change adds, changes or removes {len(touched):,} {what}; one may touch {limit:,}"
+            yield Hit(message=message, path=SETTINGS_PATH, at=("quotas", "nodes_per_pull_request"))
 
 
 MERGE_CONFLICT = declare(
