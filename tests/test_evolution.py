@@ -316,6 +316,16 @@ def test_one_change_touches_no_more_nodes_than_the_quota() -> None:
     assert found(base | more, base) == [("C018", SETTINGS_PATH, "/quotas/nodes_per_pull_request")]
 
 
+def test_no_more_owners_come_at_once_than_nodes_may() -> None:
+    base = base_files()
+    base[SETTINGS_PATH] = base[SETTINGS_PATH].replace(b"quotas: {", b"quotas: {nodes_per_pull_request: 2, ")
+    come = {f"registry/owners/{number:064x}/0000.dsse.json": b"{}\n" for number in range(3)}
+    chosen = Selection.parse(["C018"], [])
+    for some, expected in ((dict(list(come.items())[:2]), []), (come, ["C018"])):
+        report = judge(MemoryTree(base | some), selection=chosen, base=MemoryTree(base))
+        assert [item.code for item in report.findings] == expected
+
+
 def test_the_smaller_of_both_quotas_counts() -> None:
     base = base_files()
     strict = base[SETTINGS_PATH].replace(b"quotas: {", b"quotas: {nodes_per_pull_request: 1, ")

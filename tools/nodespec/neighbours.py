@@ -82,7 +82,7 @@ class Neighbours:
         nodes = [load(before, entry) for entry in held if is_node_path(entry.path)]
         known += [NodeFacts.of(node) for node in nodes if not isinstance(node, Unreadable)]
         left |= {name for entry in held if is_tombstone_path(entry.path) for name in _left_by(before, entry)}
-        return known, frozenset(left)
+        return sorted(known), frozenset(left)  # by path, wherever they were found
 
     def _on_roster(self, names: frozenset[str]) -> tuple[list[NodeFacts], set[str], frozenset[str] | None]:
         """Return what the roster knows of untouched nodes, and the paths at which base is no longer what it is of.

@@ -1,0 +1,149 @@
+"""The roster: what it knows is what the files say, and only the user's own tool is believed to have written it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from nodespec import neighbours
+from nodespec.gate import gate
+from nodespec.git import GitRepository
+from nodespec.mentions import mentioning
+from nodespec.proposal import propose
+from nodespec.recall import judge_anew, known_roster
+from nodespec.registry import Registry
+from nodespec.roster import Roster
+from nodespec.rules.graph import NodeFacts
+from nodespec.verdict import ALL
+from tests.lab import CACHE, INDEX, WEAVER, Lab
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from nodespec.gate import Judgement
+    from nodespec.tree import Entry, Tree
+
+KEY = b"k" * 32
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    return Lab.found(tmp_path_factory.mktemp("roster") / "registry")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return {"NODESPEC_HOME": str(tmp_path_factory.mktemp("home"))}
+
+
+def remember(lab: Lab, revision: str, home: dict[str, str]) -> str:
+    """Validate a commit as the command does; return where the index of the repository is."""
+    registry = Registry.open(lab.repository.path)
+    snapshot = registry.at(revision)
+    judge_anew(registry, snapshot, selection=ALL, now=datetime.now(UTC), environment=home)
+    assert registry.index_path is not None
+    return registry.index_path
+
+
+def judged(lab: Lab, head: str, base: str, index: str | None, home: dict[str, str]) -> Judgement:
+    git = GitRepository.open(str(lab.repository.path))
+    proposal = propose(git, git.resolve(base), git.resolve(head))
+    return gate(proposal, now=datetime.now(UTC), roster=partial(known_roster, index, home))
+
+
+def proposals(lab: Lab) -> list[str]:
+    """Changes that others feel: a signal that is gone, one that is new, another lane, a node that comes."""
+    found = []
+    for identifier, traits in (
+        (CACHE, {"emits": ("memory_kept",), "version": "9.0.0"}),
+        (INDEX, {"hears": ("nobody_sends_this",), "version": "9.0.0"}),
+        (WEAVER, {"lane": "lukhas", "version": "9.0.0"}),
+    ):
+        people = lab.fork()
+        people.update(identifier, **traits)
+        found.append(lab.act(people))
+    people = lab.fork()
+    people.register("lab.memory/cach_v1", by=people.ada, hears=("nobody_sends_this",))
+    return [*found, lab.act(people)]
+
+
+def answer(judgement: Judgement) -> object:
+    found = [(item.code, item.path, item.message) for item in judgement.report.findings]
+    return found, judgement.affected, judgement.exit_code()
+
+
+def test_with_a_roster_the_gate_says_what_it_says_without(lab: Lab, home: dict[str, str]) -> None:
+    index = remember(lab, lab.base, home)
+    assert known_roster(index, home) is not None
+    for head in proposals(lab):
+        assert answer(judged(lab, head, lab.base, index, home)) == answer(judged(lab, head, lab.base, None, home))
+
+
+def test_with_a_roster_only_what_differs_is_read(
+    lab: Lab, home: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = remember(lab, lab.base, home)
+    read: list[int] = []
+
+    def counted(tree: Tree, entries: Sequence[Entry], *names: Any, **more: Any) -> list[Entry]:
+        read.append(len(entries))
+        return mentioning(tree, entries, *names, **more)
+
+    monkeypatch.setattr(neighbours, "mentioning", counted)
+    head = proposals(lab)[0]
+    judged(lab, head, lab.base, index, home)
+    assert read == [0]
+    judged(lab, head, lab.base, None, home)
+    assert read[1] > 3
+
+
+def test_a_roster_of_an_earlier_commit_serves_with_what_differs_since(lab: Lab, home: dict[str, str]) -> None:
+    people = lab.fork()
+    people.update(WEAVER, hears=("memory_stored", "memory_lost"), version="9.0.0")
+    later = lab.act(people)
+    index = remember(lab, lab.base, home)
+    people.update(CACHE, emits=("memory_lost",), version="9.0.0")
+    head = lab.commit(lab.changes(people), later)
+    judgement = judged(lab, head, later, index, home)
+    assert ("memory_lost", WEAVER) in {(one.signal, name) for one in judgement.affected for name in one.subscribers}
+    assert answer(judgement) == answer(judged(lab, head, later, None, home))
+
+
+def test_only_the_user_s_own_is_believed(lab: Lab, home: dict[str, str], tmp_path: Path) -> None:
+    index = remember(lab, lab.base, home)
+    file = index.replace(".sqlite3", ".roster")
+    with open(file, "rb") as kept:
+        data = kept.read()
+    other = {"NODESPEC_HOME": str(tmp_path)}
+    assert known_roster(index, other) is None
+    assert known_roster(None, home) is None
+    for position in range(0, len(data), max(1, len(data) // 200)):
+        with open(file, "wb") as broken:
+            broken.write(data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :])
+        assert known_roster(index, home) is None
+    with open(file, "wb") as cut:
+        cut.write(data[:40])
+    assert known_roster(index, home) is None
+
+
+def test_a_roster_of_another_history_is_left_aside(lab: Lab) -> None:
+    git = GitRepository.open(str(lab.repository.path))
+    assert Roster.of("ab" * 20, "", [], {}).differing(git.tree(git.resolve(lab.base))) is None
+
+
+def test_a_name_is_found_whole_and_never_in_part() -> None:
+    names = [f"rain{'x' * count}" for count in range(40)] + ["a", "zz", "rain_fell", "rain.fell"]
+    facts = [
+        NodeFacts(f"registry/nodes/lab/n{n}.yaml", "lab", f"n{n}", "core", ((name, "public"),), (), f"GLYMPH:{n}")
+        for n, name in enumerate(names)
+    ]
+    roster = Roster.parse(Roster.of("1" * 40, "2" * 40, facts, {"t": ["rain"]}).dump(KEY, "r"), KEY, "r")
+    assert roster is not None
+    for fact, name in zip(facts, names, strict=True):
+        assert roster.naming([name]) == ([fact], {"t": frozenset(["rain"])} if name == "rain" else {})
+    for name in ("rai", "rainxy", "", "GLYMPH", "\t", "\n"):
+        assert roster.naming([name]) == ([], {})
