@@ -98,6 +98,7 @@ def test_a_branch_that_begins_begins_with_the_registry_that_is_pinned(ada: Clone
     bare = tmp_path / "bare.git"
     ada.git("clone", "-q", "--bare", ".", str(bare))
     line = f"{'0' * 40} {ada.git('rev-parse', 'main')} refs/heads/main\n".encode()
+    ada.git("-C", str(bare), "update-ref", "-d", "refs/heads/main")  # its commits are there, as those of a push are
     assert "no findings" in ada.at(bare).says("hooks", "run", "pre-receive", stdin=line)
     other = ada.by("ben").at(tmp_path)
     other.says("init", "other", "--id", "lab.test")
@@ -115,3 +116,66 @@ def test_a_hook_that_is_handed_nonsense_lets_nothing_through(ada: Clone, tmp_pat
     assert at.run("hooks", "run", "pre-receive", stdin=line).returncode not in (0, 1)
     at.git("update-ref", "--no-deref", "HEAD", at.git("rev-parse", "main"))
     assert "HEAD is on no branch" in at.says("hooks", "run", "pre-receive", code=2, stdin=line)
+
+
+def served(ada: Clone, tmp_path: Path, *words: str) -> Path:
+    """A server that holds the registry and judges pushes; ``words`` are options of the hook."""
+    bare = tmp_path / "served.git"
+    ada.git("clone", "-q", "--bare", ".", str(bare))
+    said = ada.says("hooks", "install", "pre-receive", "--repo", str(bare), *words)
+    assert "it judges " in said
+    return bare
+
+
+def pushes(ada: Clone, bare: Path, refspec: str) -> tuple[bool, str]:
+    done = subprocess.run(["git", "push", str(bare), refspec], cwd=ada.path, capture_output=True, text=True)
+    return done.returncode == 0, done.stderr
+
+
+def spoil(ada: Clone) -> None:
+    """Commit what no gate lets through."""
+    change(ada, PROBE_FILE, "tier: 0", "tier: 7")
+    ada.git("commit", "-q", "--no-verify", "-a", "-m", "more trust")
+
+
+def test_another_name_for_a_branch_is_that_branch(ada: Clone, tmp_path: Path) -> None:
+    bare = served(ada, tmp_path)
+    ada.git("-C", str(bare), "symbolic-ref", "refs/heads/master", "refs/heads/main")
+    tip = ada.git("-C", str(bare), "rev-parse", "main")
+    spoil(ada)
+    went_well, said = pushes(ada, bare, "HEAD:refs/heads/master")
+    assert not went_well
+    assert "P013" in said
+    assert ada.git("-C", str(bare), "rev-parse", "main") == tip
+
+
+def test_a_judged_branch_that_is_made_goes_on_from_what_is_judged(ada: Clone, tmp_path: Path) -> None:
+    bare = served(ada, tmp_path, "--branch", "main", "--branch", "stable")
+    went_well, said = pushes(ada, bare, "HEAD:refs/heads/stable")
+    assert went_well, said
+    assert "begins at a commit that was judged before" in said
+    ada.git("-C", str(bare), "branch", "-q", "-D", "stable")
+    change(ada, "registry/registry.yaml", "max_nodes: 3", "max_nodes: 300")
+    ada.git("commit", "-q", "--no-verify", "-a", "-m", "more for all")
+    went_well, said = pushes(ada, bare, "HEAD:refs/heads/stable")
+    assert not went_well
+    assert "C012" in said
+
+
+def test_a_branch_that_is_not_judged_is_named_and_takes_no_judged_one_s_place(ada: Clone, tmp_path: Path) -> None:
+    bare = served(ada, tmp_path)
+    went_well, said = pushes(ada, bare, "HEAD:refs/heads/draft")
+    assert went_well
+    assert "not judged: draft (judged here: main)" in said
+    empty = tmp_path / "empty.git"
+    ada.git("init", "-q", "--bare", "-b", "trunk", str(empty))
+    ada.says("hooks", "install", "pre-receive", "--repo", str(empty))
+    went_well, said = pushes(ada, empty, "HEAD:refs/heads/main")
+    assert not went_well
+    assert "trunk is what is judged here, and nobody has pushed it yet" in said
+
+
+def test_silence_is_no_push(ada: Clone, tmp_path: Path) -> None:
+    bare = served(ada, tmp_path)
+    said = ada.says("hooks", "run", "pre-receive", "--repo", str(bare), code=2)
+    assert "nothing on standard input" in said

@@ -115,7 +115,7 @@ def test_a_roster_of_an_earlier_commit_serves_with_what_differs_since(lab: Lab, 
 
 def test_only_the_user_s_own_is_believed(lab: Lab, home: dict[str, str], tmp_path: Path) -> None:
     index = remember(lab, lab.base, home)
-    file = index.replace(".sqlite3", ".roster")
+    file = f"{index}.roster"
     with open(file, "rb") as kept:
         data = kept.read()
     other = {"NODESPEC_HOME": str(tmp_path)}

@@ -11,7 +11,8 @@ from nodespec.judge import judge
 from nodespec.rules import RULES
 from nodespec.tree import SETTINGS_PATH, WAIVERS_PATH, node_path
 from nodespec.verdict import Selection
-from tests.society import NOW, Society
+from nodespec.waiver import SIGNED
+from tests.society import ABOUT_SIGNATURES, NOW, Society
 
 CACHE = "lab.memory/cache"
 PATH = node_path(CACHE)
@@ -69,7 +70,7 @@ def test_a_day_that_no_calendar_has_holds_nothing() -> None:
     assert codes(waiving(waiting(), until="2026-02-30")) == ["G001", "W001"]
 
 
-@pytest.mark.parametrize("code", ["P013", "T003", "W001", "X001", "G999"])
+@pytest.mark.parametrize("code", ["P013", "T003", "W001", "C003", "C008", "C012", "X001", "G999"])
 def test_what_is_signed_and_how_a_tree_is_made_cannot_be_waived(code: str) -> None:
     assert codes(waiving(waiting(), code=code)) == ["G001", "W003"]
 
@@ -127,3 +128,7 @@ def test_a_misshapen_file_waives_nothing() -> None:
 def test_every_rule_about_waivers_says_what_to_do() -> None:
     for code in ("W001", "W002", "W003", "W004"):
         assert 10 < len(RULES[code].fix) < 400
+
+
+def test_every_rule_about_signatures_and_seals_is_beyond_waiving() -> None:
+    assert set(ABOUT_SIGNATURES) | {"C012", "C019"} == SIGNED

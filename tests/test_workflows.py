@@ -205,6 +205,7 @@ def test_the_gitlab_job_judges_the_same_and_leaves_its_reports(host: Host, tmp_p
     variables = {
         "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
         "CI_COMMIT_SHA": head,
+        "CI_MERGE_REQUEST_PROJECT_URL": f"file://{host.origin}",
         "CI_PROJECT_DIR": str(workspace),
     }
     done = host.run("\n".join(job["script"]), workspace, **variables)

@@ -18,6 +18,7 @@ where both sides changed a file that any of this is about (C019), nor by a contr
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -79,6 +80,8 @@ TWINS, MALFORMED, MISSING = "T006", "T007", "T008"
 """Rules of family T that are asked about more than the listing: about a whole repository, and what is gone from it."""
 
 UNSEALED = "C012"
+
+_COUNT = re.compile(r"\b[0-9][0-9,]*\b")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -386,5 +389,5 @@ class _Trial:
 
 
 def _identity(item: Finding) -> tuple[str, str, str]:
-    """Return what makes a finding the same one when lines above it come and go."""
-    return (item.code, item.path, item.message)
+    """Return what makes a finding the same one when lines come and go, counts change, or another name is suggested."""
+    return (item.code, item.path, _COUNT.sub("#", item.message.partition("; did you mean")[0]))

@@ -118,7 +118,7 @@ def keep_roster(index_path: str | None, roster: Roster, environment: Mapping[str
 
 
 def _beside(index_path: str) -> str:
-    return os.path.splitext(index_path)[0] + ".roster"
+    return f"{index_path}.roster"
 
 
 def _upon(memory: _Memory, tree: Tree) -> Overlay | None:

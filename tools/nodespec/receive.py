@@ -53,6 +53,16 @@ def parse(text: str) -> list[Update]:
     return [Update(match[1], match[2], match[3]) for _, match in matches if match is not None]
 
 
+def branched(git: GitRepository, known: Commit, update: Update) -> Commit:
+    """Return where a branch that is made left a commit that was judged; raise ``RefusedError`` where it never did."""
+    fork = git.fork(known, git.resolve(update.new))
+    if fork is None:
+        name = printable(update.ref.removeprefix("refs/heads/"))
+        message = f"{name} has nothing in common with {known.short}, which was judged here"
+        raise RefusedError(message, "begin the branch at a commit of a judged branch")
+    return fork
+
+
 def steps(git: GitRepository, update: Update) -> list[tuple[Commit, Commit]]:
     """Return each step of a branch as (before, after), the oldest first; raise ``RefusedError`` where it may not go.
 

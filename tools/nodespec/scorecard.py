@@ -113,6 +113,7 @@ def unseen(judgement: Judgement, *, pinned: bool) -> Iterator[str]:
         yield f"what {_n(len(outside), 'file')} outside of the registry says ({shown})"
     if not judgement.everywhere:
         yield "nodes that the change can not be felt in"
+        yield "whether waivers have ended or are not needed any more (nodespec validate)"
     if not pinned:
         yield "whether the first trust root of the base is the right one (nodespec trust pin)"
     yield "who committed and who approved (only signatures in files count)"

@@ -2,8 +2,9 @@
 
 ``registry/waivers.yaml`` is a document of the same strict profile as a NodeSpec, and fulfils
 ``schemas/waivers.v1.schema.json``. It is protected: only the maintainers' seal changes it. A waiver names one rule at
-one file, never more; it holds to the end of a day (UTC); and what is signed (P), how a tree is made (T) and the waivers
-themselves (W) cannot be waived. With a base, a waiver holds as far as the base holds it, too.
+one file, never more (to a waiver, all policies are one rule, L001), and holds to the end of a day (UTC). What is signed
+(P, and C as far as it is about signatures and seals), how a tree is made (T) and the waivers themselves (W) cannot be
+waived. With a base, a waiver holds as far as the base holds it, too.
 
 >>> from datetime import UTC, date, datetime
 >>> one = Waiver(code="G001", path="a.yaml", reason="soon", owner="GLYMPH:…", until=date(2026, 12, 31))
@@ -27,6 +28,18 @@ if TYPE_CHECKING:
 NEVER = "PTW"
 """The families that cannot be waived: what is signed, what a tree is made of, and the waivers themselves."""
 
+SIGNED = frozenset([f"C{number:03}" for number in range(1, 13)] + ["C019"])
+"""The rules of family C that cannot be waived either: those about signatures and seals, and what was never judged."""
+
+
+def is_waivable(code: str) -> bool:
+    """Say whether a rule is one that maintainers may put up with.
+
+    >>> is_waivable("G001"), is_waivable("C013"), is_waivable("C008"), is_waivable("P013")
+    (True, True, False, False)
+    """
+    return code[0] not in NEVER and code not in SIGNED
+
 
 @frozen
 class Waiver:
@@ -40,7 +53,7 @@ class Waiver:
 
     def holds(self, now: datetime) -> bool:
         """Say whether the waiver counts at this moment."""
-        return self.code[0] not in NEVER and self.until is not None and now.date() <= self.until
+        return is_waivable(self.code) and self.until is not None and now.date() <= self.until
 
     def is_about(self, finding: Finding) -> bool:
         """Say whether a finding is the one that is waived."""

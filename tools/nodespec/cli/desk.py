@@ -66,6 +66,7 @@ class Request:
     push: str | None
     dry_run: bool
     color: str
+    base: str | None
 
     @property
     def committed(self) -> bool:
@@ -88,6 +89,11 @@ def change_options(command: Callable[..., int]) -> Callable[..., int]:
     with_request: Callable[..., int] = run
     for option in (
         color_option,
+        click.option(
+            "--base",
+            metavar="REV",
+            help="What this follows, where HEAD holds unmerged signatures.  [default: HEAD]",
+        ),
         click.option("--dry-run", is_flag=True, help="Show the change, and write nothing."),
         click.option("--push", metavar="REMOTE", help="Push the branch; implies --branch."),
         click.option(
@@ -124,8 +130,12 @@ class Place:
     base: Tree | None
 
     @classmethod
-    def open(cls, repo: str, now: datetime, *, reading: bool = False, pinned: bool = True) -> Place:
+    def open(
+        cls, repo: str, now: datetime, *, reading: bool = False, pinned: bool = True, base: str | None = None
+    ) -> Place:
         """Open the work tree at ``repo``; only for ``reading``, a bare repository will do.
+
+        What is signed follows from what stands at ``base``, by default at HEAD.
 
         Raises ``RegistryError`` when its trust root is another than the user has ``pinned``.
         """
@@ -137,7 +147,7 @@ class Place:
         provenance = Provenance(snapshot.tree, snapshot.settings, now)
         if pinned:
             check_pin(provenance)
-        return cls(registry.root or "", registry, snapshot, provenance, None if reading else _base(registry))
+        return cls(registry.root or "", registry, snapshot, provenance, None if reading else _base(registry, base))
 
     @property
     def has_trust(self) -> bool:
@@ -221,8 +231,10 @@ class Place:
         }
 
 
-def _base(registry: Registry) -> Tree | None:
-    """Return HEAD's tree; None when nothing is committed yet."""
+def _base(registry: Registry, revision: str | None) -> Tree | None:
+    """Return the tree that a change follows, by default HEAD's; None when nothing is committed yet."""
+    if revision is not None:
+        return registry.at(revision).tree
     try:
         tree = registry.at("HEAD").tree
     except UsageError as error:

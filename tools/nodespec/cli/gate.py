@@ -38,7 +38,7 @@ from nodespec.recall import known_roster
 from nodespec.registry import Snapshot
 from nodespec.report.page import to_markdown
 from nodespec.report.trial import closing, to_trial_text
-from nodespec.scorecard import scorecard
+from nodespec.scorecard import FAILED, scorecard
 from nodespec.worktree import write_file
 
 if TYPE_CHECKING:
@@ -106,6 +106,11 @@ def gate_command(
     for kind, path in wanted:
         write_file(os.path.abspath(path), _printed(judgement, gates, kind, code, "never", command).encode())
     echo(_printed(judgement, gates, form, code, color, command))
+    for item in gates:
+        if item.status == FAILED and item.name in tests:
+            if form == "github":
+                echo(f"::error title=gate {item.number} {item.name}::{item.words}\n")
+            note(f"error: gate {item.number} {item.name} failed: {item.words}")
     if code == 3:
         note(f"hint: {_what_did_not_run(judgement)}, and what was not judged has not passed")
     if form == "text":

@@ -6,6 +6,8 @@ import os
 import shlex
 import subprocess
 import sys
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,13 +24,14 @@ from nodespec.judge import judge
 from nodespec.proposal import Proposal, propose, propose_tree
 from nodespec.provenance import Provenance
 from nodespec.recall import known_roster
-from nodespec.receive import NOTHING, RefusedError, Update, parse, steps
+from nodespec.receive import NOTHING, RefusedError, Update, branched, parse, steps
 from nodespec.registry import Registry, Snapshot
 from nodespec.report.text import to_text
 from nodespec.report.trial import closing
 from nodespec.worktree import write_file
 
 if TYPE_CHECKING:
+    from nodespec.git import Commit
     from nodespec.tree import Tree
     from nodespec.verdict import Report
 
@@ -36,6 +39,9 @@ KINDS = ("pre-commit", "pre-receive", "post-receive")
 
 MOST_SHOWN = 20
 """Findings that a push shows; a terminal has no room for more, and the first are enough to begin with."""
+
+_MOST_LINKS = 5
+"""Symbolic refs that git follows one after another."""
 
 _MARK = "# written by nodespec hooks install"
 
@@ -76,11 +82,16 @@ def install_command(
         variables = {name: os.path.abspath(value) for name, value in given.items() if value}
     path = os.path.join(_hooks_folder(git), kind)
     if os.path.lexists(path) and _MARK not in _text_of(path):
-        raise UsageError(f"{printable(path)} exists, and is not ours", hint=f"add this line to it: {_command(words)}")
+        line = f"printf '%s\\n' \"$input\" | {_command(words)} || exit $?"
+        hint = f"put input=$(cat) at its top, give that to whatever reads standard input, and add: {line}"
+        raise UsageError(f"{printable(path)} exists, and is not ours", hint=hint)
     exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
     write_file(path, f"#!/bin/sh\n{_MARK} {kind}\n{exports}exec {_command(words)}\n".encode())
     os.chmod(path, 0o755)
     echo(f"wrote {printable(path)}\n")
+    if kind != "pre-commit":
+        guarded = {_target_of(git, ref) for ref in map(_ref_of, branches)} or {_target_of(git, _head_of(git))}
+        echo(f"it judges {', '.join(printable(ref.removeprefix('refs/heads/')) for ref in sorted(guarded))}\n")
 
 
 def _command(words: list[str]) -> str:
@@ -114,13 +125,48 @@ def run_command(kind: str, repo: str, branches: tuple[str, ...], key: str) -> in
     if kind == "pre-commit":
         return _before_commit(repo)
     git = GitRepository.open(repo)
-    judged = {*map(_ref_of, branches)} or {_head_of(git)}
-    updates = [
-        update for update in parse(sys.stdin.buffer.read().decode("utf-8", "surrogateescape")) if update.ref in judged
-    ]
+    updates = [replace(one, ref=_target_of(git, one.ref)) for one in parse(_pushed())]
+    guarded = {_target_of(git, ref) for ref in map(_ref_of, branches)} or {_target_of(git, _head_of(git))}
+    chosen = [update for update in updates if update.ref in guarded]
     if kind == "post-receive":
-        return max((_seal_tip(repo, update, key) for update in updates if update.new != NOTHING), default=0)
-    return max((_judge_push(git, update) for update in updates), default=0)
+        return max((_seal_tip(repo, update, key) for update in chosen if update.new != NOTHING), default=0)
+    shown = ", ".join(printable(ref.removeprefix("refs/heads/")) for ref in sorted(guarded))
+    for update in updates:
+        if update.ref.startswith("refs/heads/") and update not in chosen:
+            echo(f"not judged: {printable(update.ref.removeprefix('refs/heads/'))} (judged here: {shown})\n")
+    if not chosen and _tip_of(git, guarded) is None and any(one.new != NOTHING for one in updates):
+        echo(f"refused: {shown} is what is judged here, and nobody has pushed it yet\n")
+        echo("hint: push it first; or install the hook for another branch: nodespec hooks install --branch NAME\n")
+        return 1
+    return max((_judge_push(git, update, guarded) for update in chosen), default=0)
+
+
+def _pushed() -> str:
+    """Return what git says is pushed; raise ``UsageError`` for silence, which must not pass for a push of nothing."""
+    text = sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
+    if not text.strip():
+        hint = "git gives a hook the lines on its standard input once; another command in the hook may have read them"
+        raise UsageError("there is nothing on standard input", hint=hint)
+    return text
+
+
+def _target_of(git: GitRepository, ref: str) -> str:
+    """Return the branch that a push to ``ref`` would move: git updates what stands behind a symbolic one."""
+    for _ in range(_MOST_LINKS):
+        asked = ["git", f"--git-dir={git.git_dir}", "symbolic-ref", "--quiet", ref]
+        done = subprocess.run(asked, capture_output=True, check=False)
+        if done.returncode != 0:
+            return ref
+        ref = done.stdout.decode("utf-8", "surrogateescape").rstrip("\n")
+    raise UsageError(f"{printable(ref)} is a symbolic ref to itself")
+
+
+def _tip_of(git: GitRepository, refs: set[str]) -> Commit | None:
+    """Return the newest commit of a judged branch that is there already, by name; None when none is."""
+    for ref in sorted(refs):
+        with suppress(UsageError):
+            return git.resolve(ref)
+    return None
 
 
 def _ref_of(branch: str) -> str:
@@ -157,10 +203,16 @@ def _before_commit(repo: str) -> int:
 # Before a push is received.
 
 
-def _judge_push(git: GitRepository, update: Update) -> int:
-    """Judge one branch of a push, step by step; stop at the first that is refused."""
+def _judge_push(git: GitRepository, update: Update, guarded: set[str]) -> int:
+    """Judge one branch of a push, step by step; stop at the first that is refused.
+
+    A branch that begins where others are judged already goes on from what they hold.
+    """
     name = update.ref.removeprefix("refs/heads/")
+    known = _tip_of(git, guarded | {_target_of(git, _head_of(git))}) if update.old == NOTHING else None
     try:
+        if known is not None:
+            update = replace(update, old=branched(git, known, update).id)
         line = steps(git, update)
     except RefusedError as error:
         echo(f"refused: {error}\nhint: {error.hint}\n")
@@ -172,6 +224,8 @@ def _judge_push(git: GitRepository, update: Update) -> int:
         if code == 0:  # a registry in itself; whether it is the one that this server knows is for the pin
             check_pin(Provenance(tree, Snapshot(lambda: tree).settings, datetime.now(UTC)))
         return code
+    if not line:
+        echo(f"{quoted(name)} begins at a commit that was judged before\n")
     for before, after in line:
         code = _shown_proposal(git, propose(git, before, after))
         if code:
@@ -194,8 +248,6 @@ def _shown_proposal(git: GitRepository, proposal: Proposal) -> int:
 
 
 def _shown(report: Report, tree: Tree) -> int:
-    from dataclasses import replace
-
     cut = replace(report, findings=report.findings[:MOST_SHOWN])
     echo(to_text(cut, lambda path: lines_of(tree, path)))
     if len(report.findings) > MOST_SHOWN:
@@ -212,6 +264,7 @@ def _seal_tip(repo: str, update: Update, key: str) -> int:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     echo(done.stdout)
     if done.returncode:
-        note(done.stderr.strip())
+        for text in done.stderr.strip().splitlines():
+            note(text)
         note(f"hint: the push is received; make the checkpoint by hand: nodespec checkpoint create {update.new[:10]}")
     return done.returncode

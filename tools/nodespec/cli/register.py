@@ -44,7 +44,7 @@ def register_command(file: str, request: Request) -> int:
     FILE is a NodeSpec, anywhere; - is standard input. Its path in the registry follows from its node_type and name.
     Nothing is written when a rule finds an error. Then open a pull request with what was written.
     """
-    return _put(Place.open(request.repo, now()), file, "register", request)
+    return _put(Place.open(request.repo, now(), base=request.base), file, "register", request)
 
 
 @click.command("update")
@@ -56,7 +56,7 @@ def update_command(file: str, request: Request) -> int:
     FILE may be the node's own file, after you have edited it; - is standard input. A tombstone, which nobody edits, is
     signed anew as it stands, as after a loss of keys.
     """
-    place = Place.open(request.repo, now())
+    place = Place.open(request.repo, now(), base=request.base)
     path = place.relative(file)
     if is_tombstone_path(path):
         stone = load_tombstone(place.snapshot.tree, path)
@@ -72,7 +72,7 @@ def update_command(file: str, request: Request) -> int:
 @change_options
 def transfer_command(identifier: str, to: str, version: str | None, request: Request) -> int:
     """Hand a node over to another owner. Both sign: you now, the other with nodespec sign."""
-    place = Place.open(request.repo, now())
+    place = Place.open(request.repo, now(), base=request.base)
     node = place.snapshot.get(identifier)
     data = read_path(place.snapshot.tree, node.path) or b""
     desk = place.desk(request.wallet())
@@ -89,7 +89,7 @@ def deregister_command(
     identifier: str, reason: str, successor: str | None, force_dangling: str | None, request: Request
 ) -> int:
     """Take a node out and leave a signed tombstone, which locks its name for good."""
-    place = Place.open(request.repo, now())
+    place = Place.open(request.repo, now(), base=request.base)
     node = place.snapshot.get(identifier)
     if successor is not None:
         place.snapshot.get(successor)

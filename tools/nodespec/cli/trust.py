@@ -23,6 +23,7 @@ from nodespec.errors import RegistryError, UsageError
 from nodespec.keys import SCHEMES
 from nodespec.provenance import Provenance
 from nodespec.quorum import Quorum, short
+from nodespec.registry import Registry
 from nodespec.spec import LANES, MAX_TIER
 from nodespec.tree import TRUST
 from nodespec.trust import Delegation, Root
@@ -402,7 +403,8 @@ def pin_command(repo: str, expect: str | None, again: bool) -> int:
     Compare the fingerprint with what the maintainers told you over a way that you trust. A pin also remembers the
     newest version, so that an older one is refused; pin again, when the registry went on, to remember that.
     """
-    place = Place.open(repo, now(), pinned=False)
+    bare = Registry.open(repo, index=False).root is None
+    place = Place.open(repo, now(), pinned=False, reading=bare)
     place.require_trust()
     home = keyring.home(os.environ)
     roots = place.provenance.roots

@@ -172,7 +172,10 @@ def superseded_record(change: Change) -> Iterator[Hit]:
         "Each attestation of a node follows from the one before, so an older one, though validly signed, cannot come "
         "back."
     ),
-    fix="Fetch the newest main and sign on top of it: nodespec update FILE",
+    fix=(
+        "Fetch the newest main, and sign on top of it: nodespec update FILE. Where a branch holds unmerged signatures, "
+        "sign once for all of them: nodespec update FILE --base origin/main (register, for a new node)"
+    ),
 )
 def replayed_attestation(change: Change) -> Iterator[Hit]:
     """A new attestation is one more than base's, and names its digest."""

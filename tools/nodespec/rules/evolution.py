@@ -9,7 +9,7 @@ from nodespec.encoding import quoted
 from nodespec.finding import Hit
 from nodespec.rules.declare import Rule, declare, rule
 from nodespec.spec import LANES, SEMVER, semver_order
-from nodespec.tree import EXECUTABLE, OWNERS, REGULAR, SETTINGS_PATH, is_node_path, is_tombstone_path, node_id
+from nodespec.tree import EXECUTABLE, NODES, OWNERS, REGULAR, SETTINGS_PATH, TOMBSTONES, node_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -175,8 +175,8 @@ def demotion_without_reason(change: Change) -> Iterator[Hit]:
     """A node that goes down a lane says why."""
     for path, before, now in change.kept:
         down = LANES.index(now.lane) < LANES.index(before.lane)
-        if down and (not now.lane_reason or now.lane_reason == before.lane_reason):
-            what = "is the one of an earlier change" if now.lane_reason else "is missing"
+        if down and (not now.lane_reason.strip() or now.lane_reason == before.lane_reason):
+            what = "is the one of an earlier change" if now.lane_reason.strip() else "is missing"
             message = f"the lane goes down from {before.lane} to {now.lane}, and identity.lane_reason {what}"
             yield Hit(message=message, path=path, at=_LANE)
 
@@ -190,7 +190,7 @@ def demotion_without_reason(change: Change) -> Iterator[Hit]:
 def change_quota(change: Change) -> Iterator[Hit]:
     """One change touches no more nodes than the registry allows, nor more owners than that."""
     limit = change.head.settings.quotas.nodes_per_change
-    nodes = {node_id(path) for path in change.paths if is_node_path(path) or is_tombstone_path(path)}
+    nodes = {node_id(path) for path in change.paths if path.startswith((NODES, TOMBSTONES))}
     owners = {path.split("/")[2] for path in change.paths if path.startswith(OWNERS)}
     for touched, what in ((nodes, "nodes"), (owners, "owners")):
         if limit is not None and len(touched) > limit:

@@ -11,7 +11,7 @@ from nodespec.owner import Chain
 from nodespec.quorum import short
 from nodespec.rules.declare import RULES, rule
 from nodespec.tree import WAIVERS_PATH
-from nodespec.waiver import NEVER
+from nodespec.waiver import is_waivable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -77,8 +77,8 @@ def forbidden_waiver(waived: Waived) -> Iterator[Hit]:
     """Only rules that exist, and that may be waived, are waived."""
     for position, one in enumerate(waived.waivers):
         at = ("waivers", position, "code")
-        if one.code[0] in NEVER:
-            message = f"{one.code} cannot be waived: no rule of family {one.code[0]} can"
+        if not is_waivable(one.code):
+            message = f"{one.code} cannot be waived: no rule about what is signed, or how a tree is made, can"
             yield Hit(message=message, path=WAIVERS_PATH, at=at)
         elif one.code not in RULES:
             yield Hit(
