@@ -510,7 +510,7 @@ def test_a_base_that_is_no_registry_judges_nobody(lab: Lab) -> None:
     code, said, beside = run(lab, head, base=empty)
     assert code == 3
     assert said == ""
-    assert "registry/registry.yaml" in beside
+    assert "holds no registry, so there is nothing to believe" in beside
     broken = lab.commit({SETTINGS_PATH: b"{}\n"}, lab.base)
     assert run(lab, lab.base, base=broken)[0] == 3
 

@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from nodespec.errors import RegistryError
-from nodespec.tree import ROOTS, Defect, Entry, is_listed, path_bytes, within
+from nodespec.tree import REGISTRY, ROOTS, Defect, Entry, is_listed, path_bytes, within
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -118,6 +118,9 @@ def path_of(pair: Pair) -> str:
 def propose(git: GitRepository, base: Commit, head: Commit) -> Proposal:
     """Return what ``head`` proposes to ``base``; raise ``RegistryError`` where that cannot be known."""
     before = git.tree(base)
+    if not before.children(REGISTRY):
+        hint = "a registry begins with a commit that is judged as a whole: nodespec validate --at HEAD"
+        raise RegistryError(f"{base.short} holds no registry, so there is nothing to believe", hint=hint)
     if git.descends(head, base.id):
         changes, defects = _between(before, git.tree(head))
         return Proposal(
