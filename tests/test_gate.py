@@ -402,6 +402,24 @@ def test_junit_is_well_formed_and_counts_what_failed(lab: Lab) -> None:
     assert sum(int(suite.attrib["failures"]) for suite in root) == len(root.findall(".//failure"))
 
 
+def test_tests_of_others_are_in_the_forms_that_machines_read(lab: Lab, tmp_path: Path) -> None:
+    report = tmp_path / "unit.xml"
+    report.write_text("<testsuite><testcase name='a'><failure/></testcase></testsuite>", encoding="utf-8")
+    head = lab.commit({"docs/tested.md": b"x\n"}, lab.base)
+    code, said, _ = run(lab, head, "--format", "junit", "--unit", str(report))
+    suite = ET.fromstring(said).find("testsuite[@name='tests of others']")
+    assert code == 1
+    assert suite is not None
+    assert (suite.attrib["failures"], suite.attrib["skipped"]) == ("1", "1")
+    _, said, _ = run(lab, head, "--format", "sarif", "--unit", str(report))
+    notes = json.loads(said)["runs"][0]["invocations"][0]["toolExecutionNotifications"]
+    assert [note["message"]["text"] for note in notes if note["level"] == "error"] == [
+        "gate 2 unit: 1 test, 1 failed, 0 skipped"
+    ]
+    _, said, _ = run(lab, head, "--format", "github", "--unit", str(report))
+    assert "::error title=gate 2 unit::1 test, 1 failed, 0 skipped" in said
+
+
 def test_gitlab_and_sarif_have_the_shape_that_their_readers_ask_for(lab: Lab) -> None:
     issues = json.loads(run(lab, mixed(lab), "--format", "gitlab")[1])
     assert len({issue["fingerprint"] for issue in issues}) == len(issues)

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from nodespec.evidence import Evidence
     from nodespec.gate import Judgement
 
+TESTS = ("unit", "integration")
+"""The gates that are read from somebody else's reports."""
+
 PASSED, WARNED, FAILED, NOT_RUN, MEASURED = "passed", "passed with warnings", "failed", "not run", "measured"
 
 _FAMILIES = {"schema": "TFSNCG", "security": "PC", "performance": "N", "governance": "NLW"}

@@ -123,6 +123,7 @@ def printed(
     report: Report, form: str, code: int, *, command: str, trial: tuple[Judgement, Sequence[Gate]] | None = None
 ) -> str:
     """Return a report in one of ``FORMATS``; each is loaded when it is asked for."""
+    gates = trial[1] if trial is not None else ()
     if form == "json":
         from nodespec.report.data import to_json
 
@@ -138,10 +139,10 @@ def printed(
     if form == "junit":
         from nodespec.report.junit import to_junit
 
-        return to_junit(report)
+        return to_junit(report, gates)
     from nodespec.report.sarif import to_sarif
 
-    return to_sarif(report)
+    return to_sarif(report, gates)
 
 
 def open_snapshot(repo: str, at: str | None) -> Snapshot:

@@ -10,21 +10,38 @@ from xml.sax.saxutils import escape, quoteattr
 
 from nodespec.encoding import printable
 from nodespec.rules import FAMILIES
+from nodespec.scorecard import FAILED, NOT_RUN, TESTS
 from nodespec.verdict import RUN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from nodespec.finding import Finding
+    from nodespec.scorecard import Gate
     from nodespec.verdict import Report
 
 
-def to_junit(report: Report) -> str:
-    """Return a document with one suite a family."""
+def to_junit(report: Report, gates: Sequence[Gate] = ()) -> str:
+    """Return a document with one suite a family, and one for what others have tested (``gates``)."""
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', f"<testsuites name={quoteattr('nodespec')}>"]
     for letter, state in report.families.items():
         lines += _suite(letter, state, [item for item in report.findings if item.code[0] == letter])
+    tests = [gate for gate in gates if gate.name in TESTS]
+    if tests:
+        lines += _tested(tests)
     return "\n".join([*lines, "</testsuites>"]) + "\n"
+
+
+def _tested(gates: Sequence[Gate]) -> Iterator[str]:
+    failed, skipped = (sum(gate.status == status for gate in gates) for status in (FAILED, NOT_RUN))
+    counts = f'tests="{len(gates)}" failures="{failed}" errors="0" skipped="{skipped}"'
+    yield f"  <testsuite name={quoteattr('tests of others')} {counts}>"
+    for gate in gates:
+        words = quoteattr(printable(gate.words))
+        body = {FAILED: f"<failure message={words}/>", NOT_RUN: f"<skipped message={words}/>"}.get(gate.status, "")
+        name = f"classname={quoteattr(f'gate {gate.number}')} name={quoteattr(gate.name)}"
+        yield f"    <testcase {name}>{body}</testcase>"
+    yield "  </testsuite>"
 
 
 def _suite(letter: str, state: str, findings: list[Finding]) -> Iterator[str]:

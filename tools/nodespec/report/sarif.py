@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING, Any
 from nodespec import __version__
 from nodespec.encoding import printable
 from nodespec.rules import FAMILIES, RULES
+from nodespec.scorecard import FAILED, TESTS
 from nodespec.verdict import RUN
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nodespec.finding import Finding
+    from nodespec.scorecard import Gate
     from nodespec.verdict import Report
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
-def to_sarif(report: Report) -> str:
-    """Return a SARIF 2.1.0 log (OASIS) with one run."""
+def to_sarif(report: Report, gates: Sequence[Gate] = ()) -> str:
+    """Return a SARIF 2.1.0 log (OASIS) with one run; tests of others that failed (``gates``) are notifications."""
     used = list(RULES)
     driver = {
         "name": "nodespec",
@@ -28,6 +32,10 @@ def to_sarif(report: Report) -> str:
     results = [_sarif_result(finding, used.index(finding.code)) for finding in report.findings]
     idle = [FAMILIES[letter].name for letter, state in report.families.items() if state != RUN]
     notes = [{"level": "note", "message": {"text": f"not run or ignored: {', '.join(idle)}"}}] if idle else []
+    failed = [gate for gate in gates if gate.name in TESTS and gate.status == FAILED]
+    notes += [
+        {"level": "error", "message": {"text": f"gate {gate.number} {gate.name}: {gate.words}"}} for gate in failed
+    ]
     invocation = {"executionSuccessful": report.exit_code() != 3, "toolExecutionNotifications": notes}
     run = {
         "tool": {"driver": driver},
