@@ -298,7 +298,7 @@ def test_an_interrupt_ends_with_130_and_one_line(example: Checkout) -> None:
     _wait_until_reading(process.pid)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode == 130, err
     assert b"interrupted" in err
     assert b"Traceback" not in err
 

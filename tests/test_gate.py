@@ -11,8 +11,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from jsonschema import Draft202012Validator
 
+from nodespec import commit as commit_module
 from nodespec import document
-from nodespec import git as git_module
 from nodespec import grounds as grounds_module
 from nodespec.gate import gate
 from nodespec.git import GitRepository
@@ -560,14 +560,14 @@ class Read:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.entries = 0
-        original = git_module.raw_entries
+        original = commit_module.raw_entries
 
         def counted(data: bytes, folder: str, defects: list[Defect]) -> list[tuple[str, int, str]]:
             found = original(data, folder, defects)
             self.entries += len(found)
             return found
 
-        monkeypatch.setattr(git_module, "raw_entries", counted)
+        monkeypatch.setattr(commit_module, "raw_entries", counted)
 
 
 def test_many_files_that_come_with_a_merge_into_a_full_folder_are_looked_up_in_it(

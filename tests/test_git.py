@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 import nodespec
+from nodespec.commit import Commit
 from nodespec.errors import NodespecError, RegistryError, UsageError
-from nodespec.git import MAX_FOLDER_DEPTH, Commit, GitRepository
-from nodespec.tree import EXECUTABLE, REGULAR, SUBMODULE, SYMLINK, Entry, read_path
+from nodespec.git import GitRepository
+from nodespec.tree import EXECUTABLE, MAX_FOLDER_DEPTH, REGULAR, SUBMODULE, SYMLINK, Entry, read_path
 from tests.simulator import NO_ID, Repository
 
 A = "registry/a.yaml"

@@ -12,8 +12,9 @@ import pytest
 from benchmarks.generate import generate
 from benchmarks.population import Population
 from nodespec import growth, manifest, merkle
+from nodespec.commit import CommitTree
 from nodespec.errors import RegistryError
-from nodespec.git import CommitTree, GitRepository
+from nodespec.git import GitRepository
 from nodespec.growth import Base, Extent
 from nodespec.index import folders
 from nodespec.index.folders import KnownFolders

@@ -31,8 +31,8 @@ QUESTIONS = {"nodespec.question", "nodespec.index.answer", "nodespec.index.stand
 
 WRITERS = {"nodespec.registration", "nodespec.edit", "nodespec.publish", "nodespec.signing", "nodespec.checkpoint"}
 
-OTHERS = {"rich", "rfc8785", "multiprocessing", "pickle", "secrets", "subprocess"}
-"""Tables, signatures to make, workers, secrets to make, and other programs."""
+OTHERS = {"rich", "rfc8785", "multiprocessing", "pickle", "secrets", "pygit2"}
+"""Tables, signatures to make, workers, secrets to make, and a library that reads many objects."""
 
 
 def loaded(place: Checkout, *arguments: str, code: int = 0) -> set[str]:

@@ -44,7 +44,7 @@ def test_a_box_answers_one_question_after_another() -> None:
 def test_a_box_has_no_environment_no_files_and_no_folder_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REGISTRY_HMAC_KEY", "a secret of ours")
     box = loaded("true")
-    inside = Path(f"/proc/{box._process.pid}")
+    inside = Path(f"/proc/{box._child.process.pid}")
     assert b"secret" not in (inside / "environ").read_bytes()
     assert {os.readlink(link).partition(":")[0] for link in (inside / "fd").iterdir()} <= {"socket", "/dev/null"}
     assert os.readlink(inside / "cwd") == "/"
@@ -77,7 +77,7 @@ def test_behind_the_door_nothing_can_be_opened_and_memory_ends() -> None:
 
 def test_a_box_ends_with_whoever_holds_it() -> None:
     box = loaded("true")
-    process = box._process
+    process = box._child.process
     gone = weakref.ref(box)
     del box
     gc.collect()
@@ -87,16 +87,16 @@ def test_a_box_ends_with_whoever_holds_it() -> None:
 
 def test_a_box_that_was_killed_says_so_and_does_not_kill_us() -> None:
     box = loaded("true")
-    box._process.kill()
-    box._process.wait()
+    box._child.process.kill()
+    box._child.process.wait()
     with pytest.raises(LostError, match="the process that evaluates it ended"):
         box.ask({"judge": 0})
 
 
 def test_a_box_that_runs_out_of_processor_time_says_so() -> None:
     box = loaded("true")
-    box._process.send_signal(signal.SIGPROF)
-    box._process.wait()
+    box._child.process.send_signal(signal.SIGPROF)
+    box._child.process.wait()
     with pytest.raises(LostError, match="it took more processor time than it may: 1 s, and 10 ms a node"):
         box.ask({"judge": 0})
 

@@ -30,8 +30,8 @@ from tests.society import new_keys
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from nodespec.commit import Commit
     from nodespec.finding import Finding
-    from nodespec.git import Commit
     from nodespec.proposal import Proposal
     from tests.lab import Changes, People
     from tests.simulator import Repository

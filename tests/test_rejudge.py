@@ -13,7 +13,7 @@ import pytest
 from benchmarks.generate import generate
 from benchmarks.population import Population
 from nodespec import Registry, document, recall
-from nodespec.git import CommitTree
+from nodespec.commit import CommitTree
 from nodespec.judge import judge
 from nodespec.recall import judge_anew
 from nodespec.verdict import ALL, Selection
@@ -289,7 +289,7 @@ def test_a_verdict_that_somebody_else_wrote_is_not_believed(judged: Checkout, co
     assert counter.whole == 1
 
 
-@pytest.mark.parametrize("table", ["fact", "signal", "file", "seen", "document"])
+@pytest.mark.parametrize("table", ["fact", "signal", "file", "document"])
 def test_nothing_else_in_the_index_has_a_say(judged: Checkout, table: str) -> None:
     judged.run("query", "--at", "HEAD")
     database = sqlite3.connect(judged.path / INDEX)

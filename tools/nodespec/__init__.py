@@ -10,13 +10,16 @@ in this order tells the whole story, and ``tests/test_architecture.py`` holds th
     tree          paths, modes and bytes: the registry as one frozen listing
     claims        what a signed payload may say, read strictly
     crew          the same work for many things, in one process or several
+    child         another program, spoken to over one socket
     text          bytes to text: what is refused before any parser looks
     scalar        what a plain scalar means
     document      YAML text to values with marks (the only importer of yaml)
     keys          ML-DSA, Ed25519 and HMAC (the only importer of cryptography)
     merkle        RFC 6962 hashes over folders
     rawtree       Git's tree objects, read raw
-    git           commits to trees (the only importer of pygit2)
+    commit        one commit: what it says of itself, and its files
+    git           repositories and their objects (the only importer of pygit2)
+    catfile       objects through git's own command, before libgit2 is loaded
     proposal      what a pull request would make of a branch
     worktree      a checkout's files to a tree
     journal       several files, written whole or not at all

@@ -38,8 +38,8 @@ from nodespec.verification import Step, Verification
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from nodespec.commit import CommitTree
     from nodespec.envelope import Envelope, Signer
-    from nodespec.git import CommitTree
     from nodespec.growth import Folders
     from nodespec.registry import Registry, Snapshot
     from nodespec.settings import Settings

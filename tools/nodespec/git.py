@@ -1,9 +1,7 @@
-"""Commits to trees: Git's objects, read by id.
+"""Git's repositories and their objects, through libgit2.
 
-Nothing here looks at a work tree, an attribute or a filter: what is judged and hashed is the blob. Trees
-are read as raw bytes (:mod:`nodespec.rawtree`). ``refs/replace`` is ignored, as libgit2 does; a local
-``.git/info/grafts`` is heeded, and can hide parents from its own clone only.
-Refs are never written here.
+``refs/replace`` is ignored, as libgit2 does; a local ``.git/info/grafts`` is heeded, and can hide parents from its own
+clone only. Refs are never written here.
 """
 
 from __future__ import annotations
@@ -11,53 +9,22 @@ from __future__ import annotations
 import os
 import re
 from datetime import UTC, datetime, timedelta, timezone
-from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 import pygit2
 from pygit2.enums import ObjectType, RepositoryOpenFlag
 
+from nodespec.commit import Commit, CommitTree
 from nodespec.encoding import printable, quoted
 from nodespec.errors import RegistryError, UsageError
-from nodespec.frozen import frozen
-from nodespec.rawtree import raw_entries
-from nodespec.tree import (
-    FOLDER,
-    MAX_FOLDER_DEPTH,
-    ROOTS,
-    Defect,
-    Entry,
-    is_listed,
-    path_bytes,
-    within,
-)
+from nodespec.tree import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from nodespec.tree import Tree
-
-    Pair = tuple[Entry | None, Entry | None]
-    """What stands at one path before and after; not None on both sides."""
+    from nodespec.commit import Objects
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.]+(Z|[+-][0-9:]+)?)?\Z")
-
-
-@frozen
-class Commit:
-    """One commit: full hex ids; ``time`` is the committer's, with its offset."""
-
-    id: str
-    tree: str
-    parents: tuple[str, ...]
-    time: datetime
-    author: str
-    subject: str
-
-    @property
-    def short(self) -> str:
-        """The first ten digits: unique in every registry of a size that exists."""
-        return self.id[:10]
 
 
 class GitRepository:
@@ -65,6 +32,7 @@ class GitRepository:
 
     def __init__(self, repo: pygit2.Repository) -> None:
         self._repo = repo
+        self.objects: Objects = _Odb(repo.odb, self.common_dir)
 
     @classmethod
     def open(cls, path: str) -> GitRepository:
@@ -212,199 +180,40 @@ class GitRepository:
 
     def tree(self, commit: Commit) -> CommitTree:
         """Return the commit's listing."""
-        return CommitTree(self._repo, commit)
+        return CommitTree(self.objects, commit)
 
 
-class _Reading(NamedTuple):
-    entries: list[Entry]
-    defects: list[Defect]
+class _Odb:
+    """The objects of a repository (:class:`~nodespec.commit.Objects`); libgit2 computes ids again."""
 
+    def __init__(self, odb: pygit2.Odb, place: str) -> None:
+        self._odb = odb
+        self.place = os.path.join(place, "")
 
-class CommitTree:
-    """The files of one commit below ``registry/`` and ``schemas/``."""
+    def read(self, oid: str) -> tuple[str, bytes]:
+        """Return an object's kind and bytes."""
+        try:
+            kind, data = self._odb.read(pygit2.Oid(hex=oid))
+        except pygit2.GitError as error:
+            raise LookupError(oid) from error
+        return _KINDS[kind], bytes(data)
 
-    def __init__(self, repo: pygit2.Repository, commit: Commit) -> None:
-        self._repo = repo
-        self.commit = commit
-        self._listings: dict[str, dict[str, tuple[int, str]]] = {}
-
-    @property
-    def label(self) -> str:
-        """For people."""
-        return f"commit {self.commit.short}"
-
-    @property
-    def entries(self) -> list[Entry]:
-        """Every file, in byte order of the paths."""
-        return self._reading.entries
-
-    @property
-    def defects(self) -> list[Defect]:
-        """Names that no honest writer puts into a tree."""
-        return self._reading.defects
-
-    def below(self, folder: str) -> Sequence[Entry]:
-        """Return the files at any depth in ``folder``, which ends in ``/``, in byte order."""
-        if "_reading" in vars(self) and is_listed(folder):
-            return within(self._reading.entries, folder)
-        path = folder.rstrip("/")
-        found = self._at(path)
-        reading = _Reading([], [])
-        if found is not None and found[0] == FOLDER:
-            self._collect(path, FOLDER, found[1], path.count("/") + 1, reading)
-        return _in_order(reading.entries)
-
-    @cached_property
-    def _reading(self) -> _Reading:
-        reading = _Reading([], [])
-        for name, mode, oid in raw_entries(self._read_object(self.commit.tree, ObjectType.TREE), "", reading.defects):
-            if name in ROOTS:
-                self._collect(name, mode, oid, 1, reading)
-        return _Reading(_in_order(reading.entries), reading.defects)
-
-    def _collect(self, path: str, mode: int, oid: str, depth: int, reading: _Reading) -> None:
-        if mode != FOLDER:
-            reading.entries.append(Entry(path, mode, oid))
-            return
-        if depth > MAX_FOLDER_DEPTH:
-            reading.defects.append(Defect(path, f"folders are nested more than {MAX_FOLDER_DEPTH} deep"))
-            return
-        for name, child_mode, child in raw_entries(self._read_object(oid, ObjectType.TREE), path, reading.defects):
-            self._collect(f"{path}/{name}", child_mode, child, depth + 1, reading)
-
-    def entry(self, path: str) -> Entry | None:
-        """Return the file at ``path``, reading only the folders on the way, and each of them once."""
-        found = self._at(path)
-        return Entry(path, *found) if found is not None and found[0] != FOLDER else None
-
-    def _at(self, path: str) -> tuple[int, str] | None:
-        """Return mode and object id of what is at ``path``, a file or a folder."""
-        found: tuple[int, str] | None = (FOLDER, self.commit.tree)
-        for name in path.split("/"):
-            if found is None or found[0] != FOLDER:
-                return None
-            found = self._listed(found[1]).get(name)
-        return found
-
-    def _listed(self, oid: str) -> dict[str, tuple[int, str]]:
-        children = self._listings.get(oid)
-        return self._children("", oid, []) if children is None else children
-
-    def children(self, path: str) -> dict[str, tuple[int, str]]:
-        """Return mode and object id of what is right in the folder at ``path``, by name; nothing when there is none."""
-        found = self._at(path)
-        return self._listed(found[1]) if found is not None and found[0] == FOLDER else {}
-
-    def folder(self, path: str) -> tuple[str, list[Defect]]:
-        """Return the object id of the folder at ``path``, empty when there is none, and what is odd on the way."""
-        oid, above, defects = self.commit.tree, "", list[Defect]()
-        for name in path.split("/"):
-            here = f"{above}/{name}" if above else name
-            found = self._children(above, oid, defects).get(name)
-            if found is None:
-                return "", defects
-            if found[0] != FOLDER:
-                return "", [*defects, Defect(here, "it is not a folder")]
-            oid, above = found[1], here
-        return oid, defects
-
-    def differing(self, base: Tree) -> Sequence[str] | None:
-        """Return the paths whose file is another in ``base``, when that is a commit of the same repository."""
-        if not isinstance(base, CommitTree) or base._repo.path != self._repo.path:  # another of us
-            return None
-        found: list[Pair] = []
-        before, after = (self._listed(tree.commit.tree) for tree in (base, self))
-        for name in ROOTS:
-            self._compare_one(name, before.get(name), after.get(name), found, [])
-        return sorted({entry.path for pair in found for entry in pair if entry is not None}, key=path_bytes)
-
-    def changes(self, path: str, old: str, new: str) -> tuple[list[Pair], list[Defect]]:
-        """Return what differs between two folders that stand at ``path``, given by object id (empty for none).
-
-        The empty path is the top of the repository. Folders with the same id are not read. Each change is (before,
-        after) of one path, in no order.
-        """
-        found: list[Pair] = []
-        defects: list[Defect] = []
-        self._compare(path, old, new, found, defects)
-        return found, defects
-
-    def _compare(self, path: str, old: str, new: str, found: list[Pair], defects: list[Defect]) -> None:
-        if path.count("/") > MAX_FOLDER_DEPTH:
-            defects.append(Defect(path, f"folders are nested more than {MAX_FOLDER_DEPTH} deep"))
-            return
-        if old == new:
-            return
-        before, after = self._children(path, old, []), self._children(path, new, defects)
-        for name in before.keys() | after.keys():
-            here = f"{path}/{name}" if path else name
-            self._compare_one(here, before.get(name), after.get(name), found, defects)
-
-    def _compare_one(
-        self,
-        path: str,
-        was: tuple[int, str] | None,
-        now: tuple[int, str] | None,
-        found: list[Pair],
-        defects: list[Defect],
-    ) -> None:
-        if was == now:
-            return
-        self._compare(path, _folder_id(was), _folder_id(now), found, defects)
-        if _is_file(was) or _is_file(now):
-            pair = [Entry(path, *item) if item and _is_file(item) else None for item in (was, now)]
-            found.append((pair[0], pair[1]))
-
-    def _children(self, path: str, oid: str, defects: list[Defect]) -> dict[str, tuple[int, str]]:
-        if not oid:
-            return {}
-        entries = raw_entries(self._read_object(oid, ObjectType.TREE), path, defects)
-        children = self._listings[oid] = {name: (mode, child) for name, mode, child in entries}
-        return children
+    def size(self, oid: str) -> int:
+        """Return an object's length."""
+        try:
+            return int(self._odb.read_header(pygit2.Oid(hex=oid))[1])
+        except pygit2.GitError as error:
+            raise LookupError(oid) from error
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Cross to another process as a place and a commit; libgit2's handles stay at home."""
-        return _reopen, (str(self._repo.path), self.commit)
-
-    def size(self, entry: Entry) -> int:
-        """Return the blob's length in bytes."""
-        try:
-            return int(self._repo.odb.read_header(pygit2.Oid(hex=entry.blob))[1])
-        except (KeyError, pygit2.GitError) as error:
-            raise OSError(f"blob {entry.blob[:10]} is not in this repository") from error
-
-    def read(self, entry: Entry) -> bytes:
-        """Return the blob's bytes."""
-        try:
-            return bytes(self._repo.odb.read(pygit2.Oid(hex=entry.blob))[1])
-        except (KeyError, pygit2.GitError) as error:
-            raise OSError(f"blob {entry.blob[:10]} is not in this repository") from error
-
-    def _read_object(self, oid: str, kind: ObjectType) -> bytes:
-        try:
-            found, data = self._repo.odb.read(pygit2.Oid(hex=oid))
-        except (KeyError, pygit2.GitError):
-            hint = "a partial or damaged clone? git fsck tells"
-            raise RegistryError(f"object {oid[:10]} is not in this repository", hint=hint) from None
-        if found != kind:
-            raise RegistryError(f"object {oid[:10]} is not a {kind.name.lower()}", hint="git fsck tells more")
-        return bytes(data)
+        return _reopened, (self.place,)
 
 
-def _in_order(entries: list[Entry]) -> list[Entry]:
-    return sorted(entries, key=lambda entry: path_bytes(entry.path))
+_KINDS = {ObjectType.BLOB: "blob", ObjectType.TREE: "tree", ObjectType.COMMIT: "commit", ObjectType.TAG: "tag"}
 
 
-def _is_file(item: tuple[int, str] | None) -> bool:
-    return item is not None and item[0] != FOLDER
-
-
-def _folder_id(item: tuple[int, str] | None) -> str:
-    return item[1] if item and item[0] == FOLDER else ""
-
-
-def _reopen(git_dir: str, commit: Commit) -> CommitTree:
-    return GitRepository.open(git_dir).tree(commit)
+def _reopened(place: str) -> Objects:
+    return GitRepository.open(place).objects
 
 
 def _commit(commit: pygit2.Commit) -> Commit:

@@ -25,6 +25,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from nodespec import manifest
+from nodespec.commit import CommitTree
 from nodespec.errors import RegistryError
 from nodespec.merkle import FILE_KIND, FOLDER_KIND, folder_hash
 from nodespec.tree import MAX_FOLDER_DEPTH, ROOTS, path_bytes
@@ -32,7 +33,6 @@ from nodespec.tree import MAX_FOLDER_DEPTH, ROOTS, path_bytes
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from nodespec.git import CommitTree
     from nodespec.merkle import Entries
     from nodespec.tree import Entry, Tree
 
@@ -105,8 +105,6 @@ def _grown(tree: Tree, base: Base, folders: Folders) -> Extent:
 
 def _difference(tree: Tree, base: CommitTree) -> list[tuple[Entry | None, Entry | None]]:
     """Return (before, after) of each file that is another in ``base``, when all that is new can be listed."""
-    from nodespec.git import CommitTree
-
     if not isinstance(tree, CommitTree):
         raise _Unfit
     found: list[tuple[Entry | None, Entry | None]] = []

@@ -17,8 +17,8 @@ from nodespec.tree import node_path
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from nodespec.commit import Commit
     from nodespec.difference import NodeChange
-    from nodespec.git import Commit
     from nodespec.registry import Registry
     from nodespec.spec import NodeSpec
     from nodespec.tree import Entry

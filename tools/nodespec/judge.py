@@ -171,6 +171,11 @@ class Court:
         own = Policies.of(self.tree, contracts)
         return own if self.base is None else own.joined(Policies.of(self.base, contracts))
 
+    def expect_nodes(self) -> None:
+        """Have ready what takes a while to start, before nodes are examined."""
+        if self.examiner.policies is not None:
+            self.examiner.policies.prepare()
+
     def examine(self, entries: Sequence[Entry], jobs: int = 1, progress: Progress | None = None) -> list[Examined]:
         """Examine documents, each by itself (F, S, N, P, L)."""
         return examine_all(self.examiner, entries, jobs, progress)

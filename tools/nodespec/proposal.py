@@ -21,7 +21,8 @@ from nodespec.tree import REGISTRY, ROOTS, Defect, Entry, is_listed, path_bytes,
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from nodespec.git import Commit, CommitTree, GitRepository, Pair
+    from nodespec.commit import Commit, CommitTree, Pair
+    from nodespec.git import GitRepository
     from nodespec.tree import Tree
 
 

@@ -7,10 +7,15 @@ checkout the last.
 from __future__ import annotations
 
 import re
+from operator import lt
 
 from nodespec.encoding import printable, quoted
 from nodespec.errors import RegistryError
 from nodespec.tree import EXECUTABLE, FOLDER, REGULAR, SUBMODULE, SYMLINK, Defect
+
+_PLAIN = re.compile(rb"(100644|100755|40000|120000|160000) ([^\x00/.][^\x00/]{0,254})\x00(.{20})", re.DOTALL)
+"""An entry about whose name there is nothing to say, unless others have it, too."""
+_MODES = {b"%o" % mode: mode for mode in (REGULAR, EXECUTABLE, FOLDER, SYMLINK, SUBMODULE)}
 
 _OCTAL = re.compile(rb"[0-7]{1,7}\Z")
 
@@ -21,10 +26,20 @@ MAX_NAME = 255
 def raw_entries(data: bytes, folder: str, defects: list[Defect]) -> list[tuple[str, int, str]]:
     """Return name, mode and object id of each entry; note in ``defects`` what is malformed about the names."""
     try:
-        return _read_entries(data, folder, defects)
+        return _plain_entries(data) or _read_entries(data, folder, defects)
     except ValueError:
         hint = "make the commit again with git itself; git fsck tells more"
         raise RegistryError(f"the tree of {printable(folder) or 'the commit'} is malformed", hint=hint) from None
+
+
+def _plain_entries(data: bytes) -> list[tuple[str, int, str]]:
+    """Return the entries of a tree that is as git writes it; nothing for one that has to be looked at more closely."""
+    found = _PLAIN.findall(data)
+    keys = [name + b"/" if mode == b"40000" else name for mode, name, _ in found]
+    whole = sum([len(mode) + len(name) for mode, name, _ in found]) + 22 * len(found) == len(data)
+    if not whole or not all(map(lt, keys, keys[1:])) or len({name for _, name, _ in found}) < len(found):
+        return []
+    return [(name.decode("utf-8", "surrogateescape"), _MODES[mode], oid.hex()) for mode, name, oid in found]
 
 
 def _read_entries(data: bytes, folder: str, defects: list[Defect]) -> list[tuple[str, int, str]]:

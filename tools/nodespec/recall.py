@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from nodespec.commit import CommitTree
     from nodespec.examiner import Examined
-    from nodespec.git import CommitTree
     from nodespec.index.store import Store
     from nodespec.registry import Registry, Snapshot
     from nodespec.tree import Entry, Progress, Tree

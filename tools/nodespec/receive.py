@@ -15,7 +15,8 @@ from nodespec.encoding import printable
 from nodespec.errors import UsageError
 
 if TYPE_CHECKING:
-    from nodespec.git import Commit, GitRepository
+    from nodespec.commit import Commit
+    from nodespec.git import GitRepository
 
 NOTHING = "0" * 40
 """The object id that stands for no commit: a branch that is made, or deleted."""

@@ -25,14 +25,15 @@ from nodespec.encoding import printable, quoted
 from nodespec.errors import NodespecError, RegistryError, UsageError
 from nodespec.reading import Unreadable, concerns_nodes, load, load_tombstone, may_hold_nodes, read_checked
 from nodespec.tree import SETTINGS_PATH, SETTINGS_SCHEMA_PATH, is_node_path, node_id, node_path, tombstone_path
-from nodespec.worktree import WorkTree, find_root
+from nodespec.worktree import WorkTree, find_root, git_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from typing import TypedDict
 
-    from nodespec.git import Commit, CommitTree, GitRepository
-    from nodespec.index.commits import KnownCommit
+    from nodespec.catfile import CatFile
+    from nodespec.commit import Commit, CommitTree, Objects
+    from nodespec.git import GitRepository
     from nodespec.index.stand import Stand
     from nodespec.index.store import Store
     from nodespec.question import Words
@@ -61,6 +62,13 @@ _STEP = 100
 
 
 Answer = TypeVar("Answer")
+
+
+def _through_libgit2(place: str) -> Objects:
+    """Open the objects of a Git folder."""
+    from nodespec.git import GitRepository
+
+    return GitRepository.open(place).objects
 
 
 def _silent(_notice: str) -> None:
@@ -124,23 +132,41 @@ class Registry:
                 names = ", ".join(map(printable, completed))
                 self.notice(f"note: a change had been interrupted, and is completed now: {names}")
             files = WorkTree(self.root)
-            return Snapshot(lambda: files, progress, partial(self._stand, files, progress) if index else _unknown)
+            return Snapshot(files, progress, partial(self._stand, files, progress) if index else _unknown)
         if revision is None and self.git.work_dir is not None:
             hint = "make one with: nodespec init DIR; or name a commit that holds one with --at"
             raise UsageError(f"{printable(self.path)} holds no registry (no registry/registry.yaml)", hint=hint)
         revision = "HEAD" if revision is None else revision
-        known = self._known_commit(revision) if index else None
-        if known is not None:
-            return Snapshot(known.open, progress, partial(self._stand, known, progress))
         tree = self._commit(revision)
-        return Snapshot(lambda: tree, progress, partial(self._stand, tree, progress) if index else _unknown)
+        return Snapshot(tree, progress, partial(self._stand, tree, progress) if index else _unknown)
 
     def _commit(self, revision: str) -> CommitTree:
+        found = self._quick.commit(revision) if self._quick is not None else None
+        if self._quick is not None and found is not None:
+            return self._quick.tree(found)
         if not self._is_top:
             hint = "make it a repository of its own (git init), or ask without --at"
             where = printable(self.root or "")
             raise UsageError(f"the registry in {where} is not the top of its Git repository", hint=hint)
         return self.git.tree(self.git.resolve(revision))
+
+    @cached_property
+    def _quick(self) -> CatFile | None:
+        """The objects of the repository that the registry is the top of, read without loading libgit2.
+
+        None where it is loaded already, and where it could see something else: what is being pushed, or a history that
+        was cut off or mended.
+        """
+        from nodespec.catfile import CatFile
+
+        if self.root is None or "git" in vars(self) or not os.path.lexists(os.path.join(self.root, ".git")):
+            return None
+        place = git_folder(self.root)
+        if place is None or os.environ.get("GIT_QUARANTINE_PATH"):
+            return None
+        if any(os.path.lexists(os.path.join(place, name)) for name in ("shallow", os.path.join("info", "grafts"))):
+            return None
+        return CatFile(self.root, place, _through_libgit2)
 
     @property
     def _is_top(self) -> bool:
@@ -149,19 +175,6 @@ class Registry:
         return self.root is None or (top is not None and os.path.realpath(top) == os.path.realpath(self.root))
 
     # The index.
-
-    def _known_commit(self, revision: str) -> KnownCommit | None:
-        """Return the commit that a revision names, when the index has seen it."""
-        from nodespec.index.commits import known_commit
-        from nodespec.index.store import UnusableError
-
-        top = self.root is None or os.path.lexists(os.path.join(self.root, ".git"))
-        if not top or self.index_path is None or not os.path.exists(self.index_path) or self.store is None:
-            return None
-        try:
-            return known_commit(self.store, self.root or self.path, revision, self._commit)
-        except UnusableError:
-            return None
 
     @cached_property
     def index_path(self) -> str | None:
@@ -188,7 +201,7 @@ class Registry:
         if opened is not None:
             opened.close()
 
-    def _stand(self, tree: CommitTree | KnownCommit | WorkTree, progress: Progress | None) -> Stand | None:
+    def _stand(self, tree: CommitTree | WorkTree, progress: Progress | None) -> Stand | None:
         """Return what the index knows of a tree, after letting it know; None when it does not serve."""
         from nodespec.index.stand import stand_at
         from nodespec.index.store import OddError, UnusableError
@@ -207,7 +220,7 @@ class Registry:
     def present(self) -> CommitTree | None:
         """The commit that is checked out; None without one."""
         try:
-            return self.git.tree(self.git.resolve("HEAD")) if self._is_top else None
+            return self._commit("HEAD")
         except NodespecError:
             return None
 
@@ -216,14 +229,9 @@ class Registry:
 class Snapshot:
     """A frozen view of one tree. Iterating yields every node, in order of path."""
 
-    source: Callable[[], Tree]
+    tree: Tree
     progress: Progress | None = field(default=None, compare=False, repr=False)
     known: Callable[[], Stand | None] = field(default=_unknown, compare=False, repr=False)
-
-    @cached_property
-    def tree(self) -> Tree:
-        """Its files, opened when somebody first asks for more than the index holds."""
-        return self.source()
 
     @property
     def commit(self) -> Commit | None:

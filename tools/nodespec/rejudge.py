@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from nodespec.commit import CommitTree
     from nodespec.finding import Finding
-    from nodespec.git import CommitTree
     from nodespec.tree import Entry, Tree
     from nodespec.verdict import Report, Selection
 
@@ -102,6 +102,8 @@ def rejudge(known: Known, tree: CommitTree | Overlay, *, selection: Selection, n
 
 
 def _rejudge(known: Known, tree: CommitTree | Overlay, selection: Selection, now: datetime) -> Report | None:
+    court = Court(tree, selection, now)
+    court.expect_nodes()  # while the difference is found
     pairs = _difference(known.nodes, tree)
     if pairs is None or _is_odd([new for _, new in pairs if new is not None], tree):
         return None
@@ -109,7 +111,6 @@ def _rejudge(known: Known, tree: CommitTree | Overlay, selection: Selection, now
     around = sorted({partner for path in paths for partner in _partners(path)})
     if any(item.code[0] == "G" and item.path in around for item in known.findings):
         return None  # it would have to be found again, perhaps on another line
-    court = Court(tree, selection, now)
     entries = [entry for path in around if is_node_path(path) and (entry := tree.entry(path)) is not None]
     examined = court.examine(entries)
     facts = {one.facts.path: one.facts for one in examined if one.facts is not None}

@@ -38,7 +38,7 @@ from nodespec.tree import NODES, TOMBSTONES, is_node_path, node_id
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from nodespec.git import CommitTree
+    from nodespec.commit import CommitTree
 
 _FORMAT = b"nodespec-roster/v1"
 _TAG_BYTES = 32

@@ -12,7 +12,7 @@ from nodespec.tree import NODES, is_node_path
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from nodespec.git import Commit, CommitTree
+    from nodespec.commit import Commit, CommitTree
     from nodespec.registry import Registry, Snapshot
     from nodespec.tree import Progress
 

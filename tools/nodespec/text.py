@@ -21,9 +21,10 @@ MAX_DEPTH = 32
 MAX_PROBLEMS = 20
 """A file that is wrong in more places than this is not a spec with mistakes; it is another kind of file."""
 
-_CONTROL = re.compile("[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-SURPRISE = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{HIDDEN}\ufffe\uffff]")
-HIDDEN_CHARACTER = re.compile(f"[{HIDDEN}\ufffe\uffff]")
+_CONTROL = "[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f]"
+SURPRISE = f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{HIDDEN}\ufffe\uffff]"
+HIDDEN_CHARACTER = f"[{HIDDEN}\ufffe\uffff]"
+"""What a text must not hold, as patterns: compiled for the first text that is not plain (:mod:`re` keeps them)."""
 _PLAIN_BYTES = bytes([0x0A, *range(0x20, 0x7F)])
 """Line ends and printable ASCII. What is left when they are taken out is looked at closely."""
 
@@ -66,7 +67,7 @@ def problems_of_bytes(data: bytes) -> tuple[Problem, ...]:
                 message=f"U+{ord(match.group()):04X} {what_is_wrong(slug)}",
                 span=_span_at(text, match.start()),
             )
-            for match in pattern.finditer(text)
+            for match in re.finditer(pattern, text)
             if not (match.start() == 0 and match.group() == "\ufeff")
         ][:MAX_PROBLEMS]
     return tuple(found)

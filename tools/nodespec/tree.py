@@ -225,7 +225,12 @@ def blob_id(data: bytes) -> str:
     >>> blob_id(b"hello\n")
     'ce013625030ba8dba906f756967f9e9ca394464a'
     """
-    return sha1(b"blob %d\0%b" % (len(data), data), usedforsecurity=False).hexdigest()
+    return object_id("blob", data)
+
+
+def object_id(kind: str, data: bytes) -> str:
+    """Return the id that Git gives to an object of this kind (``blob``, ``tree``, ``commit``, ``tag``)."""
+    return sha1(b"%b %d\0%b" % (kind.encode("ascii"), len(data), data), usedforsecurity=False).hexdigest()
 
 
 def path_bytes(path: str) -> bytes:
@@ -244,11 +249,11 @@ def folded(path: str) -> str:
     >>> folded("Regis\u200ctry./Nodes/a.yaml")
     'registry/nodes/a.yaml'
     """
-    names = unicodedata.normalize("NFC", _UNSEEN.sub("", path)).casefold().split("/")
+    names = unicodedata.normalize("NFC", re.sub(_UNSEEN, "", path)).casefold().split("/")
     return "/".join(name.rstrip(". ") or name for name in names)
 
 
-_UNSEEN = re.compile(f"[{HIDDEN}\u200c\u200d]")
+_UNSEEN = f"[{HIDDEN}\u200c\u200d]"
 
 
 def within(entries: Sequence[Entry], folder: str) -> Sequence[Entry]:

@@ -93,7 +93,7 @@ def gate_command(
     tests = {"unit": _evidence(unit), "integration": _evidence(integration)}
     git = GitRepository.open(repo)
     proposal = propose(git, git.resolve(base), git.resolve(head))
-    before = Snapshot(lambda: proposal.before)
+    before = Snapshot(proposal.before)
     tell_example(before)
     now, start = datetime.now(UTC), time.monotonic()
     pinned = check_pin(Provenance(proposal.before, before.settings, now))

@@ -31,7 +31,7 @@ from nodespec.report.trial import closing
 from nodespec.worktree import write_file
 
 if TYPE_CHECKING:
-    from nodespec.git import Commit
+    from nodespec.commit import Commit
     from nodespec.tree import Tree
     from nodespec.verdict import Report
 
@@ -222,7 +222,7 @@ def _judge_push(git: GitRepository, update: Update, guarded: set[str]) -> int:
         echo(f"{quoted(name)} begins here; everything that it holds is judged\n")
         code = _shown(judge(tree, jobs=None), tree)
         if code == 0:  # a registry in itself; whether it is the one that this server knows is for the pin
-            check_pin(Provenance(tree, Snapshot(lambda: tree).settings, datetime.now(UTC)))
+            check_pin(Provenance(tree, Snapshot(tree).settings, datetime.now(UTC)))
         return code
     if not line:
         echo(f"{quoted(name)} begins at a commit that was judged before\n")
@@ -238,7 +238,7 @@ def _judge_push(git: GitRepository, update: Update, guarded: set[str]) -> int:
 def _shown_proposal(git: GitRepository, proposal: Proposal) -> int:
     """Judge a proposal as the gate does, say what came of it, and return the exit code."""
     now = datetime.now(UTC)
-    before = Snapshot(lambda: proposal.before)
+    before = Snapshot(proposal.before)
     check_pin(Provenance(proposal.before, before.settings, now))
     judgement = gate(proposal, now=now, roster=partial(known_roster, Registry.open(git.git_dir).index_path))
     if judgement.untouched:

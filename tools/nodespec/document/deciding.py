@@ -6,6 +6,7 @@ something stands in one.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
@@ -186,9 +187,9 @@ def _scalar_problem(slug: str, message: str, node: ScalarNode) -> Problem:
 def _check_escapes(node: Node, found: list[Problem]) -> None:
     """Look for control and hidden characters that entered through escapes in double quotes."""
     if isinstance(node, ScalarNode):
-        match = SURPRISE.search(node.value)
+        match = re.search(SURPRISE, node.value)
         if match:
-            slug = "hidden-character" if HIDDEN_CHARACTER.match(match.group()) else "control-character"
+            slug = "hidden-character" if re.match(HIDDEN_CHARACTER, match.group()) else "control-character"
             message = f"an escape stands for U+{ord(match.group()):04X}, which {what_is_wrong(slug)}"
             found.append(Problem(slug=slug, message=message, span=span_of(node)))
         return

@@ -7,12 +7,12 @@ index of another rule set is made anew.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import zlib
 from functools import cache, partial
 from hashlib import sha256
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nodespec import builtin, crew, spec
@@ -51,17 +51,25 @@ class Fact(NamedTuple):
 @cache
 def rule_set() -> str:
     """Return the digest of whatever decides how bytes become facts: this code, its contracts, and its parsers."""
-    package = Path(__file__).parents[1]
+    package = os.path.dirname(os.path.dirname(__file__))
     digest = sha256(sys.version.encode())
     for contract in (NODE_SCHEMA_PATH, SETTINGS_SCHEMA_PATH, TOMBSTONE_SCHEMA_PATH):
         digest.update(builtin.contract(contract))
-    for path in sorted([*package.glob("*.py"), *package.glob("[!c]*/*.py")]):  # the command line decides nothing
-        digest.update(path.read_bytes())
-    for name in ("yaml", "jsonschema_rs", "cryptography"):
+    houses = [entry.path for entry in os.scandir(package) if entry.is_dir() and entry.name != "cli"]
+    for path in sorted(path for folder in (package, *houses) for path in _files(folder) if path.endswith(".py")):
+        with open(path, "rb", buffering=0) as file:
+            digest.update(file.read())
+    for name in ("yaml", "jsonschema_rs", "cryptography", "cel_expr_python", "regorus"):
         found = find_spec(name)
-        for origin in sorted(Path(found.origin).parent.glob("*.*")) if found and found.origin else ():
-            digest.update(f"{origin.name} {origin.stat().st_size}".encode())
+        places = found.submodule_search_locations if found is not None else ()
+        for path in sorted(path for folder in places or () for path in _files(folder)):
+            digest.update(f"{os.path.basename(path)} {os.stat(path).st_size}".encode())
     return digest.hexdigest()
+
+
+def _files(folder: str) -> list[str]:
+    """Return the paths of the files right in a folder."""
+    return [entry.path for entry in os.scandir(folder) if entry.is_file()]
 
 
 def identify(tree: Tree, entry: Entry) -> str:

@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any
 from nodespec.encoding import printable
 from nodespec.errors import RegistryError
 from nodespec.index import answer
-from nodespec.index.commits import KnownCommit
 from nodespec.index.facts import Fact, identify, learn_all, pack
 from nodespec.index.rows import (
     BASE,
@@ -40,14 +39,14 @@ from nodespec.index.rows import (
 from nodespec.index.states import digest, digests
 from nodespec.index.store import NOTHING, OddError, UnusableError, many
 from nodespec.question import Question
-from nodespec.tree import ATTESTATION_SUFFIX, EXECUTABLE, NODES, REGULAR, SETTINGS_PATH, Entry, is_node_path
+from nodespec.tree import ATTESTATION_SUFFIX, EXECUTABLE, NODES, REGULAR, Entry, is_node_path
 from nodespec.worktree import WorkTree
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from nodespec.git import CommitTree
+    from nodespec.commit import CommitTree
     from nodespec.index.store import Store
     from nodespec.reading import Unreadable
     from nodespec.spec import NodeSpec
@@ -70,7 +69,7 @@ class Stand:
 
     store: Store
     name: str
-    tree: CommitTree | KnownCommit | WorkTree
+    tree: CommitTree | WorkTree
 
     def nodes(self, question: Question | None = None) -> Iterator[NodeSpec]:
         """Yield the nodes that pass a question, by default all, in order of path."""
@@ -127,7 +126,7 @@ class Stand:
 
 def stand_at(
     store: Store,
-    tree: CommitTree | KnownCommit | WorkTree,
+    tree: CommitTree | WorkTree,
     *,
     present: Callable[[], CommitTree | None],
     jobs: int | None = None,
@@ -143,9 +142,7 @@ def stand_at(
         if isinstance(tree, WorkTree):
             return Stand(store, _of_work_tree(work, tree, present), tree)
         name = _of_commit(work, tree, present)
-        if not isinstance(tree, KnownCommit):
-            _remember(store, tree)
-    except RegistryError as error:  # an object is missing, or cannot be read by libgit2
+    except RegistryError as error:  # an object is missing
         raise UnusableError(str(error)) from error
     return Stand(store, name, tree)
 
@@ -181,7 +178,7 @@ class _Work:
 # Commits.
 
 
-def _of_commit(work: _Work, tree: CommitTree | KnownCommit, present: Callable[[], CommitTree | None]) -> str:
+def _of_commit(work: _Work, tree: CommitTree, present: Callable[[], CommitTree | None]) -> str:
     """Make a commit known, and the one that is checked out before it; return its name."""
     folder = _folder(tree)
     if _is_known(work, folder):
@@ -216,15 +213,7 @@ def _base_in(store: Store, database: sqlite3.Connection) -> str:
     return str(row[0])
 
 
-def _remember(store: Store, tree: CommitTree) -> None:
-    settings = tree.entry(SETTINGS_PATH)
-    if settings is not None and settings.mode == REGULAR:
-        with store.writing() as database:
-            seen = (tree.commit.id, _folder(tree), settings.blob)
-            database.execute("INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", seen)
-
-
-def _folder(tree: CommitTree | KnownCommit) -> str:
+def _folder(tree: CommitTree) -> str:
     folder, defects = tree.folder(_TOP)
     if defects:
         raise OddError(f"{printable(defects[0].path)}: {defects[0].what}")
@@ -236,7 +225,7 @@ def _is_known(work: _Work, tree: str) -> bool:
         return database.execute("SELECT 1 FROM stand WHERE tree = ?", (tree,)).fetchone() is not None
 
 
-def _difference(tree: CommitTree | KnownCommit, base: str, folder: str) -> Changes:
+def _difference(tree: CommitTree, base: str, folder: str) -> Changes:
     pairs, defects = tree.changes(_TOP, base, folder)
     if defects:
         raise OddError(f"{printable(defects[0].path)}: {defects[0].what}")

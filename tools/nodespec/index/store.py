@@ -7,7 +7,6 @@ meta      a name and a value: the rule set, and up to which fact was last looked
 fact      a blob: the packed value and what is asked about it, or the line and the reason why it is no node
 signal    a signal that a fact emits or subscribes to; likewise ``role`` and ``permit`` (what is allowed)
 file      a fact at a path; ``base`` says whether it stands at the base, ``placed`` whether the path is its id's
-seen      a commit that nothing is odd about: its folder of nodes and its registry.yaml, by object id
 document  the value of a file that is no node: registry.yaml
 stand     a tree that was asked about; stand 1 is the base
 delta     where a stand differs from the base: at ``path`` it has ``file`` (null: nothing)
@@ -68,7 +67,6 @@ CREATE TABLE file(id INTEGER PRIMARY KEY, fact INTEGER NOT NULL, path TEXT NOT N
 CREATE INDEX file_path ON file(path);
 CREATE INDEX file_astray ON file(id) WHERE placed = 0;
 CREATE TABLE document(blob TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE seen(id TEXT PRIMARY KEY, nodes TEXT NOT NULL, settings TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE stand(id INTEGER PRIMARY KEY, tree TEXT NOT NULL UNIQUE);
 CREATE TABLE delta(stand INTEGER NOT NULL, path TEXT NOT NULL, file INTEGER, PRIMARY KEY(stand, path)) WITHOUT ROWID;
 CREATE TABLE folder(stand INTEGER NOT NULL, path TEXT NOT NULL, state BLOB, files BLOB NOT NULL,

@@ -13,21 +13,20 @@ import importlib.util
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from nodespec.child import Child
 from nodespec.errors import RegistryError
 from nodespec.policy.limits import MAX_ANSWER, PATIENCE, SECONDS, SECONDS_EACH, LostError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_ISOLATED = ("-I", "-B", "-X", "utf8", "-c")
-"""No variable, no user's folder and no current folder has a say in what is imported."""
+_ISOLATED = ("-I", "-S", "-B", "-X", "utf8", "-c")
+"""No variable, no installed package, no user's folder and no current folder has a say in what is imported."""
 
 _BEGIN = """
 import importlib.util, sys
@@ -42,35 +41,18 @@ main()
 
 _LIBRARIES = {"cel": "cel_expr_python", "rego": "regorus"}
 
-_QUIET = getattr(socket, "MSG_NOSIGNAL", 0)
-_SO_NOSIGPIPE = 0x1022
-"""Darwin's option for what Linux does with MSG_NOSIGNAL (sys/socket.h): the terminal's default is to die of SIGPIPE."""
-
 
 class Box:
     """A process that evaluates policies in these languages; it ends with whoever holds it."""
 
     def __init__(self, languages: Sequence[str]) -> None:
-        ours, theirs = socket.socketpair()
-        if not _QUIET:
-            ours.setsockopt(socket.SOL_SOCKET, _SO_NOSIGPIPE, 1)
-        ours.settimeout(PATIENCE)
-        with theirs:
-            try:
-                self._process = subprocess.Popen(
-                    [sys.executable, *_ISOLATED, _BEGIN, *_homes(languages)],
-                    stdin=theirs.fileno(),
-                    stdout=theirs.fileno(),
-                    stderr=subprocess.DEVNULL,
-                    cwd="/",
-                    env={},
-                )
-            except OSError as error:
-                ours.close()
-                hint = "policies are evaluated by a second Python process"
-                raise RegistryError(f"no process can be started: {error.strerror or error}", hint=hint) from None
-        self._socket = ours
-        self._end = weakref.finalize(self, _ended, self._process, ours, os.getpid())
+        command = [sys.executable, *_ISOLATED, _BEGIN, *_homes(languages)]
+        try:
+            self._child = Child(command, folder="/", environment={})
+        except OSError as error:
+            hint = "policies are evaluated by a second Python process"
+            raise RegistryError(f"no process can be started: {error.strerror or error}", hint=hint) from None
+        self._child.socket.settimeout(PATIENCE)
         self._unread = b""
         self._before = _line({"languages": list(languages)})
 
@@ -81,18 +63,18 @@ class Box:
     def ask(self, question: Any) -> Any:
         """Return the answer to a question; raise ``LostError`` when there is none, and the box is gone then."""
         try:
-            self._socket.sendall(self._before + _line(question), _QUIET)
+            self._child.send(self._before + _line(question))
             self._before = b""
             return json.loads(self._answer())
         except TimeoutError:
-            self._process.kill()
+            self._child.process.kill()
             raise LostError(self._why_gone(f"there was no answer within {PATIENCE:.0f} seconds")) from None
         except (OSError, ValueError):
             raise LostError(self._why_gone("the process that evaluates it ended")) from None
 
     def _answer(self) -> bytes:
         while b"\n" not in self._unread:
-            part = self._socket.recv(MAX_ANSWER)
+            part = self._child.socket.recv(MAX_ANSWER)
             if not part or len(self._unread) > MAX_ANSWER:
                 raise ValueError("no whole answer")
             self._unread += part
@@ -101,11 +83,11 @@ class Box:
 
     def _why_gone(self, otherwise: str) -> str:
         with suppress(subprocess.TimeoutExpired):  # it is ending by itself, unless it closed its socket alone
-            self._process.wait(timeout=SECONDS)
-        self._end()
-        if self._process.returncode == -signal.SIGPROF:
+            self._child.process.wait(timeout=SECONDS)
+        self._child.end()
+        if self._child.process.returncode == -signal.SIGPROF:
             return f"it took more processor time than it may: {SECONDS:.0f} s, and {SECONDS_EACH * 1000:.0f} ms a node"
-        return f"{otherwise} ({self._process.returncode})"
+        return f"{otherwise} ({self._child.process.returncode})"
 
 
 def _homes(languages: Sequence[str]) -> list[str]:
@@ -120,11 +102,3 @@ def _homes(languages: Sequence[str]) -> list[str]:
 
 def _line(message: Any) -> bytes:
     return json.dumps(message, separators=(",", ":")).encode() + b"\n"
-
-
-def _ended(process: subprocess.Popen[bytes], ours: socket.socket, holder: int) -> None:
-    """Let nothing stay behind; the box keeps nothing that could be lost. A fork of its holder only lets go of it."""
-    ours.close()
-    if os.getpid() == holder:
-        process.kill()
-        process.wait()

@@ -164,7 +164,7 @@ def _unprintable(data: bytes) -> list[Hit]:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         return [Hit(message=f"the file is not UTF-8 (byte {error.start})", at=())]
-    found = _CONTROL.search(text) or HIDDEN_CHARACTER.search(text)
+    found = _CONTROL.search(text) or re.search(HIDDEN_CHARACTER, text)
     if found is None:
         return []
     line = text.count("\n", 0, found.start()) + 1
