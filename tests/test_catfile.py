@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nodespec.catfile import FEW, LARGE, CatFile
+from nodespec.catfile import FEW, LARGE, MOST, CatFile
 from nodespec.errors import RegistryError, UsageError
 from nodespec.git import GitRepository
 from nodespec.registry import Registry
@@ -293,13 +293,25 @@ def test_a_large_object_is_left_to_libgit2_and_not_read_twice(repo: Repository) 
 
 
 def test_an_object_whose_size_was_asked_is_at_hand(repo: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[bytes] = []
-    ask = CatFile._ask
-    monkeypatch.setattr(CatFile, "_ask", lambda self, name: asked.append(name) or ask(self, name))
+    answers: list[object] = []
+    heard = CatFile._heard
+    monkeypatch.setattr(CatFile, "_heard", lambda self, child: answers.append(child) or heard(self, child))
     both = Both(repo)
     oid = repo.git("rev-parse", f"HEAD:{A}")
     assert (both.quick.size(oid), both.quick.read(oid)) == (5, ("blob", b"a: 1\n"))
-    assert asked == [oid.encode()]
+    assert len(answers) == 1
+
+
+def test_objects_that_are_expected_are_asked_for_at_once(repo: Repository) -> None:
+    oids = [repo.blob(f"{number}".encode() * 50) for number in range(MOST + 20)]
+    both = Both(repo)
+    both.quick.expect([*oids, "1" * 40, *oids])
+    assert sorted(both.quick._held) == sorted(oids[:MOST]), "so many that both sides can write before they read"
+    both.quick.expect(["1" * 40, oids[MOST]])
+    assert oids[MOST] in both.quick._held, "what is not there is not in the way"
+    assert [both.quick.read(oid) for oid in oids] == [both.git.objects.read(oid) for oid in oids]
+    assert not both.quick._held
+    assert both.opened == 0
 
 
 def test_without_the_command_everything_comes_from_libgit2(

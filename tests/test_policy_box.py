@@ -9,9 +9,11 @@ import subprocess
 import sys
 import weakref
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from nodespec.policy import policies
 from nodespec.policy.box import Box
 from nodespec.policy.cel import _DECLARED
 from nodespec.policy.examples import SPECIMEN
@@ -19,6 +21,10 @@ from nodespec.policy.limits import LostError
 from nodespec.policy.standing import Standing, subject
 from nodespec.settings import Settings
 from nodespec.spec import from_value
+from nodespec.tree import MemoryTree
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")
 SUBJECT = subject(from_value(SPECIMEN), Standing(), Settings())
@@ -110,3 +116,24 @@ def test_a_question_that_makes_no_sense_ends_the_box_and_nothing_else() -> None:
 def test_what_expressions_may_name_is_what_they_are_given() -> None:
     given = {"node", "emits"} | {f"{house}.{name}" for house in ("provenance", "registry") for name in SUBJECT[house]}
     assert set(_DECLARED) == given
+
+
+def test_a_box_that_was_started_early_is_the_one_that_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[list[str]] = []
+
+    class Counted(Box):
+        def __init__(self, languages: Sequence[str]) -> None:
+            started.append(list(languages))
+            super().__init__(languages)
+
+    monkeypatch.setattr("nodespec.policy.box.Box", Counted)
+    cel = MemoryTree({"registry/policies/a.cel.yaml": b"", "registry/policies/notes.md": b""})
+    both = MemoryTree({"registry/policies/a.cel.yaml": b"other", "registry/policies/b.rego": b""})
+    policies.expect(MemoryTree({"registry/policies/notes.md": b""}))
+    assert started == [], "nothing governs anybody"
+    policies.expect(cel)
+    policies.Policies.of(cel).prepare()
+    assert started == [["cel"]]
+    policies.expect(cel)
+    policies.Policies.of(both).prepare()
+    assert started == [["cel"], ["cel"], ["cel", "rego"]], "one for fewer languages is let go of"

@@ -13,6 +13,7 @@ import re
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from nodespec.child import Child
@@ -20,14 +21,17 @@ from nodespec.commit import Commit, CommitTree
 from nodespec.tree import object_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from nodespec.commit import Objects
 
 FEW = 500
 """Objects after which libgit2 is worth its loading: it reads one in a tenth of the time."""
 
-LARGE = 1 << 20
+MOST = 100
+"""Objects that are asked for at once: neither side's socket is full before the other reads."""
+
+LARGE = 1 << 18
 """Bytes of an object that is left to libgit2, which knows how large one is before it reads it."""
 
 _COMMAND = ("git", "--no-replace-objects", "cat-file", "--batch")
@@ -66,7 +70,7 @@ class CatFile:
         self._folder = os.path.realpath(folder)
         self._many = many
         self._left = FEW
-        self._last: _Object | None = None
+        self._held: dict[str, _Object] = {}
 
     def commit(self, revision: str) -> Commit | None:
         """Return the commit that git takes a revision for; None where somebody else has to say what is the matter."""
@@ -81,19 +85,26 @@ class CatFile:
 
     def read(self, oid: str) -> tuple[str, bytes]:
         """Return an object's kind and bytes."""
-        found = self._found(oid)
-        return (found.kind, found.data) if found is not None else self._others.read(oid)
+        found = self._held.pop(oid, None) or self._ask(oid.encode("ascii"))
+        return (found.kind, found.data) if found is not None and found.oid == oid else self._others.read(oid)
 
     def size(self, oid: str) -> int:
-        """Return an object's length; most often it is read next, and is then at hand."""
-        found = self._found(oid)
-        return len(found.data) if found is not None else self._others.size(oid)
+        """Return an object's length; it is at hand then for whoever reads it next."""
+        self.expect([oid])
+        return len(self._held[oid].data) if oid in self._held else self._others.size(oid)
 
-    def _found(self, oid: str) -> _Object | None:
-        """Return an object as git has it; None where libgit2 is to be asked."""
-        if self._last is None or self._last.oid != oid:
-            self._last = self._ask(oid.encode("ascii"))
-        return self._last
+    def expect(self, oids: Iterable[str]) -> None:
+        """Ask for objects all at once, and have them at hand until each is read."""
+        names = [oid for oid in islice(dict.fromkeys(oids), MOST) if oid not in self._held]
+        child = self._spoken_to(len(names))
+        if child is None:
+            return
+        with suppress(OSError, ValueError):
+            child.send("".join(f"{name}\n" for name in names).encode("ascii"))
+            for name in names:
+                found = self._heard(child)
+                if found is not None and found.oid == name:
+                    self._held[name] = found
 
     def __reduce__(self) -> tuple[object, ...]:
         return self._many, (self.place,)
@@ -102,30 +113,38 @@ class CatFile:
     def _others(self) -> Objects:
         """The same objects through libgit2."""
         self._left = 0
+        self._held.clear()
         if self._child is not None:
             self._child.end()
         return self._many(self.place)
 
     def _ask(self, name: bytes) -> _Object | None:
         """Return what git takes a name for, once it is what its id says; None where git has no such answer."""
-        child = self._child if self._left > 0 else None
-        if child is None or child.holder != os.getpid():
-            return None
-        self._left -= 1
-        with suppress(OSError, ValueError):
-            child.send(name + b"\n")
-            said = _ANSWER.fullmatch(child.output.readline())
-            if said is None:
-                return None
-            kind, size = said[2].decode("ascii"), int(said[3])
-            if size > LARGE:
-                self._left = 0  # the rest of the answer stays unread
-                return None
-            data = child.output.read(size + 1)[:-1]
-            oid = said[1].decode("ascii")
-            if object_id(kind, data) == oid:
-                return _Object(oid, kind, data)
+        child = self._spoken_to(1)
+        if child is not None:
+            with suppress(OSError, ValueError):
+                child.send(name + b"\n")
+                return self._heard(child)
         return None
+
+    def _spoken_to(self, questions: int) -> Child | None:
+        """Return the command, when it is to answer so many questions more."""
+        if questions == 0 or self._left < questions or self._child is None or self._child.holder != os.getpid():
+            return None
+        self._left -= questions
+        return self._child
+
+    def _heard(self, child: Child) -> _Object | None:
+        """Return the answer to one question; None when there is none, or it is not what its id says."""
+        said = _ANSWER.fullmatch(child.output.readline())
+        if said is None:
+            return None
+        oid, kind, size = said[1].decode("ascii"), said[2].decode("ascii"), int(said[3])
+        if size > LARGE:
+            self._left = 0
+            raise ValueError("the rest of the conversation stays unheard")
+        data = child.output.read(size + 1)[:-1]
+        return _Object(oid, kind, data) if object_id(kind, data) == oid else None
 
     @cached_property
     def _child(self) -> Child | None:

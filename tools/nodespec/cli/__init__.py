@@ -131,7 +131,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _say(f"internal error: {type(error).__name__}. This is a bug in nodespec; nothing was judged.")
         _say("hint: run again with NODESPEC_DEBUG=1 and report what it prints")
         code = 3
-    gc.freeze()  # the system takes the memory back as a whole, sooner than Python does object by object
     sys.exit(code)
 
 

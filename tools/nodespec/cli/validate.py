@@ -29,6 +29,7 @@ from nodespec.crew import check_jobs
 from nodespec.encoding import printable
 from nodespec.errors import RegistryError, UsageError
 from nodespec.judge import judge, judge_text
+from nodespec.policy import policies
 from nodespec.provenance import Provenance
 from nodespec.recall import judge_anew
 from nodespec.registry import Registry
@@ -89,6 +90,8 @@ def validate_command(
         return _finish(report, form, strict, color, {alone: data})
     registry = open_registry(_start(paths, repo, at))
     snapshot = registry.at(at, index=False)  # it would read everything first
+    if "L" in selection.families:
+        policies.expect(snapshot.tree)  # it gets ready while the rest is loaded
     tell_example(snapshot)
     if "P" in selection.families:
         _check_pinned(snapshot, older=at is not None)

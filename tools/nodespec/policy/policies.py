@@ -99,9 +99,7 @@ class Policies:
             self._open_box()
 
     def _open_box(self) -> Box:
-        from nodespec.policy.box import Box  # late: where nobody is governed, no process is started
-
-        self._box, self._inside = Box(sorted({source.language for source in self.sources})), set()
+        self._box, self._inside = _box_for(self.sources), set()
         return self._box
 
     def forms(self) -> Iterator[tuple[Source, Policy | None]]:
@@ -201,6 +199,29 @@ _KEPT = 4
 
 _RECENT: dict[tuple[int, tuple[Source, ...], tuple[bytes, ...]], Policies] = {}
 """The sets that were asked for last, the newest at the end. A process has its own: boxes are not shared."""
+
+
+def expect(tree: Tree) -> None:
+    """Start the box for the policies of a tree, before they are read: it takes longer than most else to be ready."""
+    sources = [Source(entry.path, None) for entry in tree.below(POLICIES) if is_policy_path(entry.path)]
+    if sources:
+        _SPARE[os.getpid()] = (_languages(sources), _box_for(sources))
+
+
+def _box_for(sources: Iterable[Source]) -> Box:
+    from nodespec.policy.box import Box  # late: where nobody is governed, no process is started
+
+    languages = _languages(sources)
+    spare = _SPARE.pop(os.getpid(), None)
+    return spare[1] if spare is not None and spare[0] == languages else Box(languages)
+
+
+def _languages(sources: Iterable[Source]) -> list[str]:
+    return sorted({source.language for source in sources})
+
+
+_SPARE: dict[int, tuple[list[str], Box]] = {}
+"""The box that was started before it was needed, by process."""
 
 
 def _exclude(forms: Sequence[Written]) -> None:
