@@ -418,6 +418,10 @@ def test_tests_of_others_are_in_the_forms_that_machines_read(lab: Lab, tmp_path:
     ]
     _, said, _ = run(lab, head, "--format", "github", "--unit", str(report))
     assert "::error title=gate 2 unit::1 test, 1 failed, 0 skipped" in said
+    (issue,) = json.loads(run(lab, head, "--format", "gitlab", "--unit", str(report))[1])
+    assert (issue["check_name"], issue["severity"]) == ("gate 2 unit", "major")
+    assert issue["description"] == "gate 2 unit: 1 test, 1 failed, 0 skipped"
+    assert issue["location"] == {"path": SETTINGS_PATH, "lines": {"begin": 1}}
 
 
 def test_gitlab_and_sarif_have_the_shape_that_their_readers_ask_for(lab: Lab) -> None:

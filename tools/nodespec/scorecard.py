@@ -24,7 +24,7 @@ from nodespec.rules.declare import RULES
 from nodespec.verdict import RUN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from nodespec.drift import Drift
     from nodespec.evidence import Evidence
@@ -121,6 +121,11 @@ def unseen(judgement: Judgement, *, pinned: bool) -> Iterator[str]:
         yield "whether the first trust root of the base is the right one (nodespec trust pin)"
     yield "who committed and who approved (only signatures in files count)"
     yield "whether the nodes do what they say (nothing was run)"
+
+
+def failed_tests(gates: Sequence[Gate]) -> list[Gate]:
+    """Return the gates of others that failed, for the forms that have findings only."""
+    return [gate for gate in gates if gate.name in TESTS and gate.status == FAILED]
 
 
 def _n(number: int, noun: str) -> str:

@@ -135,7 +135,7 @@ def printed(
     if form == "gitlab":
         from nodespec.report.gitlab import to_gitlab
 
-        return to_gitlab(report)
+        return to_gitlab(report, gates)
     if form == "junit":
         from nodespec.report.junit import to_junit
 

@@ -7,18 +7,39 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from nodespec.encoding import printable
+from nodespec.scorecard import failed_tests
+from nodespec.tree import SETTINGS_PATH
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nodespec.finding import Finding
+    from nodespec.scorecard import Gate
     from nodespec.verdict import Report
 
 _SEVERITY = {"error": "major", "warning": "minor"}
 
 
-def to_gitlab(report: Report) -> str:
-    """Return a list of issues; each has a fingerprint that stays the same when lines above it come and go."""
+def to_gitlab(report: Report, gates: Sequence[Gate] = ()) -> str:
+    """Return a list of issues; each has a fingerprint that stays the same when lines above it come and go.
+
+    Tests of others that failed (``gates``) are issues of registry.yaml, since an issue has to be in some file.
+    """
     seen: dict[str, int] = {}
-    return json.dumps([_issue(finding, seen) for finding in report.findings], indent=2) + "\n"
+    issues = [_issue(finding, seen) for finding in report.findings]
+    issues += [_failed_test(gate) for gate in failed_tests(gates)]
+    return json.dumps(issues, indent=2) + "\n"
+
+
+def _failed_test(gate: Gate) -> dict[str, Any]:
+    name = f"gate {gate.number} {gate.name}"
+    return {
+        "description": printable(f"{name}: {gate.words}"),
+        "check_name": name,
+        "fingerprint": sha256(name.encode()).hexdigest(),
+        "severity": _SEVERITY["error"],
+        "location": {"path": SETTINGS_PATH, "lines": {"begin": 1}},
+    }
 
 
 def _issue(finding: Finding, seen: dict[str, int]) -> dict[str, Any]:

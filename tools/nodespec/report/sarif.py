@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nodespec import __version__
 from nodespec.encoding import printable
 from nodespec.rules import FAMILIES, RULES
-from nodespec.scorecard import FAILED, TESTS
+from nodespec.scorecard import failed_tests
 from nodespec.verdict import RUN
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ def to_sarif(report: Report, gates: Sequence[Gate] = ()) -> str:
     results = [_sarif_result(finding, used.index(finding.code)) for finding in report.findings]
     idle = [FAMILIES[letter].name for letter, state in report.families.items() if state != RUN]
     notes = [{"level": "note", "message": {"text": f"not run or ignored: {', '.join(idle)}"}}] if idle else []
-    failed = [gate for gate in gates if gate.name in TESTS and gate.status == FAILED]
     notes += [
-        {"level": "error", "message": {"text": f"gate {gate.number} {gate.name}: {gate.words}"}} for gate in failed
+        {"level": "error", "message": {"text": f"gate {gate.number} {gate.name}: {gate.words}"}}
+        for gate in failed_tests(gates)
     ]
     invocation = {"executionSuccessful": report.exit_code() != 3, "toolExecutionNotifications": notes}
     run = {
