@@ -424,6 +424,17 @@ def test_tests_of_others_are_in_the_forms_that_machines_read(lab: Lab, tmp_path:
     assert issue["location"] == {"path": SETTINGS_PATH, "lines": {"begin": 1}}
 
 
+def test_a_node_that_cannot_be_read_any_more_is_not_said_to_be_removed(lab: Lab) -> None:
+    path = node_path(CACHE)
+    head = lab.commit({path: lab.past[-1][path] + b"lane: {}\n\t"}, lab.base)
+    code, said, _ = run(lab, head)
+    assert code == 1
+    assert f"! {CACHE} (1.1.0, now a file that is no node)" in said
+    report = json.loads(run(lab, head, "--format", "json")[1])
+    assert [(node["id"], node["kind"], node["after"]) for node in report["gate"]["nodes"]] == [(CACHE, "broken", None)]
+    assert f"- broken: **{CACHE.replace('_', '&#95;')}**" in run(lab, head, "--format", "markdown")[1]
+
+
 def test_gitlab_and_sarif_have_the_shape_that_their_readers_ask_for(lab: Lab) -> None:
     issues = json.loads(run(lab, mixed(lab), "--format", "gitlab")[1])
     assert len({issue["fingerprint"] for issue in issues}) == len(issues)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from nodespec.registry import Snapshot
     from nodespec.spec import NodeSpec
 
-Kind = Literal["added", "removed", "changed"]
+Kind = Literal["added", "removed", "changed", "broken"]
+"""Broken is a node whose file still stands there and is none any more."""
 
 _NAMES = ("name", "signal")
 """The keys that identify an entry of a list of mappings."""

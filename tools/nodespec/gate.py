@@ -23,7 +23,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from nodespec import difference, seal, settings
 from nodespec.crew import check_jobs
@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from nodespec.proposal import Proposal
     from nodespec.roster import Roster
     from nodespec.rules.change import Change
+    from nodespec.spec import NodeSpec
     from nodespec.tree import Entry, Progress
 
 
@@ -103,8 +104,13 @@ class Judgement:
     @cached_property
     def nodes(self) -> tuple[NodeChange, ...]:
         """What becomes of each node that can be read on either side, in words, in order of id."""
-        listed = [((new or old), old, new) for old, new in self.pairs]
-        return tuple(difference.change(node.id, old, new) for node, old, new in listed if node is not None)
+        return tuple(self._change(old, new) for old, new in self.pairs)
+
+    def _change(self, old: NodeSpec | None, new: NodeSpec | None) -> NodeChange:
+        node = cast("NodeSpec", new or old)
+        found = difference.change(node.id, old, new)
+        stands = new is None and self.proposal.tree.entry(node.path) is not None
+        return replace(found, kind="broken") if stands else found
 
     @property
     def is_unjudged(self) -> bool:

@@ -11,9 +11,12 @@ if TYPE_CHECKING:
     from nodespec.report.text import Paint
 
 
+_SIGNS = {"added": ("+", "ok"), "removed": ("-", "error"), "changed": ("~", "warning"), "broken": ("!", "error")}
+
+
 def change_text(change: NodeChange, paint: Paint) -> str:
     """Return a node's change: its versions, then a line for each field."""
-    sign, purpose = {"added": ("+", "ok"), "removed": ("-", "error"), "changed": ("~", "warning")}[change.kind]
+    sign, purpose = _SIGNS[change.kind]
     lines = [f"{paint(sign, purpose)} {paint(change.id, 'strong')} ({versions(change)})"]
     lines += [f"    {printable(field.words)}" for field in change.fields if field.field != "metadata.version"]
     return "\n".join(lines) + "\n"
@@ -21,6 +24,8 @@ def change_text(change: NodeChange, paint: Paint) -> str:
 
 def versions(change: NodeChange) -> str:
     """Return a node's versions before and after, as people read them."""
+    if change.kind == "broken":
+        return f"{change.before}, now a file that is no node"
     if change.before == change.after and change.kind == "changed":
         return f"{change.after}, version unchanged"
     return " → ".join(version for version in (change.before, change.after) if version)
