@@ -17,7 +17,7 @@ registry-up: $(READY) ## install, validate this registry, sign and verify a chec
 sign-example: $(READY) ## sign what was edited in the example registry, with its published keys
 	@$(EXAMPLE) $(BIN)/python tools/sign_example.py
 
-registry-test: $(READY) .cache/yaml-test-suite ## install and run every test
+registry-test: $(READY) .cache/sarif ## install and run every test
 	$(BIN)/python -m pytest -n auto
 
 nodespec-validate: $(READY) ## judge every spec of this registry
@@ -55,7 +55,7 @@ $(READY): locks/dev.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.cache/yaml-test-suite: tests/fetch_yaml_suite.py $(READY)
-	@$(BIN)/python tests/fetch_yaml_suite.py
+.cache/sarif: tests/fetch_vectors.py $(READY)
+	@$(BIN)/python tests/fetch_vectors.py
 
 .PHONY: help registry-up sign-example registry-test nodespec-validate lint bench docs lock clean

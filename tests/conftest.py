@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft7Validator
 
 ROOT = Path(__file__).parents[1]
 NODESPEC = Path(sys.executable).with_name("nodespec")
@@ -146,3 +148,12 @@ def as_mere_owner() -> list[str]:
     if shutil.which("setpriv") is None:
         pytest.skip("root reads everything, and there is no setpriv to stop it")
     return ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]
+
+
+@pytest.fixture(scope="session")
+def sarif() -> Draft7Validator:
+    """The schema of SARIF 2.1.0 (OASIS), as a validator."""
+    path = Path(__file__).parents[1] / ".cache" / "sarif" / "sarif-schema-2.1.0.json"
+    if not path.is_file():
+        pytest.skip("the schema of SARIF is not here; run: python tests/fetch_vectors.py")
+    return Draft7Validator(json.loads(path.read_bytes()))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from jsonschema import Draft7Validator
 
 from tests.conftest import ADAPTER_FILE, NODESPEC, ROOT, Checkout
 
@@ -179,6 +180,18 @@ def test_a_hostile_file_name_cannot_forge_output(example: Checkout) -> None:
         out = example.run("validate", "--format", form).stdout
         assert "\x1b" not in out
         assert not any(line.startswith("::error file=x") for line in out.splitlines())
+
+
+def test_sarif_fulfils_its_schema(example: Checkout, sarif: Draft7Validator) -> None:
+    assert [error.message for error in sarif.iter_errors({"version": "2.1.0", "runs": [{}]})], "it has something to say"
+    sarif.validate(json.loads(example.run("validate", "--format", "sarif").stdout))
+    example.replace(ADAPTER_FILE, "lane: products", "lane: product")
+    example.write("registry/nodes/odd \x1b name\u202e.yml", "a: 1\r\n")
+    (example.path / "registry" / "registry.yaml").unlink()
+    for options in ((), ("--ignore", "T"), ("--select", "P")):
+        done = example.run("validate", "--format", "sarif", *options)
+        assert done.returncode in (1, 3), options
+        sarif.validate(json.loads(done.stdout))
 
 
 def test_sarif_has_the_shape_that_code_scanning_reads(example: Checkout) -> None:

@@ -33,6 +33,8 @@ from tests.society import new_keys
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from jsonschema import Draft7Validator
+
     from nodespec.gate import Judgement
     from nodespec.tree import Defect
 
@@ -383,6 +385,16 @@ def test_json_fulfils_its_contract_whatever_was_judged(lab: Lab) -> None:
         assert [gate["number"] for gate in report["gate"]["gates"]] == ["1", "2", "3", "4", "5", "6", "7", "+1"]
     assert json.loads(run(lab, docs, "--format", "json")[1])["gate"]["registry_touched"] is False
     assert len(json.loads(run(lab, mixed(lab), "--format", "json")[1])["gate"]["outside"]) == 1
+
+
+def test_sarif_fulfils_its_schema_whatever_was_judged(lab: Lab, sarif: Draft7Validator, tmp_path: Path) -> None:
+    failed = tmp_path / "unit.xml"
+    failed.write_text("<testsuite><testcase name='a'><failure/></testcase></testsuite>", encoding="utf-8")
+    conflict = lab.act(updated(lab, CACHE, version="1.3.0")), lab.act(updated(lab, CACHE, version="1.4.0"))
+    docs = lab.commit({"docs/b.md": b"x\n"}, lab.base)
+    for head, base in ((mixed(lab), ""), (docs, ""), conflict, (lab.base, f"{lab.base}~1")):
+        for options in ((), ("--unit", str(failed))):
+            sarif.validate(json.loads(run(lab, head, "--format", "sarif", *options, base=base)[1]))
 
 
 def test_github_shows_ten_of_each_level_and_says_where_the_others_are(lab: Lab) -> None:

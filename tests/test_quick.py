@@ -65,7 +65,7 @@ REPOSITORY = [
 # What there is.
 
 
-@pytest.mark.skipif(not SUITE.is_dir(), reason="the YAML Test Suite is not here; run: python tests/fetch_yaml_suite.py")
+@pytest.mark.skipif(not SUITE.is_dir(), reason="the YAML Test Suite is not here; run: python tests/fetch_vectors.py")
 def test_it_agrees_about_every_case_of_the_yaml_test_suite() -> None:
     cases = read_cases()
     below = [text for case in cases if (text := below_a_key(case)) is not None]

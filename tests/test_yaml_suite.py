@@ -1,7 +1,7 @@
 """The YAML Test Suite: every case is accepted with the value that the suite gives, or refused; none surprises.
 
 The profile refuses most of what YAML can do, so most valid cases are refused; what it must never do is accept
-a text that is an error in YAML, or read a valid one differently. ``tests/fetch_yaml_suite.py`` gets the cases.
+a text that is an error in YAML, or read a valid one differently. ``tests/fetch_vectors.py`` gets the cases.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SUITE = Path(__file__).parents[1] / ".cache" / "yaml-test-suite"
 MIN_CASES = 380
 
 pytestmark = pytest.mark.skipif(
-    not SUITE.is_dir(), reason="the YAML Test Suite is not here; run: python tests/fetch_yaml_suite.py"
+    not SUITE.is_dir(), reason="the YAML Test Suite is not here; run: python tests/fetch_vectors.py"
 )
 
 
