@@ -179,3 +179,49 @@ def test_silence_is_no_push(ada: Clone, tmp_path: Path) -> None:
     bare = served(ada, tmp_path)
     said = ada.says("hooks", "run", "pre-receive", "--repo", str(bare), code=2)
     assert "nothing on standard input" in said
+
+
+def test_a_registry_begins_on_a_branch_that_held_code(ada: Clone, tmp_path: Path) -> None:
+    nothing, main = "0" * 40, ada.git("rev-parse", "main")
+    ada.git("checkout", "-q", "--orphan", "code")
+    ada.git("rm", "-rfq", ".")
+    ada.write("main.py", "print()\n")
+    code = ada.commit("code, which the hook before a commit has nothing to say about")
+    ada.write("main.py", "print(1)\n")
+    more = ada.commit("more code")
+    ada.git("checkout", "-q", main, "--", ".")
+    founded = ada.commit("a registry")
+    ada.git("rm", "-rq", "registry/owners")
+    ada.git("-c", "core.hooksPath=/dev/null", "commit", "-qm", "bad")
+    bad = ada.git("rev-parse", "HEAD")
+    bare = tmp_path / "bare.git"
+    ada.git("clone", "-q", "--bare", ".", str(bare))
+    ada.git("-C", str(bare), "symbolic-ref", "HEAD", "refs/heads/main")
+    ada.git("-C", str(bare), "update-ref", "-d", "refs/heads/main")
+    server = ada.at(bare)
+
+    def says(old: str, new: str, code: int) -> str:
+        line = f"{old} {new} refs/heads/main\n".encode()
+        return server.says("hooks", "run", "pre-receive", code=code, stdin=line)
+
+    for old, new in ((nothing, code), (code, more)):
+        said = says(old, new, 4)
+        assert "refused: main holds no registry" in said
+        assert "nodespec init ." in said
+    assert "begins here; everything that it holds is judged" in says(more, founded, 0)
+    assert "error[" in says(more, bad, 1)
+    assert "stays at" in says(founded, bad, 1)
+
+
+def test_before_a_commit_a_registry_is_judged_whole_where_none_was(ada: Clone) -> None:
+    main = ada.git("rev-parse", "main")
+    ada.git("checkout", "-q", "--orphan", "code")
+    ada.git("rm", "-rfq", ".")
+    ada.write("main.py", "print()\n")
+    ada.git("add", "-A")
+    assert "nothing is judged" in ada.says("hooks", "run", "pre-commit")
+    ada.commit("code")
+    ada.git("checkout", "-q", main, "--", ".")
+    assert "no findings" in ada.says("hooks", "run", "pre-commit")
+    ada.git("rm", "-rqf", "registry/registry.yaml")
+    assert "T008" in ada.says("hooks", "run", "pre-commit", code=1)

@@ -116,10 +116,15 @@ def path_of(pair: Pair) -> str:
     return entry.path
 
 
+def holds_registry(tree: CommitTree) -> bool:
+    """Say whether there is anything in the place of a registry."""
+    return bool(tree.children(REGISTRY))
+
+
 def propose(git: GitRepository, base: Commit, head: Commit) -> Proposal:
     """Return what ``head`` proposes to ``base``; raise ``RegistryError`` where that cannot be known."""
     before = git.tree(base)
-    if not before.children(REGISTRY):
+    if not holds_registry(before):
         hint = "a registry begins with a commit that is judged as a whole: nodespec validate --at HEAD"
         raise RegistryError(f"{base.short} holds no registry, so there is nothing to believe", hint=hint)
     if git.descends(head, base.id):

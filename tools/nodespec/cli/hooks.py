@@ -21,7 +21,7 @@ from nodespec.errors import UsageError
 from nodespec.gate import gate
 from nodespec.git import GitRepository
 from nodespec.judge import judge
-from nodespec.proposal import Proposal, propose, propose_tree
+from nodespec.proposal import Proposal, holds_registry, propose, propose_tree
 from nodespec.provenance import Provenance
 from nodespec.recall import known_roster
 from nodespec.receive import NOTHING, RefusedError, Update, branched, parse, steps
@@ -31,7 +31,7 @@ from nodespec.report.trial import closing
 from nodespec.worktree import write_file
 
 if TYPE_CHECKING:
-    from nodespec.commit import Commit
+    from nodespec.commit import Commit, CommitTree
     from nodespec.tree import Tree
     from nodespec.verdict import Report
 
@@ -193,10 +193,12 @@ def _before_commit(repo: str) -> int:
     if done.returncode != 0:
         raise UsageError(f"git write-tree failed: {printable(done.stderr.strip())}")
     staged = done.stdout.strip()
-    base = git.current()
-    if base is None:
-        report = judge(git.staged(staged), jobs=None)
-        return _shown(report, git.staged(staged))
+    base, tree = git.current(), git.staged(staged)
+    if base is None or not holds_registry(git.tree(base)):
+        if not holds_registry(tree):
+            echo("nothing of a registry is staged, and nothing is judged\n")
+            return 0
+        return _shown(judge(tree, jobs=None), tree)
     return _shown_proposal(git, propose_tree(git, base, staged))
 
 
@@ -218,21 +220,32 @@ def _judge_push(git: GitRepository, update: Update, guarded: set[str]) -> int:
         echo(f"refused: {error}\nhint: {error.hint}\n")
         return 1
     if update.old == NOTHING:
-        tree = git.tree(git.resolve(update.new))
-        echo(f"{quoted(name)} begins here; everything that it holds is judged\n")
-        code = _shown(judge(tree, jobs=None), tree)
-        if code == 0:  # a registry in itself; whether it is the one that this server knows is for the pin
-            check_pin(Provenance(tree, Snapshot(tree).settings, datetime.now(UTC)))
-        return code
+        return _shown_beginning(git.tree(git.resolve(update.new)), name)
     if not line:
         echo(f"{quoted(name)} begins at a commit that was judged before\n")
     for before, after in line:
-        code = _shown_proposal(git, propose(git, before, after))
+        if holds_registry(git.tree(before)):
+            code = _shown_proposal(git, propose(git, before, after))
+        else:
+            code = _shown_beginning(git.tree(after), name)
         if code:
             last = line[0][0].short
             echo(f"refused: {printable(name)} stays at {last}; the gate does not let {after.short} through\n")
             return code
     return 0
+
+
+def _shown_beginning(tree: CommitTree, name: str) -> int:
+    """Judge all of a commit with which a registry begins, say what came of it, and return the exit code."""
+    if not holds_registry(tree):
+        echo(f"refused: {printable(name)} holds no registry\n")
+        echo("hint: make one in the clone (nodespec init .), commit it, and push again\n")
+        return 4
+    echo(f"the registry of {quoted(name)} begins here; everything that it holds is judged\n")
+    code = _shown(judge(tree, jobs=None), tree)
+    if code == 0:  # a registry in itself; whether it is the one that this server knows is for the pin
+        check_pin(Provenance(tree, Snapshot(tree).settings, datetime.now(UTC)))
+    return code
 
 
 def _shown_proposal(git: GitRepository, proposal: Proposal) -> int:
