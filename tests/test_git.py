@@ -405,7 +405,11 @@ def test_a_folder_sorts_as_if_its_name_ended_in_a_slash(repo: Repository) -> Non
     assert "out of order" in defects(repo)["registry/a-b"]
 
 
-@pytest.mark.parametrize("name", [b".", b"..", b".git", b".GIT", b".Git", b"a/b", b"../x"])
+FORBIDDEN = [b".", b"..", b".git", b".GIT", b".Git", b"a/b", b"../x", b"GIT~1", b".git. ", b".git::$INDEX_ALLOCATION"]
+FORBIDDEN += [".g\u200cit".encode(), "\u200d.git".encode()]
+
+
+@pytest.mark.parametrize("name", FORBIDDEN)
 def test_a_name_that_no_checkout_may_create_is_a_defect(repo: Repository, name: bytes) -> None:
     repo.commit_registry(("100644", name, repo.blob(b"1")))
     assert "no checkout may create" in defects(repo)[f"registry/{name.decode()}"]

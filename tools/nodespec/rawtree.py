@@ -11,9 +11,11 @@ from operator import lt
 
 from nodespec.encoding import printable, quoted
 from nodespec.errors import RegistryError
-from nodespec.tree import EXECUTABLE, FOLDER, REGULAR, SUBMODULE, SYMLINK, Defect
+from nodespec.tree import EXECUTABLE, FOLDER, REGULAR, SUBMODULE, SYMLINK, Defect, folded
 
-_PLAIN = re.compile(rb"(100644|100755|40000|120000|160000) ([^\x00/.][^\x00/]{0,254})\x00(.{20})", re.DOTALL)
+_PLAIN = re.compile(
+    rb"(100644|100755|40000|120000|160000) ([^\x00/.~\x80-\xff][^\x00/~\x80-\xff]{0,254})\x00(.{20})", re.DOTALL
+)
 """An entry about whose name there is nothing to say, unless others have it, too."""
 _MODES = {b"%o" % mode: mode for mode in (REGULAR, EXECUTABLE, FOLDER, SYMLINK, SUBMODULE)}
 
@@ -67,12 +69,18 @@ def _read_entries(data: bytes, folder: str, defects: list[Defect]) -> list[tuple
             defects.append(Defect(path, "the tree names this twice; readers disagree about which one counts"))
         elif sort_key < previous:
             defects.append(Defect(path, "the tree's entries are out of order"))
-        if raw in (b"", b".", b"..") or raw.lower() == b".git" or b"/" in raw:
+        if raw in (b"", b".", b"..") or b"/" in raw or _is_git_folder(name):
             defects.append(Defect(path, "the tree holds a name that no checkout may create"))
         names.add(raw)
         previous = sort_key
         entries.append((name, _mode(mode), data[end + 1 : position].hex()))
     return entries
+
+
+def _is_git_folder(name: str) -> bool:
+    """Say whether some file system takes a name for ``.git``: its short name and streams (NTFS), or folded (HFS+)."""
+    plain = folded(name)
+    return plain == ".git" or plain == "git~1" or plain.startswith(".git:")
 
 
 def _mode(mode: int) -> int:
