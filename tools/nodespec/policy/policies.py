@@ -35,7 +35,8 @@ Outcome = Literal["violated", "unsigned", "undecided", "unusable"]
 policy cannot be used, which is told once, as a problem of the policy (:meth:`Policies.problems`)."""
 
 
-UNREAD = f"the file cannot be read, or has more than {MAX_BYTES:,} bytes"
+MOST_ANSWERS = 10_000
+"""Answers that are kept at hand: a few hundred bytes each."""
 
 
 class Ruling(NamedTuple):
@@ -62,6 +63,7 @@ class Policies:
         self._inside: set[int] = set()
         self._known: dict[int, bool] = {}
         self._lost: dict[int, str] = {}
+        self._answers: dict[tuple[int, str], list[Any]] = {}
 
     @classmethod
     def of(cls, tree: Tree, contracts: Sequence[Contract] = ()) -> Policies:
@@ -144,7 +146,6 @@ class Policies:
 
     def judge_by(self, numbers: Iterable[int], node: NodeSpec, standing: Standing, settings: Settings) -> list[Ruling]:
         """Ask the policies with these numbers, whomever they govern."""
-        about = subject(node, standing, settings)
         told = None
         found: list[Ruling] = []
         for number in numbers:
@@ -154,11 +155,15 @@ class Policies:
                 if form.policy is None or not usable:
                     found.append(Ruling(form.name, None, "unusable", former=former))
                     continue
-                assert self._box is not None
-                if told is not self._box:
-                    told = self._box
-                    told.tell({"subject": about})
-                answers = self._ask(number, {"judge": number})
+                seen = form.sight.of(node, standing) if form.sight is not None else None
+                answers = self._answers.get((number, seen)) if seen is not None else None
+                if answers is None:
+                    assert self._box is not None
+                    if told is not self._box:
+                        told = self._box
+                        told.tell({"subject": subject(node, standing, settings)})
+                    answers = self._ask(number, {"judge": number})
+                    self._remember(number, seen, answers)
             except LostError as lost:
                 found.append(Ruling(form.name, None, "undecided", str(lost), former))
                 continue
@@ -168,6 +173,12 @@ class Policies:
                 elif answer is not True:
                     found.append(Ruling(form.name, rule, "undecided", form.discreet(str(answer)), former))
         return [item for item in found if not (item.former and item.outcome in ("undecided", "unusable"))]
+
+    def _remember(self, number: int, seen: str | None, answers: list[Any]) -> None:
+        if seen is not None:
+            if len(self._answers) >= MOST_ANSWERS:
+                self._answers.clear()
+            self._answers[number, seen] = answers
 
     def _load(self, number: int, form: Written) -> bool:
         """Have a policy compiled, unless the box has it already; say whether it can be used."""

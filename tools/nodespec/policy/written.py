@@ -14,6 +14,7 @@ from nodespec.encoding import printable
 from nodespec.finding import Hit, Span
 from nodespec.policy.form import from_value, oddities
 from nodespec.policy.place import within_scalar
+from nodespec.policy.sight import Sight
 from nodespec.text import HIDDEN_CHARACTER, MAX_BYTES
 from nodespec.tree import POLICY_SCHEMA_PATH, REGO_SUFFIX, is_policy_path, policy_name
 
@@ -50,11 +51,13 @@ class Written:
     """A policy's file. ``policy`` is what it holds, None as long as nothing usable is known; ``trouble`` says why.
 
     ``unusable`` says that the policy must not be asked although it could be: one too many, or one of two of one name.
+    ``sight`` is what its expressions look at, where that can be told.
     """
 
     def __init__(self, source: Source, contracts: Sequence[Contract]) -> None:
         self.source = source
         self.policy: Policy | None = None
+        self.sight: Sight | None = None
         self.trouble: list[Hit] = []
         self.unusable: Hit | None = None
         self._text: Document | None = None
@@ -76,6 +79,9 @@ class Written:
     def _hold(self, value: Any) -> None:
         if all(contract.accepts(value) for contract in self._contracts):
             self.policy = from_value(value)
+            if self.source.language == "cel":
+                written = [item.expr for item in self.policy.variables]
+                self.sight = Sight(written + [item.expr for item in self.policy.rules])
             self.trouble += oddities(self.policy, self.source.path)
 
     @property
