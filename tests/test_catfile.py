@@ -8,11 +8,13 @@ import pickle
 import subprocess
 import sys
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
-from nodespec.catfile import FEW, LARGE, MOST, CatFile
+from nodespec import catfile
+from nodespec.catfile import AT_ONCE, FEW, LARGE, CatFile
 from nodespec.errors import RegistryError, UsageError
 from nodespec.git import GitRepository
 from nodespec.registry import Registry
@@ -91,7 +93,7 @@ def test_every_plain_commit_is_read_as_libgit2_reads_it(repo: Repository) -> Non
         repo.git("update-ref", "refs/heads/main", made)
     both = Both(repo)
     plain = set[str]()
-    for revision in ("HEAD", *(f"HEAD~{number}" for number in range(1, len(NAMES) + 1)), "main", repo.head[:9]):
+    for revision in ("HEAD", *(f"HEAD~{number}" for number in range(1, len(NAMES) + 1)), repo.head, f"{repo.head}~2"):
         found, wanted = both.quick.commit(revision), both.git.resolve(revision)
         plain |= {wanted.author} if found is not None else set()
         assert found in (None, wanted), revision
@@ -164,21 +166,25 @@ def test_a_tree_lists_and_reads_the_same(repo: Repository) -> None:
     assert both.opened == 0, "nothing had to be asked twice"
 
 
-@pytest.mark.parametrize("name", ["", "-x", "nothing", "HEAD:registry", "a\nHEAD", "2026-01-01", "HEAD^{tree}", "é\t"])
+OTHERS = ["", "-x", "nothing", "HEAD:registry", "a\nHEAD", "2026-01-01", "HEAD^{tree}", "é\t", "HEAD^{/}", "main", "@"]
+
+
+@pytest.mark.parametrize("name", OTHERS)
 def test_what_names_no_commit_is_left_to_whoever_says_so(repo: Repository, name: str) -> None:
     both = Both(repo)
     assert both.quick.commit(name) is None
     assert both.quick.commit("HEAD") is not None, "the conversation goes on"
 
 
-def test_an_ambiguous_name_is_left_to_libgit2(repo: Repository) -> None:
-    digits = {}
-    for number in range(200):  # some two blobs begin alike
-        oid = repo.blob(f"{number}".encode())
-        if oid[:4] in digits:
-            break
-        digits[oid[:4]] = number
-    assert Both(repo).quick.commit(oid[:4]) is None
+def test_a_blob_that_looks_like_a_commit_is_none(repo: Repository) -> None:
+    repo.write("x^{commit}", repo.git("cat-file", "commit", "HEAD") + "\n")
+    repo.write("x", "")
+    repo.commit("odd", DAY)
+    assert Both(repo).quick.commit("HEAD:x") is None
+    blob = repo.git("rev-parse", "HEAD:x^{commit}")
+    assert Both(repo).quick.commit(blob) is None
+    with pytest.raises(UsageError, match="no commit is called"):
+        Registry.open(repo.path, index=False).at("HEAD:x")
 
 
 # Never something else.
@@ -226,8 +232,9 @@ def test_variables_that_name_another_repository_are_not_heeded(
     assert found.commit("HEAD") == wanted
 
 
-def test_a_repository_around_this_one_is_not_looked_into(tmp_path: Path) -> None:
-    outer = Repository.init(tmp_path / "outer")
+@pytest.mark.parametrize("name", ["outer", "a:b"])
+def test_a_repository_around_this_one_is_not_looked_into(tmp_path: Path, name: str) -> None:
+    outer = Repository.init(tmp_path / name)
     outer.write("inner/registry/registry.yaml", "a: 1\n")
     outer.commit("outer", DAY)
     inner = outer.path / "inner"
@@ -295,7 +302,9 @@ def test_a_large_object_is_left_to_libgit2_and_not_read_twice(repo: Repository) 
 def test_an_object_whose_size_was_asked_is_at_hand(repo: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
     answers: list[object] = []
     heard = CatFile._heard
-    monkeypatch.setattr(CatFile, "_heard", lambda self, child: answers.append(child) or heard(self, child))
+    monkeypatch.setattr(
+        CatFile, "_heard", lambda self, child, number: answers.append(number) or heard(self, child, number)
+    )
     both = Both(repo)
     oid = repo.git("rev-parse", f"HEAD:{A}")
     assert (both.quick.size(oid), both.quick.read(oid)) == (5, ("blob", b"a: 1\n"))
@@ -303,12 +312,12 @@ def test_an_object_whose_size_was_asked_is_at_hand(repo: Repository, monkeypatch
 
 
 def test_objects_that_are_expected_are_asked_for_at_once(repo: Repository) -> None:
-    oids = [repo.blob(f"{number}".encode() * 50) for number in range(MOST + 20)]
+    oids = [repo.blob(f"{number}".encode() * 50) for number in range(AT_ONCE + 20)]
     both = Both(repo)
     both.quick.expect([*oids, "1" * 40, *oids])
-    assert sorted(both.quick._held) == sorted(oids[:MOST]), "so many that both sides can write before they read"
-    both.quick.expect(["1" * 40, oids[MOST]])
-    assert oids[MOST] in both.quick._held, "what is not there is not in the way"
+    assert sorted(both.quick._held) == sorted(oids[:AT_ONCE]), "so many that both sides can write before they read"
+    both.quick.expect(["1" * 40, oids[AT_ONCE]])
+    assert oids[AT_ONCE] in both.quick._held, "what is not there is not in the way"
     assert [both.quick.read(oid) for oid in oids] == [both.git.objects.read(oid) for oid in oids]
     assert not both.quick._held
     assert both.opened == 0
@@ -339,6 +348,72 @@ def test_a_command_that_is_not_git_is_believed_in_nothing(
         assert both.quick.commit("HEAD") is None
         assert both.quick.read(oid) == ("blob", b"a: 1\n")
     assert both.opened == 1
+
+
+def test_a_command_that_says_nothing_is_given_up(
+    repo: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = tmp_path / "bin" / "git"
+    silent.parent.mkdir()
+    silent.write_text("#!/bin/sh\nexec cat > /dev/null\n")
+    silent.chmod(0o755)
+    monkeypatch.setattr(catfile, "PATIENCE", 0.1)
+    wanted = GitRepository.open(str(repo.path)).resolve("HEAD")
+    monkeypatch.setenv("PATH", f"{silent.parent}{os.pathsep}{os.environ['PATH']}")
+    assert Registry.open(repo.path, index=False).at("HEAD").commit == wanted
+
+
+@pytest.mark.parametrize("entry", ["", ".", "bin", "./bin"])
+def test_a_program_of_the_registry_is_not_taken_for_git(
+    repo: Repository, entry: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in ("git", "bin/git"):
+        repo.write(place, f"#!/bin/sh\ntouch {repo.path.parent}/ran\n", mode=0o755)
+    monkeypatch.setenv("PATH", f"{entry}{os.pathsep}{os.environ['PATH']}")
+    assert Both(repo).quick.commit("HEAD") is not None
+    assert not (repo.path.parent / "ran").exists()
+
+
+def test_an_interrupted_question_is_not_answered_to_the_next(repo: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    repo.write(A, "a: 2\n")
+    repo.commit("second", DAY)
+    registry = Registry.open(repo.path, index=False)
+    wanted = [registry.git.resolve(name) for name in ("HEAD", "HEAD~1")]
+    del vars(registry)["git"]
+    heard = CatFile._heard
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(CatFile, "_heard", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            registry.at("HEAD~1")
+    assert CatFile._heard is heard
+    assert [registry.at(name).commit for name in ("HEAD", "HEAD~1")] == wanted
+
+
+def test_threads_get_each_their_own_answers(repo: Repository) -> None:
+    for number in range(4):
+        repo.write(A, f"a: {number}\n")
+        repo.commit(f"commit {number}", DAY)
+    names = [f"HEAD~{number}" for number in range(4)]
+    both = Both(repo)
+    wanted = {name: both.git.resolve(name) for name in names}
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(both.quick.commit, names * 60))
+    assert found == [wanted[name] for name in names * 60]
+
+
+def test_a_registry_that_is_closed_holds_no_command(repo: Repository) -> None:
+    registry = Registry.open(repo.path, index=False)
+    commit = registry.at("HEAD").commit
+    assert registry._quick is not None
+    assert registry._quick._child is not None
+    pid = registry._quick._child.process.pid
+    registry.close()
+    assert ended(pid)
+    assert registry.at("HEAD").commit == commit
 
 
 def test_a_command_that_is_killed_is_missed_by_nobody(repo: Repository) -> None:

@@ -129,11 +129,11 @@ def test_a_box_that_was_started_early_is_the_one_that_is_used(monkeypatch: pytes
     monkeypatch.setattr("nodespec.policy.box.Box", Counted)
     cel = MemoryTree({"registry/policies/a.cel.yaml": b"", "registry/policies/notes.md": b""})
     both = MemoryTree({"registry/policies/a.cel.yaml": b"other", "registry/policies/b.rego": b""})
-    policies.expect(MemoryTree({"registry/policies/notes.md": b""}))
+    policies.start_early(MemoryTree({"registry/policies/notes.md": b""}))
     assert started == [], "nothing governs anybody"
-    policies.expect(cel)
+    policies.start_early(cel)
     policies.Policies.of(cel).prepare()
     assert started == [["cel"]]
-    policies.expect(cel)
+    policies.start_early(cel)
     policies.Policies.of(both).prepare()
     assert started == [["cel"], ["cel"], ["cel", "rego"]], "one for fewer languages is let go of"

@@ -9,8 +9,8 @@ in this order tells the whole story, and ``tests/test_architecture.py`` holds th
     encoding      canonical JSON, strict JSON, base64, printable text
     tree          paths, modes and bytes: the registry as one frozen listing
     claims        what a signed payload may say, read strictly
-    crew          the same work for many things, in one process or several
     child         another program, spoken to over one socket
+    crew          the same work for many things, in one process or several
     text          bytes to text: what is refused before any parser looks
     scalar        what a plain scalar means
     document      YAML text to values with marks (the only importer of yaml)

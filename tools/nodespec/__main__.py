@@ -8,13 +8,14 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
+from nodespec.child import let_go
 from nodespec.cli import main
 
 
 def run() -> NoReturn:
     """Run the command line, and end without taking Python down object by object, which costs more than some answers.
 
-    By then every file is closed and every worker is waited for; a program that is spoken to ends with its socket.
+    By then the index is closed and every worker is waited for.
     """
     try:
         main()
@@ -22,6 +23,7 @@ def run() -> NoReturn:
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):  # what could not be written was told, or nobody listens
                 stream.flush()
+        let_go()
         os._exit(end.code if isinstance(end.code, int) else 1)
     raise AssertionError("main() ends by an exit code")
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from itertools import islice
+from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 from nodespec.child import Child
@@ -21,22 +21,29 @@ from nodespec.commit import Commit, CommitTree
 from nodespec.tree import object_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from nodespec.commit import Objects
 
 FEW = 500
 """Objects after which libgit2 is worth its loading: it reads one in a tenth of the time."""
 
-MOST = 100
+AT_ONCE = 100
 """Objects that are asked for at once: neither side's socket is full before the other reads."""
+
+PATIENCE = 20.0
+"""Seconds of silence after which the command is given up."""
 
 LARGE = 1 << 18
 """Bytes of an object that is left to libgit2, which knows how large one is before it reads it."""
 
-_COMMAND = ("git", "--no-replace-objects", "cat-file", "--batch")
+_FORM = "%(objectname) %(objecttype) %(objectsize) %(rest)"
+"""With each answer comes back what its question ended with: answers belong to questions, whatever became of others."""
 
-_ANSWER = re.compile(rb"([0-9a-f]{40}) (blob|tree|commit|tag) ([0-9]{1,18})\n")
+_ANSWER = re.compile(rb"([0-9a-f]{40}) (blob|tree|commit|tag) ([0-9]{1,18}) ([0-9]+)\n")
+
+_NAME = re.compile(r"(HEAD|[0-9a-f]{40})(~[0-9]{1,6})?\Z")
+"""Revisions about which git and libgit2 are of one mind in every repository."""
 
 _EDGE = rb"[^\x00-\x20.,:;<>\"\\']"
 """What a name may begin and end with: libgit2 strips anything else."""
@@ -71,13 +78,12 @@ class CatFile:
         self._many = many
         self._left = FEW
         self._held: dict[str, _Object] = {}
+        self._lock = Lock()
 
     def commit(self, revision: str) -> Commit | None:
         """Return the commit that git takes a revision for; None where somebody else has to say what is the matter."""
-        if not revision or revision.startswith("-") or not revision.isprintable():
-            return None
-        found = self._ask(f"{revision}^{{commit}}".encode("utf-8", "surrogateescape"))
-        return _parsed(found.oid, found.data) if found is not None else None
+        found = self._ask([f"{revision}^{{commit}}"])[0] if _NAME.match(revision) else None
+        return _parsed(found.oid, found.data) if found is not None and found.kind == "commit" else None
 
     def tree(self, commit: Commit) -> CommitTree:
         """Return the commit's listing."""
@@ -85,26 +91,28 @@ class CatFile:
 
     def read(self, oid: str) -> tuple[str, bytes]:
         """Return an object's kind and bytes."""
-        found = self._held.pop(oid, None) or self._ask(oid.encode("ascii"))
+        found = self._held.pop(oid, None) or self._ask([oid])[0]
         return (found.kind, found.data) if found is not None and found.oid == oid else self._others.read(oid)
 
     def size(self, oid: str) -> int:
         """Return an object's length; it is at hand then for whoever reads it next."""
         self.expect([oid])
-        return len(self._held[oid].data) if oid in self._held else self._others.size(oid)
+        found = self._held.get(oid)
+        return len(found.data) if found is not None else self._others.size(oid)
 
     def expect(self, oids: Iterable[str]) -> None:
         """Ask for objects all at once, and have them at hand until each is read."""
-        names = [oid for oid in islice(dict.fromkeys(oids), MOST) if oid not in self._held]
-        child = self._spoken_to(len(names))
-        if child is None:
-            return
-        with suppress(OSError, ValueError):
-            child.send("".join(f"{name}\n" for name in names).encode("ascii"))
-            for name in names:
-                found = self._heard(child)
-                if found is not None and found.oid == name:
-                    self._held[name] = found
+        names = [oid for oid in islice(dict.fromkeys(oids), AT_ONCE) if oid not in self._held]
+        for name, found in zip(names, self._ask(names), strict=True):
+            if found is not None and found.oid == name:
+                self._held[name] = found
+
+    def close(self) -> None:
+        """End the command; whatever is asked for later comes through libgit2."""
+        self._left = 0
+        child = vars(self).get("_child")
+        if child is not None:
+            child.end()
 
     def __reduce__(self) -> tuple[object, ...]:
         return self._many, (self.place,)
@@ -112,36 +120,39 @@ class CatFile:
     @cached_property
     def _others(self) -> Objects:
         """The same objects through libgit2."""
-        self._left = 0
+        self.close()
         self._held.clear()
-        if self._child is not None:
-            self._child.end()
         return self._many(self.place)
 
-    def _ask(self, name: bytes) -> _Object | None:
-        """Return what git takes a name for, once it is what its id says; None where git has no such answer."""
-        child = self._spoken_to(1)
-        if child is not None:
-            with suppress(OSError, ValueError):
-                child.send(name + b"\n")
-                return self._heard(child)
-        return None
+    def _ask(self, names: Sequence[str]) -> list[_Object | None]:
+        """Return what git takes each name for, once it is what its id says; None where git has no such answer."""
+        nothing: list[_Object | None] = [None] * len(names)
+        with self._lock:
+            if len(names) > self._left or self._child is None or self._child.holder != os.getpid():
+                return nothing
+            self._left -= len(names)
+            asked = range(self._left, self._left + len(names))
+            questions = (f"{name} {number}\n" for name, number in zip(names, asked, strict=True))
+            try:
+                self._child.send("".join(questions).encode("ascii"))
+                return [self._heard(self._child, number) for number in asked]
+            except (OSError, ValueError):
+                self.close()
+                return nothing
+            except BaseException:  # an interrupt: what is answered next would be what was asked now
+                self.close()
+                raise
 
-    def _spoken_to(self, questions: int) -> Child | None:
-        """Return the command, when it is to answer so many questions more."""
-        if questions == 0 or self._left < questions or self._child is None or self._child.holder != os.getpid():
-            return None
-        self._left -= questions
-        return self._child
-
-    def _heard(self, child: Child) -> _Object | None:
-        """Return the answer to one question; None when there is none, or it is not what its id says."""
-        said = _ANSWER.fullmatch(child.output.readline())
+    def _heard(self, child: Child, number: int) -> _Object | None:
+        """Return the answer to a question; None when there is none, or it is not what its id says."""
+        line = child.output.readline()
+        said = _ANSWER.fullmatch(line)
         if said is None:
+            if not line.endswith((b" missing\n", b" ambiguous\n")):
+                raise ValueError("it is not git that answers")
             return None
         oid, kind, size = said[1].decode("ascii"), said[2].decode("ascii"), int(said[3])
-        if size > LARGE:
-            self._left = 0
+        if size > LARGE or int(said[4]) != number:
             raise ValueError("the rest of the conversation stays unheard")
         data = child.output.read(size + 1)[:-1]
         return _Object(oid, kind, data) if object_id(kind, data) == oid else None
@@ -154,10 +165,22 @@ class CatFile:
             "GIT_NO_LAZY_FETCH": "1",
             "GIT_ALLOW_PROTOCOL": "none",  # the same for git before 2.45
         }
+        program = _program()
+        if program is None or os.pathsep in self._folder:  # such a ceiling would be two
+            return None
+        command = [program, "-C", self._folder, "--no-replace-objects", "cat-file", f"--batch={_FORM}"]
         try:
-            return Child(_COMMAND, folder=self._folder, environment=environment)
+            child = Child(command, folder="/", environment=environment)
         except OSError:
             return None
+        child.socket.settimeout(PATIENCE)
+        return child
+
+
+def _program() -> str | None:
+    """Return where git is; no folder that is relative counts, for it could be one of the registry's."""
+    places = (os.path.join(folder, "git") for folder in os.get_exec_path() if os.path.isabs(folder))
+    return next((place for place in places if os.access(place, os.X_OK) and os.path.isfile(place)), None)
 
 
 def _parsed(oid: str, data: bytes) -> Commit | None:

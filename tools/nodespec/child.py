@@ -1,7 +1,8 @@
 """Another program, spoken to over one socket that is its standard input and output.
 
 A socket and not a pipe: whoever writes to a program that has ended gets an error here, where a pipe would send SIGPIPE,
-of which a command of the terminal is to die. The program ends with whoever holds it, and has nothing to lose.
+of which a command of the terminal is to die. The program ends with whoever holds it, and has nothing to lose. A process
+that is forked meanwhile has to let go of it (:func:`let_go`), or the program would outlive its holder.
 """
 
 from __future__ import annotations
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
 _QUIET = getattr(socket, "MSG_NOSIGNAL", 0)
 _SO_NOSIGPIPE = 0x1022
 """Darwin's option for what Linux does with MSG_NOSIGNAL (sys/socket.h)."""
+
+
+_RUNNING: weakref.WeakSet[Child] = weakref.WeakSet()
+
+
+def let_go() -> None:
+    """End every program that this process speaks to; one that was started by whom it was forked from goes on there."""
+    for child in list(_RUNNING):
+        child.end()
 
 
 class Child:
@@ -51,6 +61,7 @@ class Child:
         self.holder = os.getpid()
         self.output = ours.makefile("rb")
         self.end = weakref.finalize(self, _end, self.process, (self.output, ours), self.holder)
+        _RUNNING.add(self)
 
     def send(self, data: bytes) -> None:
         """Write all of ``data``; raise ``OSError`` when the program has ended."""

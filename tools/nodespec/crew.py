@@ -82,7 +82,20 @@ _work: Callable[[Any], Any] | None = None
 def _begin(start: bytes) -> None:
     import pickle
     import signal
+    from multiprocessing import parent_process
+    from multiprocessing.connection import wait
+    from threading import Thread
 
+    from nodespec.child import let_go
+
+    def follow() -> None:
+        """End with the parent, however it ends."""
+        wait([parent.sentinel] if parent is not None else [])
+        os._exit(1)
+
+    parent = parent_process()
+    let_go()
+    Thread(target=follow, daemon=True).start()
     global _work  # noqa: PLW0603  # a worker process has no other place to keep what it starts with
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # These bytes were pickled by the parent a moment ago and never left this machine's memory. They are, so that open

@@ -171,7 +171,7 @@ class Court:
         own = Policies.of(self.tree, contracts)
         return own if self.base is None else own.joined(Policies.of(self.base, contracts))
 
-    def expect_nodes(self) -> None:
+    def prepare(self) -> None:
         """Have ready what takes a while to start, before nodes are examined."""
         if self.examiner.policies is not None:
             self.examiner.policies.prepare()

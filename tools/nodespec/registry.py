@@ -159,7 +159,10 @@ class Registry:
         """
         from nodespec.catfile import CatFile
 
-        if self.root is None or "git" in vars(self) or not os.path.lexists(os.path.join(self.root, ".git")):
+        if self.root is None or "git" in vars(self):
+            return None
+        git_folder_here = os.path.join(self.root, ".git")
+        if os.path.islink(git_folder_here) or not os.path.lexists(git_folder_here):
             return None
         place = git_folder(self.root)
         if place is None or os.environ.get("GIT_QUARANTINE_PATH"):
@@ -200,6 +203,9 @@ class Registry:
         opened = vars(self).pop("store", None)
         if opened is not None:
             opened.close()
+        quick = vars(self).get("_quick")
+        if quick is not None:
+            quick.close()
 
     def _stand(self, tree: CommitTree | WorkTree, progress: Progress | None) -> Stand | None:
         """Return what the index knows of a tree, after letting it know; None when it does not serve."""

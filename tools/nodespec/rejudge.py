@@ -41,12 +41,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from nodespec.commit import CommitTree
+    from nodespec.commit import CommitTree, Pair
     from nodespec.finding import Finding
     from nodespec.tree import Entry, Tree
     from nodespec.verdict import Report, Selection
-
-    Pair = tuple[Entry | None, Entry | None]
 
 MOST = 2_000
 """Changed files beyond which judging everything is about as quick."""
@@ -103,7 +101,7 @@ def rejudge(known: Known, tree: CommitTree | Overlay, *, selection: Selection, n
 
 def _rejudge(known: Known, tree: CommitTree | Overlay, selection: Selection, now: datetime) -> Report | None:
     court = Court(tree, selection, now)
-    court.expect_nodes()  # while the difference is found
+    court.prepare()  # while the difference is found
     pairs = _difference(known.nodes, tree)
     if pairs is None or _is_odd([new for _, new in pairs if new is not None], tree):
         return None

@@ -1,7 +1,7 @@
 """The registry as a listing: paths, modes and bytes, wherever they come from.
 
 A :class:`Tree` is what every judgement starts from. It lists the files below ``registry/`` and
-``schemas/`` and reads one when asked. Commits (:mod:`nodespec.git`), checkouts
+``schemas/`` and reads one when asked. Commits (:mod:`nodespec.commit`), checkouts
 (:mod:`nodespec.worktree`) and plain mappings (:class:`MemoryTree`) all look the same from here on.
 
 Paths are relative to the root, use ``/`` and are compared byte by byte. A node's id is its path::

@@ -11,6 +11,7 @@ import importlib
 import os
 import signal
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -112,7 +113,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.exceptions.Exit as end:
         code = end.exit_code
     except click.ClickException as error:
-        error.show()
+        with suppress(OSError):
+            error.show()
         code = 2
     except (click.Abort, KeyboardInterrupt):
         _say("interrupted")
@@ -152,4 +154,5 @@ def _prepare_streams() -> None:
 def _say(text: str) -> None:
     from nodespec.encoding import printable
 
-    click.echo(printable(text), err=True)
+    with suppress(OSError):  # nobody can read it; the exit code says the same
+        click.echo(printable(text), err=True)

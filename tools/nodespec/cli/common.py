@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -98,8 +98,9 @@ def echo(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """Say something beside the answer, on standard error."""
-    click.echo(printable(text), err=True)
+    """Say something beside the answer, on standard error, where that can be written."""
+    with suppress(OSError):
+        click.echo(printable(text), err=True)
 
 
 def lines_of(origin: Tree | dict[str, bytes], path: str) -> list[str]:

@@ -90,8 +90,8 @@ def validate_command(
         return _finish(report, form, strict, color, {alone: data})
     registry = open_registry(_start(paths, repo, at))
     snapshot = registry.at(at, index=False)  # it would read everything first
-    if "L" in selection.families:
-        policies.expect(snapshot.tree)  # it gets ready while the rest is loaded
+    if "L" in selection.families and not paths:
+        policies.start_early(snapshot.tree)  # it gets ready while the rest is loaded
     tell_example(snapshot)
     if "P" in selection.families:
         _check_pinned(snapshot, older=at is not None)

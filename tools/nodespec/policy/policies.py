@@ -212,7 +212,7 @@ _RECENT: dict[tuple[int, tuple[Source, ...], tuple[bytes, ...]], Policies] = {}
 """The sets that were asked for last, the newest at the end. A process has its own: boxes are not shared."""
 
 
-def expect(tree: Tree) -> None:
+def start_early(tree: Tree) -> None:
     """Start the box for the policies of a tree, before they are read: it takes longer than most else to be ready."""
     sources = [Source(entry.path, None) for entry in tree.below(POLICIES) if is_policy_path(entry.path)]
     if sources:
