@@ -21,7 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import policies, rates
+from benchmarks import memory, policies, rates
 from benchmarks.checkpoints import checkpoints
 from benchmarks.gates import gates
 from benchmarks.measure import SLOW, BenchmarkError, side_by_side
@@ -119,6 +119,22 @@ def policy_rows() -> list[Row]:
     return [_rate_row(work, cost, "10 ms", found.p95 / 10, "at most 1", met=found.p95 <= 10)]
 
 
+def memory_rows(folder: Path, nodes: int) -> list[Row]:
+    """Measure what commands hold in memory, and compare it with the promise."""
+    gib = 1 << 30
+    return [
+        _rate_row(
+            "memory of a process",
+            f"{held.name}: {held.most / 2**20:,.0f} MiB",
+            "1 GiB",
+            held.most / gib,
+            "at most 1",
+            met=held.most <= gib,
+        )
+        for held in memory.measure(folder, nodes)
+    ]
+
+
 def _rate_row(work: str, ours: str, other: str, ratio: float, bar: str, *, met: bool) -> Row:
     return Row(cells=(work, ours, other, f"{ratio:.2f}", bar, "met" if met else "MISSED"), met=met)
 
@@ -177,6 +193,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.environ["NODESPEC_HOME"] = f"{folder}/home"  # what is remembered goes with it
             for chosen in rounds(Path(folder), nodes):
                 rows += measure(chosen, full=options.full)
+            rows += memory_rows(Path(folder), nodes)
             made = checkpoints(Path(folder), nodes)
             rows += compared(made.promises, made.times)
     except BenchmarkError as error:
@@ -185,6 +202,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"{machine()}\n{_note()}\n\n{table(rows)}")
     if shutil.which("rg") is None:
         print("\nripgrep (rg) is not installed, so nothing was compared with it")
+    if not os.environ.get("BENCH_NPM"):
+        others = "ajv-cli, ajv-formats and @sourcemeta/jsonschema"
+        print(f"\nBENCH_NPM names no folder with {others}, so nothing was compared with them")
     if options.write is not None:
         options.write.write_text(markdown(rows), encoding="utf-8")
     missed = not all(row.met for row in rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -225,3 +226,130 @@ def test_before_a_commit_a_registry_is_judged_whole_where_none_was(ada: Clone) -
     assert "no findings" in ada.says("hooks", "run", "pre-commit")
     ada.git("rm", "-rqf", "registry/registry.yaml")
     assert "T008" in ada.says("hooks", "run", "pre-commit", code=1)
+
+
+NOTHING = "0" * 40
+
+
+class Hub:
+    """A bare repository, asked as git would ask its hook; what is accepted is there from then on."""
+
+    def __init__(self, ada: Clone, path: Path, *branches: str) -> None:
+        self.ada, self.path = ada, path
+        self.options = [word for name in branches for word in ("--branch", name)]
+        ada.git("clone", "-q", "--bare", ".", str(path))
+        for ref in ada.git("-C", str(path), "for-each-ref", "--format=%(refname)").split():
+            ada.git("-C", str(path), "update-ref", "-d", ref)
+        ada.git("-C", str(path), "symbolic-ref", "HEAD", "refs/heads/main")
+
+    def push(self, name: str, new: str, code: int = 0, *options: str) -> str:
+        ref = f"refs/heads/{name}"
+        self.ada.git("push", "-q", str(self.path), f"{new}:refs/tags/objects-{new}")  # as in quarantine
+        old = self.ada.git("-C", str(self.path), "for-each-ref", "--format=%(objectname)", ref) or NOTHING
+        server = self.ada.at(self.path)
+        line = f"{old} {new} {ref}\n".encode()
+        said = server.says("hooks", "run", "pre-receive", *self.options, *options, code=code, stdin=line)
+        if code == 0:
+            self.ada.git("-C", str(self.path), "update-ref", ref, new)
+        return said
+
+
+@pytest.fixture
+def bad(ada: Clone) -> str:
+    """A commit on top of main that nobody should accept."""
+    ada.git("rm", "-rq", "registry/owners")
+    ada.git("-c", "core.hooksPath=/dev/null", "commit", "-qm", "bad")
+    tip = ada.git("rev-parse", "HEAD")
+    ada.git("reset", "-q", "--hard", "HEAD~1")
+    return tip
+
+
+def test_what_stands_on_a_branch_that_is_not_judged_was_not_judged(ada: Clone, tmp_path: Path, bad: str) -> None:
+    good = ada.git("rev-parse", "HEAD")
+    hub = Hub(ada, tmp_path / "hub.git", "prod", "stable")
+    hub.push("prod", good)
+    assert "not judged: main" in hub.push("main", bad)
+    assert "error[" in hub.push("stable", bad, 1)
+    assert "judged before" in hub.push("stable", good)
+
+
+def test_a_branch_that_is_made_goes_on_from_the_nearest_judged_one(ada: Clone, tmp_path: Path) -> None:
+    first = ada.git("rev-parse", "HEAD")
+    ada.write("docs.md", "two\n")
+    second = ada.commit("second")
+    hub = Hub(ada, tmp_path / "hub.git", "main", "zrel", "zhot")
+    hub.push("main", first)
+    hub.push("zrel", second)
+    assert "judged before" in hub.push("zhot", second)
+
+
+def test_the_side_of_a_merge_was_not_judged_by_itself(ada: Clone, tmp_path: Path, bad: str) -> None:
+    first = ada.git("rev-parse", "HEAD")
+    tree = ada.git("rev-parse", "HEAD^{tree}")
+    mended = ada.git("commit-tree", tree, "-p", bad, "-m", "mended")
+    merge = ada.git("commit-tree", tree, "-p", first, "-p", mended, "-m", "merge")
+    hub = Hub(ada, tmp_path / "hub.git", "main", "other")
+    hub.push("main", first)
+    hub.push("main", merge)
+    assert "only as a part of a merge" in hub.push("other", bad, 1)
+
+
+def test_a_second_registry_begins_nowhere(ada: Clone, tmp_path: Path) -> None:
+    registry = ada.git("rev-parse", "HEAD")
+    ada.git("checkout", "-q", "--orphan", "code")
+    ada.git("rm", "-rfq", ".")
+    ada.write("main.py", "print()\n")
+    code = ada.commit("code")
+    tree = ada.git("rev-parse", f"{registry}^{{tree}}")
+    ours = ada.git("commit-tree", tree, "-p", code, "-m", "our registry")
+    theirs = ada.git("commit-tree", tree, "-p", code, "-m", "their registry")
+    hub = Hub(ada, tmp_path / "hub.git", "main", "release")
+    hub.push("main", ours)
+    assert "before the registry" in hub.push("release", theirs, 1)
+    assert "nothing in common" in hub.push("release", registry, 1)
+    ada.git("-C", str(hub.path), "update-ref", "refs/heads/release", code)
+    assert "another judged branch holds the registry" in hub.push("release", theirs, 1)
+
+
+def test_code_and_a_registry_come_in_one_push_and_code_alone_does_not(ada: Clone, tmp_path: Path) -> None:
+    registry = ada.git("rev-parse", "HEAD")
+    ada.git("checkout", "-q", "--orphan", "code")
+    ada.git("rm", "-rfq", ".")
+    ada.write("registry/index.js", "the registry of something else\n")
+    code = ada.commit("code")
+    ada.write("main.py", "print()\n")
+    more = ada.commit("more code")
+    tree = ada.git("rev-parse", f"{registry}^{{tree}}")
+    founded = ada.git("commit-tree", tree, "-p", more, "-m", "a registry")
+    hub = Hub(ada, tmp_path / "hub.git")
+    ada.git("push", "-q", str(hub.path), f"{code}:refs/heads/main")
+    assert "holds no registry" in hub.push("main", more, 4)
+    assert "begins here" in hub.push("main", founded)
+
+
+def test_two_registries_do_not_begin_in_one_push(ada: Clone, tmp_path: Path) -> None:
+    tip = ada.git("rev-parse", "HEAD")
+    hub = Hub(ada, tmp_path / "hub.git", "main", "release")
+    ada.git("push", "-q", str(hub.path), f"{tip}:refs/tags/objects")
+    lines = "".join(f"{NOTHING} {tip} refs/heads/{name}\n" for name in ("main", "release")).encode()
+    said = ada.at(hub.path).says("hooks", "run", "pre-receive", *hub.options, code=1, stdin=lines)
+    assert "several branches at once" in said
+
+
+def test_a_server_may_expect_one_trust_root(ada: Clone, tmp_path: Path) -> None:
+    tip = ada.git("rev-parse", "HEAD")
+    digest = re.search(r"[0-9a-f]{64}", ada.says("trust", "pin"))
+    assert digest is not None
+    hub = Hub(ada, tmp_path / "hub.git")
+    assert "not the one that this server expects" in hub.push("main", tip, 1, "--expect", "0" * 64)
+    hub.push("main", tip, 0, "--expect", digest[0])
+    ada.at(hub.path).says("hooks", "install", "pre-receive", "--expect", digest[0])
+    assert f"--expect {digest[0]}" in (hub.path / "hooks" / "pre-receive").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["release/*", "../x", "a b", "x..y", ""])
+def test_a_branch_that_has_no_name_is_not_installed(ada: Clone, tmp_path: Path, name: str) -> None:
+    hub = Hub(ada, tmp_path / "hub.git")
+    said = ada.at(hub.path).says("hooks", "install", "pre-receive", "--branch", name, code=2)
+    assert "no branch's name" in said
+    assert not (hub.path / "hooks" / "pre-receive").exists()

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
     from nodespec.proposal import Proposal
 
-START = {"registry/a.yaml": b"a\n", "registry/sub/b.yaml": b"b\n", "schemas/c.json": b"{}\n", "docs/d.md": b"d\n"}
+START = {
+    "registry/registry.yaml": b"r\n",
+    "registry/a.yaml": b"a\n",
+    "registry/sub/b.yaml": b"b\n",
+    "schemas/c.json": b"{}\n",
+    "docs/d.md": b"d\n",
+}
 
 
 class Fork:
@@ -89,7 +95,8 @@ def test_a_merged_tree_answers_like_any_other(fork: Fork) -> None:
         {"registry/sub/z.yaml": b"z\n", "docs/x.md": b"x\n"}, {"registry/sub/b.yaml": None, "registry/a.yaml": b"A\n"}
     )
     tree = proposal.tree
-    assert [entry.path for entry in tree.entries] == ["registry/a.yaml", "registry/sub/z.yaml", "schemas/c.json"]
+    listed = ["registry/a.yaml", "registry/registry.yaml", "registry/sub/z.yaml", "schemas/c.json"]
+    assert [entry.path for entry in tree.entries] == listed
     assert tree.entry("registry/sub/b.yaml") is None
     assert [entry.path for entry in tree.below("registry/sub/")] == ["registry/sub/z.yaml"]
     assert [entry.path for entry in tree.below("docs/")] == ["docs/d.md", "docs/x.md"]

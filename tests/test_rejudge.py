@@ -443,7 +443,7 @@ def test_a_work_tree_is_judged_by_its_bytes_whatever_git_was_told(judged: Checko
 
 
 @pytest.mark.parametrize("nodes", [60, 600])
-def test_a_commit_of_one_file_costs_one_parsed_blob_whatever_the_size(
+def test_a_commit_of_one_file_costs_what_it_was_and_what_it_is_whatever_the_size(
     tmp_path: Path, home: dict[str, str], nodes: int, monkeypatch: pytest.MonkeyPatch, counter: Counter
 ) -> None:
     generate(tmp_path / "registry", Population(seed=3, nodes=nodes, types=8), 1)

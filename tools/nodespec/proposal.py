@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from nodespec.errors import RegistryError
-from nodespec.tree import REGISTRY, ROOTS, Defect, Entry, is_listed, path_bytes, within
+from nodespec.tree import NODES, ROOTS, SETTINGS_PATH, Defect, Entry, is_listed, path_bytes, within
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -117,8 +117,8 @@ def path_of(pair: Pair) -> str:
 
 
 def holds_registry(tree: CommitTree) -> bool:
-    """Say whether there is anything in the place of a registry."""
-    return bool(tree.children(REGISTRY))
+    """Say whether a commit holds a registry, and not only a folder of that name."""
+    return tree.entry(SETTINGS_PATH) is not None or bool(tree.children(NODES.rstrip("/")))
 
 
 def propose(git: GitRepository, base: Commit, head: Commit) -> Proposal:

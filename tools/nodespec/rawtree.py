@@ -79,8 +79,7 @@ def _read_entries(data: bytes, folder: str, defects: list[Defect]) -> list[tuple
 
 def _is_git_folder(name: str) -> bool:
     """Say whether some file system takes a name for ``.git``: its short name and streams (NTFS), or folded (HFS+)."""
-    plain = folded(name)
-    return plain == ".git" or plain == "git~1" or plain.startswith(".git:")
+    return any(part.partition(":")[0].rstrip(" .") in (".git", "git~1") for part in folded(name).split("\\"))
 
 
 def _mode(mode: int) -> int:

@@ -8,13 +8,16 @@ same steps as the server did. A commit that came by way of a merge is judged as 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from nodespec.encoding import printable
 from nodespec.errors import UsageError
+from nodespec.proposal import holds_registry
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nodespec.commit import Commit
     from nodespec.git import GitRepository
 
@@ -54,13 +57,33 @@ def parse(text: str) -> list[Update]:
     return [Update(match[1], match[2], match[3]) for _, match in matches if match is not None]
 
 
-def branched(git: GitRepository, known: Commit, update: Update) -> Commit:
-    """Return where a branch that is made left a commit that was judged; raise ``RefusedError`` where it never did."""
-    fork = git.fork(known, git.resolve(update.new))
+def joined(git: GitRepository, tips: Sequence[Commit], update: Update) -> list[tuple[Commit, Commit]]:
+    """Return the steps of a branch that is made, from where it left the nearest of the branches that were judged.
+
+    Raises ``RefusedError`` where it left none of them at a commit that was judged.
+    """
+    lines, refusals = [], []
+    for tip in tips:
+        try:
+            lines.append(steps(git, replace(update, old=_left(git, tip, update).id)))
+        except RefusedError as refusal:
+            refusals.append(refusal)
+    if not lines:
+        raise refusals[0]
+    return min(lines, key=len)
+
+
+def _left(git: GitRepository, tip: Commit, update: Update) -> Commit:
+    """Return the commit at which a branch that is made left a judged one; only its own line was judged."""
+    name = printable(update.ref.removeprefix("refs/heads/"))
+    fork = git.fork(tip, git.resolve(update.new))
+    hint = "begin the branch at a commit of a judged branch that holds the registry"
     if fork is None:
-        name = printable(update.ref.removeprefix("refs/heads/"))
-        message = f"{name} has nothing in common with {known.short}, which was judged here"
-        raise RefusedError(message, "begin the branch at a commit of a judged branch")
+        raise RefusedError(f"{name} has nothing in common with {tip.short}, which was judged here", hint)
+    if not any(commit.id == fork.id for commit in git.first_parents(tip)):
+        raise RefusedError(f"{name} begins at {fork.short}, which was judged only as a part of a merge", hint)
+    if holds_registry(git.tree(tip)) and not holds_registry(git.tree(fork)):
+        raise RefusedError(f"{name} begins at {fork.short}, before the registry of {tip.short} did", hint)
     return fork
 
 

@@ -21,16 +21,19 @@ from nodespec.errors import UsageError
 from nodespec.gate import gate
 from nodespec.git import GitRepository
 from nodespec.judge import judge
+from nodespec.pin import fingerprint
 from nodespec.proposal import Proposal, holds_registry, propose, propose_tree
 from nodespec.provenance import Provenance
 from nodespec.recall import known_roster
-from nodespec.receive import NOTHING, RefusedError, Update, branched, parse, steps
+from nodespec.receive import NOTHING, RefusedError, Update, joined, parse, steps
 from nodespec.registry import Registry, Snapshot
 from nodespec.report.text import to_text
 from nodespec.report.trial import closing
 from nodespec.worktree import write_file
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nodespec.commit import Commit, CommitTree
     from nodespec.tree import Tree
     from nodespec.verdict import Report
@@ -51,15 +54,29 @@ def hooks_command() -> None:
     """Install Git's hooks, so that the gate judges every commit, or every push."""
 
 
+expect_option = click.option(
+    "--expect", metavar="DIGEST", help="pre-receive: the fingerprint of the first trust root that may begin here."
+)
+
+
 @hooks_command.command("install")
 @click.argument("kind", type=click.Choice(KINDS))
 @repo_option
 @click.option("--branch", "branches", multiple=True, metavar="NAME", help="A branch that is judged.  [default: HEAD's]")
+@click.option(
+    "--expect", metavar="DIGEST", help="pre-receive: the fingerprint of the first trust root that may begin here."
+)
 @click.option("--home", metavar="DIR", help="post-receive: the configuration folder with the checkpoint key.")
 @click.option("--passphrase-file", metavar="FILE", help="post-receive: the file with its passphrase.")
 @click.option("--key", default="main", show_default=True, help="post-receive: the name of the checkpoint key.")
 def install_command(
-    kind: str, repo: str, branches: tuple[str, ...], home: str | None, passphrase_file: str | None, key: str
+    kind: str,
+    repo: str,
+    branches: tuple[str, ...],
+    expect: str | None,
+    home: str | None,
+    passphrase_file: str | None,
+    key: str,
 ) -> None:
     r"""Install a hook into a repository.
 
@@ -75,6 +92,10 @@ def install_command(
         where = "a bare repository, where pushes arrive" if kind != "pre-commit" else "a clone with a work tree"
         raise UsageError(f"{kind} belongs into {where}", hint="name one with --repo DIR")
     words = ["hooks", "run", kind, *(word for ref in map(_ref_of, branches) for word in ("--branch", ref))]
+    for branch in branches:
+        _check_name(branch)
+    if kind == "pre-receive" and expect is not None:
+        words += ["--expect", expect]
     variables: dict[str, str] = {}
     if kind == "post-receive":
         words += ["--key", key]
@@ -92,6 +113,12 @@ def install_command(
     if kind != "pre-commit":
         guarded = {_target_of(git, ref) for ref in map(_ref_of, branches)} or {_target_of(git, _head_of(git))}
         echo(f"it judges {', '.join(printable(ref.removeprefix('refs/heads/')) for ref in sorted(guarded))}\n")
+
+
+def _check_name(branch: str) -> None:
+    done = subprocess.run(["git", "check-ref-format", _ref_of(branch)], capture_output=True, check=False)
+    if done.returncode != 0:
+        raise UsageError(f"{quoted(branch)} is no branch's name", hint="name each branch; patterns are not known here")
 
 
 def _command(words: list[str]) -> str:
@@ -119,8 +146,11 @@ def _text_of(path: str) -> str:
 @click.argument("kind", type=click.Choice(KINDS))
 @repo_option
 @click.option("--branch", "branches", multiple=True, metavar="NAME", help="A branch that is judged.  [default: HEAD's]")
+@click.option(
+    "--expect", metavar="DIGEST", help="pre-receive: the fingerprint of the first trust root that may begin here."
+)
 @click.option("--key", default="main", show_default=True, help="post-receive: the name of the checkpoint key.")
-def run_command(kind: str, repo: str, branches: tuple[str, ...], key: str) -> int:
+def run_command(kind: str, repo: str, branches: tuple[str, ...], expect: str | None, key: str) -> int:
     """Do what a hook does; this is what the installed hooks call."""
     if kind == "pre-commit":
         return _before_commit(repo)
@@ -134,11 +164,21 @@ def run_command(kind: str, repo: str, branches: tuple[str, ...], key: str) -> in
     for update in updates:
         if update.ref.startswith("refs/heads/") and update not in chosen:
             echo(f"not judged: {printable(update.ref.removeprefix('refs/heads/'))} (judged here: {shown})\n")
-    if not chosen and _tip_of(git, guarded) is None and any(one.new != NOTHING for one in updates):
+    tips = _tips_of(git, guarded)
+    if not chosen and not tips and any(one.new != NOTHING for one in updates):
         echo(f"refused: {shown} is what is judged here, and nobody has pushed it yet\n")
         echo("hint: push it first; or install the hook for another branch: nodespec hooks install --branch NAME\n")
         return 1
-    return max((_judge_push(git, update, guarded) for update in chosen), default=0)
+    if sum(_begins(git, update) for update in chosen) > 1:
+        echo("refused: a registry would begin on several branches at once\nhint: push one of them first\n")
+        return 1
+    return max((_judge_push(git, update, tips, expect) for update in chosen), default=0)
+
+
+def _begins(git: GitRepository, update: Update) -> bool:
+    """Say whether a branch would hold a registry that does not hold one yet."""
+    old, new = (name != NOTHING and holds_registry(git.tree(git.resolve(name))) for name in (update.old, update.new))
+    return new and not old
 
 
 def _pushed() -> str:
@@ -161,12 +201,13 @@ def _target_of(git: GitRepository, ref: str) -> str:
     raise UsageError(f"{printable(ref)} is a symbolic ref to itself")
 
 
-def _tip_of(git: GitRepository, refs: set[str]) -> Commit | None:
-    """Return the newest commit of a judged branch that is there already, by name; None when none is."""
+def _tips_of(git: GitRepository, refs: set[str]) -> list[Commit]:
+    """Return the newest commits of those judged branches that are there already."""
+    found = []
     for ref in sorted(refs):
         with suppress(UsageError):
-            return git.resolve(ref)
-    return None
+            found.append(git.resolve(ref))
+    return found
 
 
 def _ref_of(branch: str) -> str:
@@ -205,47 +246,63 @@ def _before_commit(repo: str) -> int:
 # Before a push is received.
 
 
-def _judge_push(git: GitRepository, update: Update, guarded: set[str]) -> int:
+def _judge_push(git: GitRepository, update: Update, tips: Sequence[Commit], expect: str | None) -> int:
     """Judge one branch of a push, step by step; stop at the first that is refused.
 
-    A branch that begins where others are judged already goes on from what they hold.
+    ``tips`` are those of the judged branches that are there: a branch that is made goes on from what one of them holds.
+    A registry begins only where none of them holds one, with one commit that is judged whole.
     """
     name = update.ref.removeprefix("refs/heads/")
-    known = _tip_of(git, guarded | {_target_of(git, _head_of(git))}) if update.old == NOTHING else None
     try:
-        if known is not None:
-            update = replace(update, old=branched(git, known, update).id)
-        line = steps(git, update)
+        line = joined(git, tips, update) if update.old == NOTHING and tips else steps(git, update)
     except RefusedError as error:
         echo(f"refused: {error}\nhint: {error.hint}\n")
         return 1
-    if update.old == NOTHING:
-        return _shown_beginning(git.tree(git.resolve(update.new)), name)
+    if update.old == NOTHING and not tips:
+        return _shown_beginning(git.tree(git.resolve(update.new)), name, expect)
     if not line:
         echo(f"{quoted(name)} begins at a commit that was judged before\n")
+        return 0
+    begun = any(holds_registry(git.tree(tip)) for tip in tips)
+    stays = f"refused: {printable(name)} stays at {line[0][0].short}"
     for before, after in line:
         if holds_registry(git.tree(before)):
             code = _shown_proposal(git, propose(git, before, after))
+        elif begun:
+            echo(f"{stays}; another judged branch holds the registry\nhint: begin at a commit of that branch\n")
+            return 1
+        elif holds_registry(git.tree(after)):
+            code = _shown_beginning(git.tree(after), name, expect)
         else:
-            code = _shown_beginning(git.tree(after), name)
+            continue  # code, from before a registry began
         if code:
-            last = line[0][0].short
-            echo(f"refused: {printable(name)} stays at {last}; the gate does not let {after.short} through\n")
+            echo(f"{stays}; the gate does not let {after.short} through\n")
+            if len(line) > 1:
+                echo("note: each commit of a push is judged; squashed, or merged with --no-ff, they are one step\n")
             return code
-    return 0
+    return 0 if holds_registry(git.tree(line[-1][1])) else _shown_beginning(git.tree(line[-1][1]), name, expect)
 
 
-def _shown_beginning(tree: CommitTree, name: str) -> int:
-    """Judge all of a commit with which a registry begins, say what came of it, and return the exit code."""
+def _shown_beginning(tree: CommitTree, name: str, expect: str | None) -> int:
+    """Judge all of a commit with which a registry begins, say what came of it, and return the exit code.
+
+    Whether it is the one that this server is for, ``expect`` says: the fingerprint of its first trust root.
+    """
     if not holds_registry(tree):
         echo(f"refused: {printable(name)} holds no registry\n")
         echo("hint: make one in the clone (nodespec init .), commit it, and push again\n")
         return 4
     echo(f"the registry of {quoted(name)} begins here; everything that it holds is judged\n")
     code = _shown(judge(tree, jobs=None), tree)
-    if code == 0:  # a registry in itself; whether it is the one that this server knows is for the pin
-        check_pin(Provenance(tree, Snapshot(tree).settings, datetime.now(UTC)))
-    return code
+    if code:
+        return code
+    provenance = Provenance(tree, Snapshot(tree).settings, datetime.now(UTC))
+    check_pin(provenance)
+    found = fingerprint(provenance.roots[0]) if provenance.roots else "missing"
+    if expect not in (None, found):
+        echo(f"refused: the fingerprint of its first trust root is {found}, and not the one that this server expects\n")
+        return 1
+    return 0
 
 
 def _shown_proposal(git: GitRepository, proposal: Proposal) -> int:
