@@ -109,7 +109,9 @@ def download(archive: Archive, folder: Path) -> Path:
     options = ["--no-deps", "--no-build-isolation", "--require-hashes", "--no-binary", ":all:"]
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", *options]
     command += ["-d", str(folder / "archives"), "-r", str(requirements)]
-    subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": str(backend)})
+    done = subprocess.run(command, check=False, env={**os.environ, "PYTHONPATH": str(backend)})
+    if done.returncode != 0:
+        raise SystemExit(f"pip could not fetch {archive.name} {archive.version}; it says why above")
     return next((folder / "archives").iterdir())
 
 

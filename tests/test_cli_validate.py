@@ -11,6 +11,7 @@ import signal
 import subprocess
 from collections import Counter
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
@@ -180,6 +181,24 @@ def test_a_hostile_file_name_cannot_forge_output(example: Checkout) -> None:
         out = example.run("validate", "--format", form).stdout
         assert "\x1b" not in out
         assert not any(line.startswith("::error file=x") for line in out.splitlines())
+
+
+def test_no_form_says_that_a_family_ran_which_did_not_see_everything(example: Checkout) -> None:
+    example.write(ADAPTER_FILE, "a: [\n")
+    done = example.run("validate")
+    assert done.returncode == 1
+    assert "not run on everything: S schema, N node" in done.stdout
+    assert not re.search(r"^judged: .*schema", done.stdout, re.MULTILINE)
+    families = json.loads(example.run("validate", "--format", "json").stdout)["summary"]["families"]
+    assert families["S"]["status"] == families["N"]["status"] == "not run on everything"
+    log = json.loads(example.run("validate", "--format", "sarif").stdout)
+    assert "schema" in log["runs"][0]["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"]
+    root = ET.fromstring(example.run("validate", "--format", "junit").stdout)
+    for name in ("S schema", "N node"):
+        suite = root.find(f"testsuite[@name='{name}']")
+        assert suite is not None
+        assert suite.attrib["skipped"] == "1"
+        assert suite.find("testcase/skipped") is not None
 
 
 def test_sarif_fulfils_its_schema(example: Checkout, sarif: Draft7Validator) -> None:

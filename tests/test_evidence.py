@@ -24,6 +24,26 @@ def test_cases_are_counted_whatever_the_totals_say() -> None:
 
 
 @pytest.mark.parametrize(
+    "suite",
+    [
+        "<testsuite tests='5' failures='3'><testcase/></testsuite>",
+        "<testsuite errors='1'><testcase/></testsuite>",
+        "<testsuite><error>it crashed</error><testcase/></testsuite>",
+        "<testsuites failures='1'><testsuite><testcase/></testsuite></testsuites>",
+    ],
+)
+def test_what_a_report_says_against_itself_counts(suite: str) -> None:
+    run = parse(suite.encode(), "report.xml")
+    assert run.failed >= 1
+    assert not run.passed
+
+
+@pytest.mark.parametrize("claim", ["", "-1", "1e9", "9999999999999999999", "٣", "x"])
+def test_a_claim_that_is_no_number_counts_for_nothing(claim: str) -> None:
+    assert parse(f"<testsuite failures='{claim}'><testcase/></testsuite>".encode(), "report.xml").passed
+
+
+@pytest.mark.parametrize(
     ("text", "passed"),
     [
         ("<testcase/>", True),

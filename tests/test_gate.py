@@ -302,12 +302,14 @@ def test_a_newcomer_enters_alone_and_a_maintainer_reads_what_is_new(lab: Lab) ->
     people.register("lab.fresh/first_v1", by=nora, emits=("first_seen",))
     head = lab.act(people)
     judgement = judged(lab, head)
-    assert judgement.owners == (nora.handle,)
+    assert judgement.owners == ((nora.handle, "Nora"),)
     assert not judgement.everywhere, "whoever is new decides about nobody else"
     code, said, _ = run(lab, head)
     assert code == 0
     assert "+ lab.fresh/first_v1 (1.0.0)" in said
-    assert f"new owner: {nora.handle}" in said
+    assert f"    lane candidate, tier 1, probe; owner {nora.handle}" in said
+    assert "    emits first_seen (" in said
+    assert f"new owner: Nora, {nora.handle}" in said
     assert "no findings in 3 files, 1 spec among them" in said
     assert re.search(r"4 security +passed", said)
 

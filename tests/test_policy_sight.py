@@ -50,6 +50,13 @@ TIER = (("identity", "tier"), True)
         ("emits.size() > 0", ALL),
         (".emits.size() > 0", ALL),
         ("registry.id == 'a'", ALL),
+        ("has(node.identity) && // who signed\n.provenance.verified", ALL),
+        ("true && // of every node\n.node.identity.tier < 3", ALL),
+        ("true && ( // has(\nnode.x_flag\n)", ALL),
+        ("node.interfaces.size // n\n() <= 3", ALL),
+        ("node.x_map.exists // c\n(k, k == 'b')", ALL),
+        ("true && // node\n.emits.size() == 0", ALL),
+        ("node.identity.owner_id == 'https://a'", ALL),
         ("nodes.identity > 3 || my_node.identity > 3", ()),
     ],
 )
@@ -86,6 +93,12 @@ EXPRESSIONS = [
     "[node.a, node.d].exists(x, x == 1)",
     "[1, 2].all(node, node > 0) && node.a == 1",
     "node.a.exists(b, b == 'a')",
+    "has(node.a) && // whatever\n.provenance.verified",
+    "true && // of every node\n.node.a == 1",
+    "node.a.size // n\n() > 0",
+    "true && ( // has(\nnode.a == 1\n)",
+    "node.a == 1.0 || node.d == 1",
+    "node.a == {'b': 1}",
 ]
 
 

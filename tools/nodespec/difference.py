@@ -79,6 +79,18 @@ def change(identifier: str, old: NodeSpec | None, new: NodeSpec | None) -> NodeC
     )
 
 
+def introduction(node: NodeSpec) -> tuple[FieldChange, ...]:
+    """Return what a reviewer asks of a node that is new: what it is, says, hears, and may do."""
+    identity = f"lane {node.lane}, tier {node.tier}, {', '.join(node.roles)}; owner {node.owner}"
+    said = [("identity", node.value.get("identity"), identity)]
+    said += [("interfaces.signals.emits", emit.name, f"emits {emit.name} ({emit.sensitivity})") for emit in node.emits]
+    said += [("interfaces.signals.subscribes", item.signal, f"subscribes to {item.signal}") for item in node.subscribes]
+    for name, word, items in (("allow", "may", node.allow), ("deny", "never may", node.deny)):
+        if items:
+            said.append((f"identity.capabilities_policy.{name}", list(items), f"{word} {', '.join(items)}"))
+    return tuple(FieldChange(field=name, before=None, after=value, words=words) for name, value, words in said)
+
+
 def fields(old: dict[str, Any], new: dict[str, Any]) -> tuple[FieldChange, ...]:
     """Return the fields in which two specs differ, in the order of the specs."""
     return tuple(_compare((), old, new))

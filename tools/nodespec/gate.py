@@ -34,7 +34,7 @@ from nodespec.frozen import frozen
 from nodespec.grounds import listing_findings
 from nodespec.judge import FOR_ALL, MANY, Court, judge, missed
 from nodespec.neighbours import Neighbours
-from nodespec.owner import PREFIX
+from nodespec.owner import PREFIX, Chain
 from nodespec.provenance import Provenance
 from nodespec.reading import read_checked
 from nodespec.rules.declare import FAMILIES
@@ -97,7 +97,7 @@ class Judgement:
     report: Report
     pairs: tuple[Pair, ...] = ()
     affected: tuple[Affected, ...] = ()
-    owners: tuple[str, ...] = ()
+    owners: tuple[tuple[str, str], ...] = ()
     everywhere: bool = False
     untouched: bool = False
 
@@ -109,6 +109,8 @@ class Judgement:
     def _change(self, old: NodeSpec | None, new: NodeSpec | None) -> NodeChange:
         node = cast("NodeSpec", new or old)
         found = difference.change(node.id, old, new)
+        if old is None and new is not None:
+            return replace(found, fields=difference.introduction(new))
         stands = new is None and self.proposal.tree.entry(node.path) is not None
         return replace(found, kind="broken") if stands else found
 
@@ -163,9 +165,15 @@ def gate(
         report=trial.with_what_is_beside(replace(report, label=_label(proposal))),
         pairs=tuple(trial.pairs()),
         affected=tuple(trial.affected()),
-        owners=trial.new_owners,
+        owners=tuple((handle, _name_of(court.provenance, handle)) for handle in trial.new_owners),
         everywhere=trial.decides_about_all(),
     )
+
+
+def _name_of(provenance: Provenance | None, handle: str) -> str:
+    """Return what an owner is called; nothing where its chain does not verify."""
+    chain = provenance.chain(handle) if provenance is not None else None
+    return chain.current.name if isinstance(chain, Chain) else ""
 
 
 def _label(proposal: Proposal) -> str:

@@ -113,7 +113,7 @@ def unseen(judgement: Judgement, *, pinned: bool) -> Iterator[str]:
     outside = judgement.proposal.outside
     if outside:
         shown = ", ".join(outside[:5]) + (f" and {len(outside) - 5:,} more" if len(outside) > 5 else "")
-        yield f"what {_n(len(outside), 'file')} outside of the registry says ({shown})"
+        yield f"what {_n(len(outside), 'file')} outside of the registry say{'s' * (len(outside) == 1)} ({shown})"
     if not judgement.everywhere:
         yield "nodes that the change can not be felt in"
         yield "whether waivers have ended or are not needed any more (nodespec validate)"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nodespec.finding import Finding
     from nodespec.waiver import Waiver
 
-RUN, NOT_RUN, IGNORED = "run", "not run", "ignored"
+RUN, PARTLY, NOT_RUN, IGNORED = "run", "not run on everything", "not run", "ignored"
 
 
 @frozen
@@ -82,6 +82,14 @@ class Report:
     def warnings(self) -> int:
         """How many findings are warnings."""
         return len(self.findings) - self.errors
+
+    @property
+    def states(self) -> dict[str, str]:
+        """For each family, whether it ran, and on everything: what people and machines are told."""
+        return {
+            letter: PARTLY if state == RUN and letter in self.blocked else state
+            for letter, state in self.families.items()
+        }
 
     def exit_code(self, *, strict: bool = False) -> int:
         """0 clean, 1 findings, 3 what was asked for could not run, 4 nothing was there to judge."""

@@ -23,7 +23,7 @@ VERSION = 1
 
 def to_json(report: Report, *, exit_code: int, trial: tuple[Judgement, Sequence[Gate]] | None = None) -> str:
     """Return the report as JSON of version 1; with ``trial``, what the gate says besides."""
-    families = {letter: {"name": FAMILIES[letter].name, "status": status} for letter, status in report.families.items()}
+    families = {letter: {"name": FAMILIES[letter].name, "status": status} for letter, status in report.states.items()}
     whole: dict[str, Any] = {
         "version": VERSION,
         "findings": [_finding_fields(finding) for finding in report.findings],
@@ -69,7 +69,7 @@ def _trial_fields(judgement: Judgement, gates: Sequence[Gate]) -> dict[str, Any]
             {"signal": item.signal, "what": item.what, "subscribers": list(item.subscribers)}
             for item in judgement.affected
         ],
-        "new_owners": list(judgement.owners),
+        "new_owners": [handle for handle, _ in judgement.owners],
         "gates": [
             {"number": gate.number, "name": gate.name, "status": gate.status, "words": gate.words} for gate in gates
         ],

@@ -30,8 +30,12 @@ def to_sarif(report: Report, gates: Sequence[Gate] = ()) -> str:
         "rules": [_sarif_rule(code) for code in used],
     }
     results = [_sarif_result(finding, used.index(finding.code)) for finding in report.findings]
-    idle = [FAMILIES[letter].name for letter, state in report.families.items() if state != RUN]
-    notes = [{"level": "note", "message": {"text": f"not run or ignored: {', '.join(idle)}"}}] if idle else []
+    idle = [FAMILIES[letter].name for letter, state in report.states.items() if state != RUN]
+    notes = (
+        [{"level": "note", "message": {"text": f"not run on everything, or ignored: {', '.join(idle)}"}}]
+        if idle
+        else []
+    )
     notes += [
         {"level": "error", "message": {"text": f"gate {gate.number} {gate.name}: {gate.words}"}}
         for gate in failed_tests(gates)

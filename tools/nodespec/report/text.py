@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nodespec.encoding import printable
 from nodespec.rules import FAMILIES
-from nodespec.verdict import IGNORED, NOT_RUN, RUN
+from nodespec.verdict import IGNORED, NOT_RUN, PARTLY, RUN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,8 +84,8 @@ def summary(report: Report, paint: Paint = plain) -> str:
         verdict = paint("no findings", "ok") if report.files else paint("nothing to judge", "warning")
     specs = f", {counted(report.specs, 'spec')} among them" if report.specs != report.files else ""
     lines = [f"{verdict} in {counted(report.files, 'file')}{specs} ({printable(report.label)})"]
-    for state, words in ((RUN, "judged"), (NOT_RUN, "not run"), (IGNORED, "ignored")):
-        letters = [letter for letter, found in report.families.items() if found == state]
+    for state, words in ((RUN, "judged"), (PARTLY, PARTLY), (NOT_RUN, NOT_RUN), (IGNORED, IGNORED)):
+        letters = [letter for letter, found in report.states.items() if found == state]
         if letters:
             lines.append(
                 paint(f"{words}: {', '.join(f'{letter} {FAMILIES[letter].name}' for letter in letters)}", "dim")

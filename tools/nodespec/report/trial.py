@@ -38,7 +38,7 @@ def notices(judgement: Judgement) -> list[str]:
     for item in judgement.affected:
         some = ", ".join(item.subscribers[:5]) + (" …" if len(item.subscribers) > 5 else "")
         lines.append(f"{item.signal}: {item.what}; heard by {counted(len(item.subscribers), 'other node')}: {some}")
-    lines += [f"new owner: {name}" for name in judgement.owners]
+    lines += [f"new owner: {name or 'of a chain that does not verify'}, {handle}" for handle, name in judgement.owners]
     if judgement.everywhere:
         lines.append("something changes by which all nodes are judged: every node was judged anew")
     for found, waiver in judgement.report.waived:
