@@ -28,7 +28,11 @@ _RUNNING: weakref.WeakSet[Child] = weakref.WeakSet()
 
 def let_go() -> None:
     """End every program that this process speaks to; one that was started by whom it was forked from goes on there."""
-    for child in list(_RUNNING):
+    running = list(_RUNNING)
+    for child in running:  # all at once, and then each is waited for
+        if child.holder == os.getpid() and child.end.alive:
+            child.process.kill()
+    for child in running:
         child.end()
 
 
