@@ -13,6 +13,7 @@ import pytest
 from benchmarks.generate import generate
 from benchmarks.population import Population
 from nodespec import Registry, document, recall
+from nodespec.child import Child
 from nodespec.commit import CommitTree
 from nodespec.judge import judge
 from nodespec.recall import judge_anew
@@ -459,10 +460,18 @@ def test_a_commit_of_one_file_costs_what_it_was_and_what_it_is_whatever_the_size
         CommitTree, "_read_object", lambda tree, oid, kind: folders.append(oid) or read(tree, oid, kind)
     )
     opened = Registry.open(registry.path)
+    statements: list[str] = []
+    programs: list[Child] = []
+    begin = Child.__init__
+    monkeypatch.setattr(Child, "__init__", lambda own, *a, **k: programs.append(own) or begin(own, *a, **k))
+    assert opened.store is not None
+    opened.store.trace(statements.append)
     report = judge_anew(
         opened, opened.at("HEAD"), selection=UNSIGNED, now=datetime.now(UTC), environment=registry.environment
     )
     assert (report.findings, report.specs, counter.whole) == ((), nodes, 0)
     specs = [data for data in parsed if b"node_type" in data]
     assert len(specs) == 2, "what it was, and what it is"
+    assert len(statements) <= 25, statements
+    assert len(programs) <= 2, "git, for objects, and the box, for policies"
     assert len(folders) <= 40, "the folders on the way to the file, in both commits, and those that hold the settings"
