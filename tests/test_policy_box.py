@@ -22,6 +22,7 @@ from nodespec.policy.standing import Standing, subject
 from nodespec.settings import Settings
 from nodespec.spec import from_value
 from nodespec.tree import MemoryTree
+from tests.conftest import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -137,3 +138,13 @@ def test_a_box_that_was_started_early_is_the_one_that_is_used(monkeypatch: pytes
     policies.start_early(cel)
     policies.Policies.of(both).prepare()
     assert started == [["cel"], ["cel"], ["cel", "rego"]], "one for fewer languages is let go of"
+
+
+def test_a_box_that_ended_before_it_was_asked_is_no_fault_of_a_policy() -> None:
+    path = "registry/policies/matriz.consent.cel.yaml"
+    tree = MemoryTree({path: (ROOT / path).read_bytes()})
+    policies.start_early(tree)
+    (_, spare) = policies._SPARE[os.getpid()]
+    spare._child.process.kill()
+    spare._child.process.wait()
+    assert policies.Policies(policies.Policies.of(tree).sources).problems(path) == []

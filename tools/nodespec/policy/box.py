@@ -56,6 +56,11 @@ class Box:
         self._unread = b""
         self._before = _line({"languages": list(languages)})
 
+    @property
+    def is_there(self) -> bool:
+        """Whether the process runs; whoever ended it before the first question has nothing to do with a policy."""
+        return self._child.process.poll() is None
+
     def tell(self, message: Any) -> None:
         """Say what needs no answer; it goes along with the next question."""
         self._before += _line(message)

@@ -224,7 +224,8 @@ def _box_for(sources: Iterable[Source]) -> Box:
 
     languages = _languages(sources)
     spare = _SPARE.pop(os.getpid(), None)
-    return spare[1] if spare is not None and spare[0] == languages else Box(languages)
+    fits = spare is not None and spare[0] == languages and spare[1].is_there
+    return spare[1] if spare is not None and fits else Box(languages)
 
 
 def _languages(sources: Iterable[Source]) -> list[str]:
