@@ -88,14 +88,15 @@ def _begin(start: bytes) -> None:
 
     from nodespec.child import let_go
 
-    def follow() -> None:
+    def follow(parent: int) -> None:
         """End with the parent, however it ends."""
-        wait([parent.sentinel] if parent is not None else [])
+        wait([parent])
         os._exit(1)
 
-    parent = parent_process()
     let_go()
-    Thread(target=follow, daemon=True).start()
+    parent = parent_process()
+    assert parent is not None, "a worker has one"
+    Thread(target=follow, args=(parent.sentinel,), daemon=True).start()
     global _work  # noqa: PLW0603  # a worker process has no other place to keep what it starts with
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # These bytes were pickled by the parent a moment ago and never left this machine's memory. They are, so that open

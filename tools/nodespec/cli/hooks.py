@@ -63,9 +63,7 @@ expect_option = click.option(
 @click.argument("kind", type=click.Choice(KINDS))
 @repo_option
 @click.option("--branch", "branches", multiple=True, metavar="NAME", help="A branch that is judged.  [default: HEAD's]")
-@click.option(
-    "--expect", metavar="DIGEST", help="pre-receive: the fingerprint of the first trust root that may begin here."
-)
+@expect_option
 @click.option("--home", metavar="DIR", help="post-receive: the configuration folder with the checkpoint key.")
 @click.option("--passphrase-file", metavar="FILE", help="post-receive: the file with its passphrase.")
 @click.option("--key", default="main", show_default=True, help="post-receive: the name of the checkpoint key.")
@@ -146,9 +144,7 @@ def _text_of(path: str) -> str:
 @click.argument("kind", type=click.Choice(KINDS))
 @repo_option
 @click.option("--branch", "branches", multiple=True, metavar="NAME", help="A branch that is judged.  [default: HEAD's]")
-@click.option(
-    "--expect", metavar="DIGEST", help="pre-receive: the fingerprint of the first trust root that may begin here."
-)
+@expect_option
 @click.option("--key", default="main", show_default=True, help="post-receive: the name of the checkpoint key.")
 def run_command(kind: str, repo: str, branches: tuple[str, ...], expect: str | None, key: str) -> int:
     """Do what a hook does; this is what the installed hooks call."""

@@ -2,9 +2,8 @@
 
 An expression of CEL reaches a node by the name ``node`` alone, and what it selects from it stands behind that name,
 letter by letter: ``node.identity.tier``. So the text tells which values an answer depends on, or, inside ``has()``,
-that it depends on whether there is one. Whatever is not plainly a chain
-of fields (``node['a']``, ``node.?a``, the word in a string, and any expression with a comment) counts as a look at all
-of it, and costs a question more.
+that it depends on whether there is one. Whatever is not plainly a chain of fields (``node['a']``, ``node.?a``, the word
+in a string, and any expression with a comment) counts as a look at all of it, and costs a question more.
 
 >>> Sight(["has(node.consent) && node.identity.tier >= 5", "node.roles.exists(r, r == 'guard')"]).looks
 ((('consent',), False), (('identity', 'tier'), True), (('roles',), True))
