@@ -33,7 +33,7 @@ from nodespec.finding import Hit
 from nodespec.frozen import frozen
 from nodespec.grounds import listing_findings
 from nodespec.judge import FOR_ALL, MANY, Court, judge, missed
-from nodespec.neighbours import Neighbours
+from nodespec.neighbours import Neighbours, folder_of
 from nodespec.owner import PREFIX, Chain
 from nodespec.provenance import Provenance
 from nodespec.reading import read_checked
@@ -246,7 +246,23 @@ class _Trial:
     @cached_property
     def neighbours(self) -> Neighbours:
         """Whom the change can be felt by."""
-        return Neighbours(self.proposal, self.court, self.around, self.roster, self._jobs, self.progress)
+        was: dict[str, NodeFacts] = {}
+        now: dict[str, NodeFacts] = {}
+        if self.change is not None:
+            found = ((path, self.change.earlier(path)) for path in sorted(self.around) if is_node_path(path))
+            was = {path: NodeFacts.of(node) for path, node in found if node is not None}
+            now = {path: was[path] for path in was.keys() - self.proposal.paths}
+            now |= {versions.path: NodeFacts.of(versions.now) for versions in self.change.nodes}
+        return Neighbours(
+            court=self.court,
+            before=self.proposal.before,
+            around=self.around,
+            was=was,
+            now=now,
+            roster=self.roster,
+            jobs=self._jobs,
+            progress=self.progress,
+        )
 
     def _jobs(self, files: int) -> int:
         if self.jobs is not None:
@@ -364,10 +380,10 @@ class _Trial:
         """Run family G on what is felt; what it would have found in base as well is not new."""
         signals, owners = self.neighbours.felt
         others, left = self.neighbours.others
-        was = [found for path in self.around if (found := self.neighbours.before(path)) is not None]
-        new = [one for one in facts.values() if self.neighbours.before(one.path) is None]
-        part = Part(signals, owners, tuple(self.neighbours.names_beside(new)), frozenset(facts))
-        known = {_identity(item) for item in self.court.graph([*was, *others], left, part._replace(names=()))}
+        was = self.neighbours.was
+        names = self.neighbours.names_in(folder_of(path) for path in facts if path not in was)
+        part = Part(signals, owners, tuple(names), frozenset(facts))
+        known = {_identity(item) for item in self.court.graph([*was.values(), *others], left, part._replace(names=()))}
         for item in self.court.graph([*facts.values(), *others], claimed | left, part):
             if item.path in facts or _identity(item) not in known:
                 yield item

@@ -15,41 +15,41 @@ from nodespec.errors import RegistryError
 from nodespec.mentions import mentioning
 from nodespec.reading import Unreadable, load, load_tombstone
 from nodespec.rules.graph import NodeFacts
-from nodespec.tree import NODES, TOMBSTONES, is_node_path, is_tombstone_path, node_id
+from nodespec.tree import FOLDER, NODES, TOMBSTONES, is_node_path, is_tombstone_path, node_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from nodespec.commit import CommitTree
     from nodespec.judge import Court
-    from nodespec.proposal import Proposal
     from nodespec.roster import Roster
-    from nodespec.rules.change import Change
     from nodespec.tree import Entry, Progress, Tree
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Neighbours:
-    """What is around these paths in a proposal; ``jobs`` says how many processes so many files are worth."""
+    """What is around these paths, and is the same before and after.
 
-    proposal: Proposal
+    ``was`` and ``now`` are what others see of the nodes at these paths, by path, on either side; ``before`` is the
+    commit that was there, or one that agrees with it on everything else, and ``jobs`` says how many processes so many
+    files are worth.
+    """
+
     court: Court
+    before: CommitTree
     around: frozenset[str]
+    was: Mapping[str, NodeFacts]
+    now: Mapping[str, NodeFacts]
     roster: Callable[[], Roster | None]
     jobs: Callable[[int], int]
-    progress: Progress | None
-
-    @property
-    def change(self) -> Change | None:
-        """The two sides, when both have settings."""
-        return self.court.change
+    progress: Progress | None = None
 
     @cached_property
     def felt(self) -> tuple[frozenset[str], frozenset[str]]:
         """The signals of nodes that others see otherwise than before, and the owners who hold more than before."""
         signals, owners = set[str](), set[str]()
-        now = {versions.path: NodeFacts.of(versions.now) for versions in self.change.nodes} if self.change else {}
-        for path in filter(is_node_path, self.around):
-            old, new = self.before(path), now.get(path)
+        for path in self.was.keys() | self.now.keys():
+            old, new = self.was.get(path), self.now.get(path)
             if old != new:
                 signals |= {name for node in (old, new) if node for name, _ in node.emits}
                 signals |= {name for node in (old, new) if node for name in node.subscribes}
@@ -69,51 +69,65 @@ class Neighbours:
     def others(self) -> tuple[list[NodeFacts], frozenset[str]]:
         """Every node that is not touched and has to do with what is felt, and the signals that tombstones leave."""
         signals, owners = self.felt
-        before = self.proposal.before
-        if not signals and not owners:
-            return [], frozenset()
-        known, left, unlisted = self._on_roster(signals | owners)
-        if unlisted is None:
+        return self._found(signals | owners) if signals or owners else ([], frozenset())
+
+    @cached_property
+    def everybody(self) -> tuple[list[NodeFacts], frozenset[str]]:
+        """Every node that is not touched, and all the signals that tombstones leave."""
+        return self._found(None)
+
+    def _found(self, names: frozenset[str] | None) -> tuple[list[NodeFacts], frozenset[str]]:
+        """Look for the untouched that hold one of these names, or for all of them."""
+        before = self.before
+        known, left = self._on_roster(names)
+        if self.listed is None:
             listed = [entry for folder in (NODES, TOMBSTONES) for entry in before.below(folder)]
         else:
-            listed = [entry for entry in map(before.entry, sorted(unlisted)) if entry is not None]
-        entries = [entry for entry in listed if entry.path not in self.around and entry.path.endswith(".yaml")]
-        held = mentioning(before, entries, signals | owners, jobs=self.jobs(len(entries)), progress=self.progress)
+            listed = [entry for entry in map(before.entry, sorted(self.listed[1])) if entry is not None]
+        held = [entry for entry in listed if entry.path not in self.around and entry.path.endswith(".yaml")]
+        if names is not None:
+            held = mentioning(before, held, names, jobs=self.jobs(len(held)), progress=self.progress)
         nodes = [load(before, entry) for entry in held if is_node_path(entry.path)]
         known += [NodeFacts.of(node) for node in nodes if not isinstance(node, Unreadable)]
         left |= {name for entry in held if is_tombstone_path(entry.path) for name in _left_by(before, entry)}
         return sorted(known), frozenset(left)  # by path, wherever they were found
 
-    def _on_roster(self, names: frozenset[str]) -> tuple[list[NodeFacts], set[str], frozenset[str] | None]:
-        """Return what the roster knows of untouched nodes, and the paths at which base is no longer what it is of.
+    def _on_roster(self, names: frozenset[str] | None) -> tuple[list[NodeFacts], set[str]]:
+        if self.listed is None:
+            return [], set()
+        roster, later = self.listed
+        apart = self.around | later
+        nodes, stones = roster.everybody() if names is None else roster.naming(names)
+        left = {name for path, names in stones.items() if path not in apart for name in names}
+        return [node for node in nodes if node.path not in apart], left
 
-        None stands for all paths: there is no roster, or it is of a commit that base has nothing to do with.
+    @cached_property
+    def listed(self) -> tuple[Roster, frozenset[str]] | None:
+        """The roster, and the paths at which the commit is no longer what it is of.
+
+        None when there is none, or it is of a commit that this one has nothing to do with.
         """
         roster = self.roster()
-        later = roster.differing(self.proposal.before) if roster is not None else None
-        if roster is None or later is None:
-            return [], set(), None
-        apart = self.around | later
-        nodes, stones = roster.naming(names)
-        left = {name for path, names in stones.items() if path not in apart for name in names}
-        return [node for node in nodes if node.path not in apart], left, later
+        later = roster.differing(self.before) if roster is not None else None
+        return (roster, later) if roster is not None and later is not None else None
 
-    def names_beside(self, new: Sequence[NodeFacts]) -> Iterator[str]:
-        """Yield every id of the types of which there are new nodes."""
-        for folder in sorted({node.path.rpartition("/")[0] + "/" for node in new}):
-            for entry in self.proposal.tree.below(folder):
-                if is_node_path(entry.path) and "/" not in entry.path.removeprefix(folder):
-                    yield node_id(entry.path)
+    def names_in(self, folders: Iterable[str]) -> Iterator[str]:
+        """Yield the id of every node right in these folders, which end in ``/``."""
+        for folder in sorted(set(folders)):
+            there = self.before.children(folder.rstrip("/"))
+            files = (folder + name for name, (mode, _) in there.items() if mode != FOLDER)
+            yield from (node_id(path) for path in files if is_node_path(path) and path not in self.around)
+            yield from (node_id(path) for path in self.now if folder_of(path) == folder)
 
     def held(self, facts: Iterable[NodeFacts]) -> list[tuple[str, str]]:
         """Return (path, owner) of all nodes of those owners who hold more than before."""
         _, owners = self.felt
         return [(node.path, node.owner) for node in (*facts, *self.others[0]) if node.owner in owners]
 
-    def before(self, path: str) -> NodeFacts | None:
-        """Return what others saw of a node in base; None when there was none."""
-        node = self.change.earlier(path) if self.change is not None and is_node_path(path) else None
-        return None if node is None else NodeFacts.of(node)
+
+def folder_of(path: str) -> str:
+    """Return the folder that a file is right in, with a ``/`` at its end."""
+    return path.rpartition("/")[0] + "/"
 
 
 def _left_by(tree: Tree, entry: Entry) -> tuple[str, ...]:

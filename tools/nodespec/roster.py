@@ -91,9 +91,12 @@ class Roster:
         """
         wanted = sorted(set(names))
         begins = sorted({begin for name in wanted for begin in self._begins(name)})
-        values = [self._value(begin) for begin in begins]
-        left = {value[0]: frozenset(value[1]) for value in values if not is_node_path(value[0])}
-        return [_unpacked(value) for value in values if is_node_path(value[0])], left
+        return _parted(map(self._value, begins))
+
+    def everybody(self) -> tuple[list[NodeFacts], dict[str, frozenset[str]]]:
+        """Return every node, and every tombstone that leaves signals dangling, as :meth:`naming` does."""
+        begin = self.text.index(b"\n", len(_FORMAT) + 1) + 1
+        return _parted(map(json.loads, self.text[begin : self.names_at].splitlines()))
 
     def differing(self, tree: CommitTree) -> frozenset[str] | None:
         """Return the paths at which a commit differs from the one this is of; None where that cannot be known."""
@@ -125,6 +128,17 @@ class Roster:
     def _value(self, begin: int) -> list[Any]:
         value: list[Any] = json.loads(self.text[begin : self.text.index(b"\n", begin)])
         return value
+
+
+def _parted(values: Iterable[list[Any]]) -> tuple[list[NodeFacts], dict[str, frozenset[str]]]:
+    """Return the nodes among these lines, and what the tombstones leave, by path."""
+    nodes, left = [], {}
+    for value in values:
+        if is_node_path(value[0]):
+            nodes.append(_unpacked(value))
+        else:
+            left[value[0]] = frozenset(value[1])
+    return nodes, left
 
 
 def _head(nodes: str, tombstones: str, begin: int) -> bytes:
