@@ -275,7 +275,7 @@ def test_a_verdict_is_built_upon(judged: Checkout, counter: Counter) -> None:
         "UPDATE verdict SET body = replace(body, '\"specs\": 120', '\"specs\": 121')",
         "UPDATE verdict SET tag = zeroblob(32)",
         "UPDATE verdict SET tag = ''",
-        "UPDATE verdict SET nodes = 'f' || nodes",
+        "UPDATE verdict SET folders = 'f' || folders",
         "UPDATE verdict SET body = '{}'",
         "UPDATE verdict SET circumstances = circumstances || ' '",
         "DELETE FROM verdict",

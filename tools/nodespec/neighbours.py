@@ -26,13 +26,18 @@ if TYPE_CHECKING:
     from nodespec.tree import Entry, Progress, Tree
 
 
+def _one(_files: int) -> int:
+    """Start no other process."""
+    return 1
+
+
 @dataclass(frozen=True, kw_only=True)
 class Neighbours:
     """What is around these paths, and is the same before and after.
 
     ``was`` and ``now`` are what others see of the nodes at these paths, by path, on either side; ``before`` is the
-    commit that was there, or one that agrees with it on everything else, and ``jobs`` says how many processes so many
-    files are worth.
+    commit that was there, or one that agrees with it on everything else. ``besides`` are signals that are felt for
+    another reason, and ``jobs`` says how many processes so many files are worth.
     """
 
     court: Court
@@ -41,13 +46,14 @@ class Neighbours:
     was: Mapping[str, NodeFacts]
     now: Mapping[str, NodeFacts]
     roster: Callable[[], Roster | None]
-    jobs: Callable[[int], int]
+    besides: frozenset[str] = frozenset()
+    jobs: Callable[[int], int] = _one
     progress: Progress | None = None
 
     @cached_property
     def felt(self) -> tuple[frozenset[str], frozenset[str]]:
         """The signals of nodes that others see otherwise than before, and the owners who hold more than before."""
-        signals, owners = set[str](), set[str]()
+        signals, owners = set(self.besides), set[str]()
         for path in self.was.keys() | self.now.keys():
             old, new = self.was.get(path), self.now.get(path)
             if old != new:
@@ -89,7 +95,7 @@ class Neighbours:
             held = mentioning(before, held, names, jobs=self.jobs(len(held)), progress=self.progress)
         nodes = [load(before, entry) for entry in held if is_node_path(entry.path)]
         known += [NodeFacts.of(node) for node in nodes if not isinstance(node, Unreadable)]
-        left |= {name for entry in held if is_tombstone_path(entry.path) for name in _left_by(before, entry)}
+        left |= {name for entry in held if is_tombstone_path(entry.path) for name in left_by(before, entry)}
         return sorted(known), frozenset(left)  # by path, wherever they were found
 
     def _on_roster(self, names: frozenset[str] | None) -> tuple[list[NodeFacts], set[str]]:
@@ -111,6 +117,10 @@ class Neighbours:
         later = roster.differing(self.before) if roster is not None else None
         return (roster, later) if roster is not None and later is not None else None
 
+    def are_at_hand(self, most: int) -> bool:
+        """Say whether they can be told from a roster and no more files than this."""
+        return self.listed is not None and len(self.listed[1]) <= most
+
     def names_in(self, folders: Iterable[str]) -> Iterator[str]:
         """Yield the id of every node right in these folders, which end in ``/``."""
         for folder in sorted(set(folders)):
@@ -130,7 +140,7 @@ def folder_of(path: str) -> str:
     return path.rpartition("/")[0] + "/"
 
 
-def _left_by(tree: Tree, entry: Entry) -> tuple[str, ...]:
+def left_by(tree: Tree, entry: Entry) -> tuple[str, ...]:
     """Return the signals that a tombstone leaves dangling; none where it is none, which is for others to say."""
     try:
         stone = load_tombstone(tree, entry.path)

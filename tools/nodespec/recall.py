@@ -4,11 +4,11 @@
 (:mod:`nodespec.rejudge`). The index is derived and may be anybody's: a copy of a clone, a cache that a build restored.
 So a verdict carries a tag, and only one that this user's tool wrote is believed::
 
-    tag  =  HMAC-SHA256(secret, "nodespec-verdict/v1" 0x00 circumstances 0x00 nodes 0x00 body)
+    tag  =  HMAC-SHA256(secret, "nodespec-verdict/v2" 0x00 circumstances 0x00 folders 0x00 body)
 
     secret          32 random bytes in the user's configuration folder (recall.key, mode 0600), made when first needed
-    circumstances   digest of this tool, of what was asked for, and of all files but the nodes'
-    nodes           Git's id of registry/nodes
+    circumstances   digest of this tool, of what was asked for, and of all files but those in the folders
+    folders         Git's ids of registry/nodes, tombstones and owners, a space between them; empty where there is none
     body            JSON: findings, files, specs
 
 Whoever can read the secret can already run programs as this user. Where there is no secret (no home, a folder that
@@ -23,6 +23,7 @@ import os
 import stat
 from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from nodespec.errors import RegistryError
@@ -33,7 +34,7 @@ from nodespec.index.store import UnusableError
 from nodespec.index.verdicts import Sealed, keep, newest
 from nodespec.judge import judge
 from nodespec.keyring import home
-from nodespec.rejudge import MOST, Known, circumstances, rejudge
+from nodespec.rejudge import FOLLOWED, MOST, Known, circumstances, rejudge
 from nodespec.roster import Roster
 from nodespec.text import MAX_BYTES
 from nodespec.tree import NODES, REGULAR, TOMBSTONES, Overlay, changed_paths, is_tombstone_path
@@ -55,6 +56,7 @@ MOST_FINDINGS = 1_000
 """A verdict with more is not kept: whoever mends so much has better things to wait for."""
 
 _SECRET_BYTES = 32
+_FOLLOWED = tuple(f"{folder}/" for folder in FOLLOWED)
 
 
 def judge_anew(
@@ -79,7 +81,10 @@ def judge_anew(
     if memory is None or tree is None:
         return judge(snapshot.tree, selection=selection, now=now, jobs=jobs, progress=progress)
     known = memory.newest()
-    report = rejudge(known, tree, selection=selection, now=now) if known is not None else None
+    report = None
+    if known is not None:
+        roster = partial(known_roster, registry.index_path, environment)
+        report = rejudge(known, tree, selection=selection, now=now, roster=roster)
     seen: list[tuple[Entry, Examined]] = []
     if report is None:  # the work tree is judged as it was read, not as it may have become since
         report = judge(tree, selection=selection, now=now, jobs=jobs, progress=progress, seen=seen)
@@ -131,7 +136,7 @@ def _upon(memory: _Memory, tree: Tree) -> Overlay | None:
         for path in changed_paths(head, tree):
             entry = tree.entry(path)
             is_plain = entry is None or (entry.mode == REGULAR and tree.size(entry) <= MAX_BYTES)
-            if not is_plain or not path.startswith(NODES) or len(files) >= MOST:
+            if not is_plain or not path.startswith(_FOLLOWED) or len(files) >= MOST:
                 return None
             files[path] = None if entry is None else tree.read(entry)
     except (OSError, RegistryError):
@@ -141,12 +146,12 @@ def _upon(memory: _Memory, tree: Tree) -> Overlay | None:
 
 @frozen
 class _Memory:
-    """What is remembered in the circumstances of a commit, whose folder of nodes is ``nodes``."""
+    """What is remembered in the circumstances of a commit, whose followed folders have these ids."""
 
     store: Store
     secret: bytes
     circumstances: str
-    nodes: str
+    folders: tuple[str, ...]
     tree: CommitTree
 
     @classmethod
@@ -160,7 +165,7 @@ class _Memory:
         if own is None:
             return None
         seen = f"{rule_set()} {found[0]}"
-        return cls(store=registry.store, secret=own, circumstances=seen, nodes=found[1], tree=tree)
+        return cls(store=registry.store, secret=own, circumstances=seen, folders=found[1], tree=tree)
 
     def newest(self) -> Known | None:
         """Return the last verdict in these circumstances, when it is one of ours."""
@@ -172,17 +177,17 @@ class _Memory:
 
     def keep(self, report: Report) -> None:
         """Write a verdict down, unless it is the one that is there, or none that could be built upon."""
-        known = Known.of(self.nodes, report)
+        known = Known.of(self.folders, report)
         if known is None or len(known.findings) > MOST_FINDINGS:
             return
-        sealed = Sealed(known.nodes, _packed(known), b"")
+        sealed = Sealed(" ".join(known.folders), _packed(known), b"")
         with suppress(UnusableError):
             before = newest(self.store, self.circumstances)
             if before is None or before[:2] != sealed[:2]:
                 keep(self.store, self.circumstances, sealed._replace(tag=self._tag(sealed)))
 
     def _tag(self, sealed: Sealed) -> bytes:
-        parts = ("nodespec-verdict/v1", self.circumstances, sealed.nodes)
+        parts = ("nodespec-verdict/v2", self.circumstances, sealed.folders)
         return hmac.digest(self.secret, "\0".join((*parts, "")).encode() + sealed.body, "sha256")
 
 
@@ -198,7 +203,7 @@ def _packed(known: Known) -> bytes:
 def _unpacked(sealed: Sealed) -> Known:
     body = json.loads(sealed.body)
     return Known(
-        nodes=sealed.nodes,
+        folders=tuple(sealed.folders.split(" ")),
         findings=tuple(Finding(**item) for item in body["findings"]),
         files=body["files"],
         specs=body["specs"],

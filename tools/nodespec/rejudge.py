@@ -1,12 +1,13 @@
 """A commit judged by what differs from another that was judged before: the same report, at the cost of the change.
 
 What is found about a file depends on the file, on what decides about all files (:func:`circumstances`), and on what
-the other nodes are called, send and hear. So where the circumstances are the same, and no node came, went or changed in
-what others can see of it, the files that differ are judged, and every other finding stays what it was. The trust root
-and the seal are verified anew each time, for time passes.
+the other nodes are called, send and hear. So where the circumstances are the same, the files that differ are judged,
+and every other finding stays what it was. Where a node came, went or shows others something else, those who can see it are
+looked up on the roster (:mod:`nodespec.neighbours`); if they have something to say, or had before, the graph is drawn
+anew of everybody on it. The trust root and the seal are verified anew each time, for time passes.
 
-Everything that is looked at is read from the commits themselves, and :func:`rejudge` returns None for whatever it is
-not made for: then the caller judges all of the tree.
+What differs is read from the commits themselves, and :func:`rejudge` returns None for whatever it is not made for: then
+the caller judges all of the tree.
 """
 
 from __future__ import annotations
@@ -15,127 +16,183 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, cast
 
 from nodespec import rules
+from nodespec.chain import record_path
 from nodespec.errors import RegistryError
 from nodespec.frozen import frozen
-from nodespec.judge import Court
+from nodespec.judge import Court, missed
+from nodespec.neighbours import Neighbours, folder_of, left_by
+from nodespec.owner import PREFIX
 from nodespec.reading import Unreadable, load
-from nodespec.rules.graph import NodeFacts
+from nodespec.rules.graph import NodeFacts, Part
 from nodespec.rules.provenance import CODES
 from nodespec.rules.tree import NEEDED
 from nodespec.tree import (
+    FOLDER,
     NODES,
+    OWNERS,
     REGISTRY,
     REGULAR,
     SCHEMAS,
     SEAL_PATH,
+    TOMBSTONES,
     TRUST,
     MemoryTree,
     Overlay,
     attestation_path,
     is_node_path,
+    is_tombstone_path,
     node_id,
     node_path,
+    tombstone_path,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
     from nodespec.commit import CommitTree, Pair
+    from nodespec.examiner import Examined
     from nodespec.finding import Finding
+    from nodespec.roster import Roster
     from nodespec.tree import Entry, Tree
     from nodespec.verdict import Report, Selection
 
 MOST = 2_000
 """Changed files beyond which judging everything is about as quick."""
 
-_TOP = NODES.rstrip("/")
+FOLLOWED = tuple(folder.rstrip("/") for folder in (NODES, TOMBSTONES, OWNERS))
+"""The folders of which each file is judged by itself; everything else decides about all files."""
+
 _QUOTA = CODES["newcomer-quota"]
+_LOOK_ALIKE = "G003"
 
 
 @frozen
 class Known:
-    """A commit that was judged, every file of it: its folder of nodes by Git's id, and what was found."""
+    """A commit that was judged, every file of it: its folders by Git's ids (empty: none), and what was found."""
 
-    nodes: str
+    folders: tuple[str, ...]
     findings: tuple[Finding, ...]
     files: int
     specs: int
 
     @classmethod
-    def of(cls, nodes: str, report: Report) -> Known | None:
+    def of(cls, folders: tuple[str, ...], report: Report) -> Known | None:
         """Return what is worth remembering of a report; None where something could not be judged, or is odd."""
         if not report.complete or any(item.code == _QUOTA for item in report.findings):
             return None
         found = (*report.findings, *(item for item, _ in report.waived))
-        return cls(nodes=nodes, findings=found, files=report.files, specs=report.specs)
+        return cls(folders=folders, findings=found, files=report.files, specs=report.specs)
 
 
-def circumstances(tree: CommitTree, selection: Selection) -> tuple[str, str] | None:
-    """Return a digest of everything that decides about all files, and Git's id of the folder of nodes.
+def circumstances(tree: CommitTree, selection: Selection) -> tuple[str, tuple[str, ...]] | None:
+    """Return a digest of everything that decides about all files, and Git's ids of the folders that are followed.
 
-    Everything is all of the registry but the nodes, the contracts, and what is asked for. Returns None for a commit
-    whose folders are odd (a name twice, a link in a folder's place).
+    Everything is all of the registry but nodes, tombstones and owners; the contracts; and what is asked for. Returns
+    None for a commit whose folders are odd (a name twice, a link in a folder's place).
     """
     digest = sha256(" ".join(sorted((*selection.codes, *selection.families))).encode())
-    (nodes, odd), (schemas, odder) = tree.folder(_TOP), tree.folder(SCHEMAS)
-    if odd or odder or not nodes:
+    (nodes, odd), (schemas, odder) = tree.folder(FOLLOWED[0]), tree.folder(SCHEMAS)
+    there = {f"{REGISTRY}/{name}": found for name, found in tree.children(REGISTRY).items()}
+    followed = [there.pop(path, None) for path in FOLLOWED]
+    if odd or odder or not nodes or any(found is not None and found[0] != FOLDER for found in followed):
         return None
-    for name, (mode, oid) in sorted(tree.children(REGISTRY).items()):
-        if f"{REGISTRY}/{name}" != _TOP:
-            digest.update(f"\0{name}\0{mode:o} {oid}".encode("utf-8", "surrogateescape"))
+    for path, (mode, oid) in sorted(there.items()):
+        digest.update(f"\0{path}\0{mode:o} {oid}".encode("utf-8", "surrogateescape"))
     digest.update(f"\0{schemas}".encode())
-    return digest.hexdigest(), nodes
+    return digest.hexdigest(), tuple(found[1] if found is not None else "" for found in followed)
 
 
-def rejudge(known: Known, tree: CommitTree | Overlay, *, selection: Selection, now: datetime) -> Report | None:
+def rejudge(
+    known: Known,
+    tree: CommitTree | Overlay,
+    *,
+    selection: Selection,
+    now: datetime,
+    roster: Callable[[], Roster | None],
+) -> Report | None:
     """Judge ``tree`` by what differs from a commit of which ``known`` was found, in the same circumstances.
 
-    ``tree`` is a commit, or a commit with nodes written over it. Returns None for what this is not made for.
+    ``tree`` is a commit, or a commit with files of the followed folders written over it. Returns None for what this is
+    not made for.
     """
     try:
-        return _rejudge(known, tree, selection, now)
+        return _rejudge(known, tree, selection, now, roster)
     except (RegistryError, OSError):  # an object of the earlier commit is not there any more
         return None
 
 
-def _rejudge(known: Known, tree: CommitTree | Overlay, selection: Selection, now: datetime) -> Report | None:
+def _rejudge(
+    known: Known,
+    tree: CommitTree | Overlay,
+    selection: Selection,
+    now: datetime,
+    roster: Callable[[], Roster | None],
+) -> Report | None:
     court = Court(tree, selection, now)
     court.prepare()  # while the difference is found
-    pairs = _difference(known.nodes, tree)
-    if pairs is None or _is_odd([new for _, new in pairs if new is not None], tree):
+    commit = cast("CommitTree", tree.under) if isinstance(tree, Overlay) else tree
+    pairs = _difference(known.folders, tree, commit)
+    come = [new for _, new in pairs or () if new is not None]
+    if pairs is None or _is_odd(come, tree):
         return None
     paths = {entry.path for pair in pairs for entry in pair if entry is not None}
-    around = sorted({partner for path in paths for partner in _partners(path)})
-    if any(item.code[0] == "G" and item.path in around for item in known.findings):
-        return None  # it would have to be found again, perhaps on another line
-    entries = [entry for path in around if is_node_path(path) and (entry := tree.entry(path)) is not None]
+    owners = {path.rpartition("/")[0] for path in paths if path.startswith(OWNERS)}
+    if owners and not _are_new(owners, pairs, known):
+        return None
+    around = frozenset(partner for path in paths for partner in _partners(path))
+    documents = [path for path in sorted(around) if is_node_path(path) or is_tombstone_path(path)]
+    entries = [entry for entry in map(tree.entry, documents) if entry is not None]
     examined = court.examine(entries)
     facts = {one.facts.path: one.facts for one in examined if one.facts is not None}
-    commit = cast("CommitTree", tree.under) if isinstance(tree, Overlay) else tree
-    if not _is_seen_alike(pairs, facts, commit):
+    before = _shown_before(pairs, commit)
+    if before is None:
         return None
-    kept = [item for item in known.findings if item.path not in around and not _is_live(item)]
+    was = {path: one for path, one in facts.items() if path not in paths} | before
+    around_them = Neighbours(
+        court=court,
+        before=commit,
+        around=around,
+        was=was,
+        now=facts,
+        besides=_left_before(pairs, commit).union(*(one.claimed for one in examined)),
+        roster=roster,
+    )
+    if any(around_them.felt) and not around_them.are_at_hand(MOST):
+        return None
+    unseen = missed(come, entries, examined)
+    graph = _graph(known, court, around_them, examined) if court.sees_the_whole(unseen) else []
+    if graph is None:
+        return None
+    kept = [item for item in known.findings if item.path not in around and item.code[0] != "G" and not _is_live(item)]
     found = [item for one in examined for item in one.findings]
-    come, gone = (sum(pair[side] is not None for pair in pairs) for side in (1, 0))
-    missed = {entry.path: one.missed for entry, one in zip(entries, examined, strict=True) if one.missed}
+    handles = sorted(PREFIX + folder.removeprefix(OWNERS) for folder in owners)
+    stray = sorted(path for path in around if path.startswith((NODES, TOMBSTONES)))
+    vouched = court.vouched_for(stray, around_them.held(facts.values()), handles)
+    more, less = ([entry.path for pair in pairs if (entry := pair[side]) is not None] for side in (1, 0))
     return court.report(
-        [*kept, *found, *court.vouched_for(around, [])],
-        missed,
-        files=known.files + come - gone,
-        specs=known.specs,
+        [*kept, *found, *vouched, *graph],
+        unseen,
+        files=known.files + len(more) - len(less),
+        specs=known.specs + sum(map(is_node_path, more)) - sum(map(is_node_path, less)),
     )
 
 
-def _difference(nodes: str, tree: CommitTree | Overlay) -> list[Pair] | None:
-    """Return what differs from the folder ``nodes``, or None where it is too odd, or too much, to go by."""
-    commit = cast("CommitTree", tree.under) if isinstance(tree, Overlay) else tree
-    pairs, defects = commit.changes(_TOP, nodes, commit.folder(_TOP)[0])
+def _difference(folders: Sequence[str], tree: CommitTree | Overlay, commit: CommitTree) -> list[Pair] | None:
+    """Return what differs from these folders, or None where it is too odd, or too much, to go by."""
+    pairs: list[Pair] = []
+    there = commit.children(REGISTRY)
+    for top, then in zip(FOLLOWED, folders, strict=True):
+        _, oid = there.get(top.rpartition("/")[2], (FOLDER, ""))
+        found, defects = commit.changes(top, then, oid)
+        if defects:
+            return None
+        pairs += found
     if isinstance(tree, Overlay):
         before = {entry.path: old for old, new in pairs for entry in (old, new) if entry is not None}
         pairs = [pair for pair in pairs if not any(entry and entry.path in tree.files for entry in pair)]
         pairs += [(before.get(path, commit.entry(path)), tree.entry(path)) for path in tree.files]
-    return None if defects or len(pairs) > MOST else pairs
+    return None if len(pairs) > MOST else pairs
 
 
 def _is_odd(entries: Sequence[Entry], tree: Tree) -> bool:
@@ -150,23 +207,69 @@ def _is_odd(entries: Sequence[Entry], tree: Tree) -> bool:
     return any(True for rule in rules.families_of("T") if rule.check is not None for _ in rule.check(excerpt))
 
 
-def _partners(path: str) -> tuple[str, str]:
-    """Return what is judged together: a node, and what is signed about it."""
-    node = node_path(node_id(path))
-    return node, attestation_path(node)
+def _are_new(owners: Iterable[str], pairs: Sequence[Pair], known: Known) -> bool:
+    """Say whether these owners were not there before, and nobody missed them: then they speak for what comes with them.
+
+    An owner who was there decides about every node that is signed with the owner's keys.
+    """
+    if any(item.code[0] == "P" and not _is_live(item) for item in known.findings):
+        return False
+    come = {new.path for old, new in pairs if old is None and new is not None}
+    stood = any(old is not None and old.path.startswith(OWNERS) for old, _ in pairs)
+    return not stood and all(record_path(f"{folder}/", 0) in come for folder in owners)
 
 
-def _is_seen_alike(pairs: Sequence[Pair], now: dict[str, NodeFacts], commit: CommitTree) -> bool:
-    """Say whether every node that differs is still there, and shows others what it showed them before."""
-    for old, new in pairs:
-        if not is_node_path((old or cast("Entry", new)).path):
-            continue
-        if old is None or new is None:
-            return False
-        was = load(commit, old)
-        if isinstance(was, Unreadable) or NodeFacts.of(was) != now.get(new.path):
-            return False
-    return True
+def _partners(path: str) -> tuple[str, ...]:
+    """Return what is judged together: a node, and what is signed about it; a tombstone, likewise, and whom it is of."""
+    if path.startswith(OWNERS):
+        return (path,)
+    node, stone = node_path(node_id(path)), tombstone_path(node_id(path))
+    if path.startswith(NODES):
+        return node, attestation_path(node)
+    return node, attestation_path(node), stone, attestation_path(stone)
+
+
+def _shown_before(pairs: Sequence[Pair], commit: CommitTree) -> dict[str, NodeFacts] | None:
+    """Return what others saw of each node that differs; None where one of them was none."""
+    shown = {}
+    for old, _ in pairs:
+        if old is not None and is_node_path(old.path):
+            node = load(commit, old)
+            if isinstance(node, Unreadable):
+                return None
+            shown[old.path] = NodeFacts.of(node)
+    return shown
+
+
+def _left_before(pairs: Sequence[Pair], commit: CommitTree) -> frozenset[str]:
+    """Return the signals that tombstones left dangling, where they are others now."""
+    stones = (old for old, _ in pairs if old is not None and is_tombstone_path(old.path))
+    return frozenset(name for stone in stones for name in left_by(commit, stone))
+
+
+def _graph(known: Known, court: Court, neighbours: Neighbours, examined: Sequence[Examined]) -> list[Finding] | None:
+    """Return what family G finds; None where nobody knows who else there is.
+
+    As long as there is nothing to find but names that look alike, whoever feels the change is asked; else everybody.
+    """
+    had = [item for item in known.findings if item.code[0] == "G"]
+    claimed = frozenset[str]().union(*(one.claimed for one in examined))
+    alike = {folder_of(path) for path in neighbours.was.keys() ^ neighbours.now.keys()}
+    alike |= {folder_of(item.path) for item in had if item.path in neighbours.around}
+    if not alike and not any(neighbours.felt):
+        return had
+    astray = any(f"{node.node_type}/{node.name}" != node_id(path) for path, node in neighbours.now.items())
+    if not astray and all(item.code == _LOOK_ALIKE for item in had):
+        signals, owners = neighbours.felt
+        others, left = neighbours.others
+        part = Part(signals, owners, tuple(neighbours.names_in(alike)), None)
+        found = list(court.graph([*neighbours.now.values(), *others], claimed | left, part))
+        if all(item.code == _LOOK_ALIKE for item in found):
+            return [*(item for item in had if folder_of(item.path) not in alike), *found]
+    if not neighbours.are_at_hand(MOST):
+        return None
+    everybody, left = neighbours.everybody
+    return list(court.graph(sorted([*neighbours.now.values(), *everybody]), claimed | left))
 
 
 def _is_live(item: Finding) -> bool:

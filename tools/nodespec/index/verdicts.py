@@ -12,16 +12,16 @@ KEPT = 16
 
 
 class Sealed(NamedTuple):
-    """A verdict on the tree with this folder of nodes, by its object id, and the tag that proves who wrote it."""
+    """A verdict on the tree with these folders, by their object ids, and the tag that proves who wrote it."""
 
-    nodes: str
+    folders: str
     body: bytes
     tag: bytes
 
 
 def newest(store: Store, circumstances: str) -> Sealed | None:
     """Return the verdict that was come to last in these circumstances."""
-    columns = "CAST(nodes AS TEXT), CAST(body AS BLOB), CAST(tag AS BLOB)"
+    columns = "CAST(folders AS TEXT), CAST(body AS BLOB), CAST(tag AS BLOB)"
     query = f"SELECT {columns} FROM verdict WHERE circumstances = ? ORDER BY id DESC LIMIT 1"
     with store.using() as database:
         row = database.execute(query, (circumstances,)).fetchone()
@@ -31,6 +31,6 @@ def newest(store: Store, circumstances: str) -> Sealed | None:
 def keep(store: Store, circumstances: str, sealed: Sealed) -> None:
     """Write a verdict down."""
     with store.writing() as database:
-        columns = "circumstances, nodes, body, tag"
+        columns = "circumstances, folders, body, tag"
         database.execute(f"INSERT INTO verdict({columns}) VALUES (?, ?, ?, ?)", (circumstances, *sealed))
         database.execute("DELETE FROM verdict WHERE id <= (SELECT max(id) FROM verdict) - ?", (KEPT,))

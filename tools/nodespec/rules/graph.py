@@ -84,13 +84,13 @@ class Part(NamedTuple):
     """What is known of a registry when not every node is: whoever has to do with these signals, and these owners.
 
     ``names`` are all ids whose types are looked at for names that look alike; ``fresh`` are the paths of the nodes that
-    are judged, and everybody else was there before.
+    are judged, and everybody else was there before; None when all are judged alike.
     """
 
     signals: frozenset[str]
     owners: frozenset[str]
     names: Sequence[str]
-    fresh: frozenset[str]
+    fresh: frozenset[str] | None
 
 
 @rule(
@@ -160,6 +160,7 @@ def lane_inversion(whole: Whole) -> Iterator[Hit]:
 def look_alike_name(whole: Whole) -> Iterator[Hit]:
     """No two names of one type are confusable, or one edit apart."""
     by_type: dict[str, dict[str, str]] = {}
+    fresh = whole.part.fresh if whole.part is not None else None
     ids = [f"{node.node_type}/{node.name}" for node in whole.nodes] if whole.part is None else whole.part.names
     for identifier in ids:
         node_type, _, name = identifier.rpartition("/")
@@ -167,9 +168,9 @@ def look_alike_name(whole: Whole) -> Iterator[Hit]:
     for paths in by_type.values():
         for later, earlier in {later: earlier for earlier, later in reversed(look_alikes(sorted(paths)))}.items():
             second, first = later, earlier
-            if whole.part is not None and paths[later] not in whole.part.fresh:
+            if fresh is not None and paths[later] not in fresh:
                 second, first = earlier, later
-            if whole.part is not None and paths[second] not in whole.part.fresh:
+            if fresh is not None and paths[second] not in fresh:
                 continue
             message = f"{quoted(second)} looks like {quoted(first)}, of the same type"
             yield Hit(message=message, path=paths[second], at=("metadata", "name"))
@@ -255,7 +256,7 @@ def owner_quota(whole: Whole) -> Iterator[Hit]:
     held: dict[str, list[str]] = {}
     for node in whole.nodes:
         held.setdefault(node.owner, []).append(node.path)
-    fresh = whole.part.fresh if whole.part is not None else frozenset[str]()
+    fresh = (whole.part.fresh if whole.part is not None else None) or frozenset[str]()
     for owner, paths in held.items():
         if whole.part is None or owner in whole.part.owners:
             message = f"the owner {short(owner)} holds {len(paths):,} nodes; one owner may hold {limit:,}"
