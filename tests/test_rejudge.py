@@ -18,7 +18,9 @@ from nodespec.commit import CommitTree
 from nodespec.judge import judge
 from nodespec.recall import judge_anew
 from nodespec.verdict import ALL, Selection
+from tests.conduct import FALSE, HONEST, carry_out
 from tests.conftest import Checkout
+from tests.lab import Lab
 from tests.simulator import Repository
 
 if TYPE_CHECKING:
@@ -229,6 +231,27 @@ def walk(rng: random.Random, checkout: Checkout, turns: int, selection: Selectio
         report = both(checkout, selection)
         codes |= {item.code for item in report.findings}
     return codes
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_in_a_society_the_report_is_that_of_the_whole(
+    tmp_path: Path, home: dict[str, str], counter: Counter, seed: int
+) -> None:
+    """Newcomers, quotas, tombstones, owners who come and rotate; what thieves do stays until the next honest turn."""
+    lab = Lab.found(tmp_path / "registry")
+    checkout = Checkout(lab.repository.path, home)
+    rng, now, people, commit, codes = random.Random(seed), datetime.now(UTC), lab.people, lab.base, set()
+    both(checkout, ALL, now, commit)
+    for turn in range(20):
+        acting = people.fork()
+        acts = rng.sample(HONEST, rng.choice([1, 1, 2])) + rng.sample(FALSE, int(turn % 4 == 3))
+        head = lab.commit(carry_out(acts, rng, acting, lab), commit)
+        found = both(checkout, ALL, now, head).findings
+        codes |= {item.code for item in found}
+        if not found:
+            people, commit = acting, head
+    assert counter.whole < 16, "not every tree is judged as a whole"
+    assert {code[0] for code in codes} & {"G", "P"}
 
 
 OTHERS = [UNSIGNED, Selection.parse(ignore=["P,N001,T"]), Selection.parse(select=["G"])]

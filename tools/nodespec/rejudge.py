@@ -2,9 +2,9 @@
 
 What is found about a file depends on the file, on what decides about all files (:func:`circumstances`), and on what
 the other nodes are called, send and hear. So where the circumstances are the same, the files that differ are judged,
-and every other finding stays what it was. Where a node came, went or shows others something else, those who can see it are
-looked up on the roster (:mod:`nodespec.neighbours`); if they have something to say, or had before, the graph is drawn
-anew of everybody on it. The trust root and the seal are verified anew each time, for time passes.
+and every other finding stays what it was. Where a node came, went or shows others something else, those who can see it
+are looked up on the roster (:mod:`nodespec.neighbours`); if they have something to say, or had before, the graph is
+drawn anew of everybody on it. The trust root and the seal are verified anew each time, for time passes.
 
 What differs is read from the commits themselves, and :func:`rejudge` returns None for whatever it is not made for: then
 the caller judges all of the tree.
