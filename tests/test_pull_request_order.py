@@ -23,7 +23,7 @@ from nodespec.git import GitRepository
 from nodespec.judge import judge
 from nodespec.proposal import propose
 from nodespec.tree import SUBMODULE, is_listed
-    from tests.conduct import FALSE, HONEST, SEALED, carry_out
+from tests.conduct import FALSE, HONEST, SEALED, carry_out
 from tests.lab import Lab, Odd
 
 if TYPE_CHECKING:
