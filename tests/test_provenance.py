@@ -155,7 +155,7 @@ def subject_at(society: Society, path: str) -> Subject:
     assert entry
     assert data
     if path == tombstone_path(node_id(path)):
-        return Subject.of_tombstone(load_tombstone(provenance.tree, path), data)
+        return Subject.of_tombstone(load_tombstone(provenance.tree, entry), data)
     return Subject.of_node(load(provenance.tree, entry), data)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import sqlite3
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from nodespec.spec import NodeSpec
     from nodespec.verdict import Report
 
 INDEX = ".git/nodespec/index.sqlite3"
@@ -139,18 +141,24 @@ def attestation_changed(rng: random.Random, checkout: Checkout) -> None:
         rng.choice([one.unlink, lambda: shutil.copy(other, one), lambda: one.write_bytes(one.read_bytes() + b" ")])()
 
 
+def bury(checkout: Checkout, path: Path, signal: str) -> Path:
+    """Put a tombstone for a node that leaves a signal dangling; return where it stands."""
+    text, inside = path.read_text(), path.relative_to(checkout.path / "registry/nodes")
+    stone = checkout.path / "registry/tombstones" / inside
+    stone.parent.mkdir(parents=True, exist_ok=True)
+    owner = text.partition("owner_id: ")[2].partition("\n")[0]
+    stone.write_text(
+        f"schema_version: tombstone.v1\nnode_type: {'.'.join(inside.parts[:-1])}\nname: {path.stem}\nversion: 1.0.0\n"
+        f"owner_id: {owner}\nreason: it was time\ndangling:\n  reason: it had to be\n  signals: [{signal}]\n"
+    )
+    return stone
+
+
 def buried(rng: random.Random, checkout: Checkout) -> None:
     """Put a tombstone where a node stands, or stood, that leaves a signal dangling."""
     path = some_node(rng, checkout)
-    stone = checkout.path / "registry/tombstones" / path.relative_to(checkout.path / "registry/nodes")
-    stone.parent.mkdir(parents=True, exist_ok=True)
     words = path.read_text().partition("emits:\n")[2].partition("name: ")[2].partition("\n")[0]
-    kind = ".".join(path.relative_to(checkout.path / "registry/nodes").parts[:-1])
-    owner = path.read_text().partition("owner_id: ")[2].partition("\n")[0]
-    stone.write_text(
-        f"schema_version: tombstone.v1\nnode_type: {kind}\nname: {path.stem}\nversion: 1.0.0\nowner_id: {owner}\n"
-        f"reason: it was time\ndangling:\n  signals: [{words or 'nothing_at_all'}]\n  until: 2030-01-01\n"
-    )
+    bury(checkout, path, words or "nothing_at_all")
     if rng.random() < 0.7:
         path.unlink()
 
@@ -466,6 +474,47 @@ def test_a_work_tree_is_judged_by_its_bytes_whatever_git_was_told(judged: Checko
 # The work that is done.
 
 
+@dataclass
+class Work:
+    """What a judgement read: specs that were parsed, folders, statements of SQL, and programs that were started."""
+
+    specs: list[bytes] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+    statements: list[str] = field(default_factory=list)
+    programs: list[Child] = field(default_factory=list)
+
+
+def work_of(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> Work:
+    """Judge HEAD by memory, and find nothing; return what that took."""
+    work, parse, read, begin = Work(), document.parse, CommitTree._read_object, Child.__init__
+    opened = Registry.open(checkout.path)
+    assert opened.store is not None
+    opened.store.trace(work.statements.append)
+    with monkeypatch.context() as patch:
+        patch.setattr(document, "parse", lambda data: work.specs.append(data) or parse(data))
+        patch.setattr(
+            CommitTree, "_read_object", lambda tree, oid, kind: work.folders.append(oid) or read(tree, oid, kind)
+        )
+        patch.setattr(Child, "__init__", lambda own, *a, **k: work.programs.append(own) or begin(own, *a, **k))
+        report = judge_anew(
+            opened, opened.at("HEAD"), selection=UNSIGNED, now=datetime.now(UTC), environment=checkout.environment
+        )
+    assert report.findings == ()
+    assert report.specs == len(list(checkout.path.glob("registry/nodes/**/*.yaml")))
+    work.specs = [data for data in work.specs if b"node_type" in data]
+    return work
+
+
+def a_twin_comes(rng: random.Random, checkout: Checkout) -> None:
+    path = some_node(rng, checkout)
+    twin = path.with_name(f"{path.stem}-zz9.yaml")
+    twin.write_text(path.read_text().replace(f"name: {path.stem}", f"name: {path.stem}-zz9", 1))
+
+
+def the_twin_goes(_rng: random.Random, checkout: Checkout) -> None:
+    next(iter(checkout.path.glob("registry/nodes/**/*-zz9.yaml"))).unlink()
+
+
 @pytest.mark.parametrize("nodes", [60, 600])
 def test_a_commit_of_one_file_costs_what_it_was_and_what_it_is_whatever_the_size(
     tmp_path: Path, home: dict[str, str], nodes: int, monkeypatch: pytest.MonkeyPatch, counter: Counter
@@ -474,27 +523,70 @@ def test_a_commit_of_one_file_costs_what_it_was_and_what_it_is_whatever_the_size
     registry = Checkout(tmp_path / "registry", home)
     assert registry.run("query", "--signal", "nothing").returncode == 4  # so that there is an index
     both(registry, UNSIGNED)
-    reworded(random.Random(2), registry)
-    registry.commit("one file")
-    counter.whole, parsed, folders = 0, [], []
-    original, read = document.parse, CommitTree._read_object
-    monkeypatch.setattr(document, "parse", lambda data: parsed.append(data) or original(data))
-    monkeypatch.setattr(
-        CommitTree, "_read_object", lambda tree, oid, kind: folders.append(oid) or read(tree, oid, kind)
-    )
-    opened = Registry.open(registry.path)
-    statements: list[str] = []
-    programs: list[Child] = []
-    begin = Child.__init__
-    monkeypatch.setattr(Child, "__init__", lambda own, *a, **k: programs.append(own) or begin(own, *a, **k))
-    assert opened.store is not None
-    opened.store.trace(statements.append)
-    report = judge_anew(
-        opened, opened.at("HEAD"), selection=UNSIGNED, now=datetime.now(UTC), environment=registry.environment
-    )
-    assert (report.findings, report.specs, counter.whole) == ((), nodes, 0)
-    specs = [data for data in parsed if b"node_type" in data]
-    assert len(specs) == 2, "what it was, and what it is"
-    assert len(statements) <= 25, statements
-    assert len(programs) <= 2, "git, for objects, and the box, for policies"
-    assert len(folders) <= 40, "the folders on the way to the file, in both commits, and those that hold the settings"
+    counter.whole = 0
+    for happening, specs in ((a_twin_comes, 1), (reworded, 2), (the_twin_goes, 1)):
+        happening(random.Random(2), registry)
+        registry.commit("one file")
+        work = work_of(registry, monkeypatch)
+        assert len(work.specs) == specs, "what it was, and what it is"
+        assert len(work.statements) <= 25, work.statements
+        assert len(work.programs) <= 2, "git, for objects, and the box, for policies"
+        assert len(work.folders) <= 40, "the folders on the way to the file, in both commits, and of the settings"
+    assert counter.whole == 0
+
+
+def test_a_newcomer_costs_what_a_node_costs(example: Checkout, counter: Counter, tmp_path: Path) -> None:
+    """An owner who comes with a first node is judged with it, and with nobody else."""
+    lab = Lab.found(tmp_path / "registry")
+    checkout = Checkout(lab.repository.path, example.environment)
+    both(checkout, ALL, at=lab.base)
+    counter.whole = 0
+    people = lab.fork()
+    people.register("lab.guest/first_v1", by=people.join("A guest"), emits=("rain_fell",))
+    assert both(checkout, ALL, at=lab.act(people)).findings == ()
+    assert counter.whole == 0
+
+
+def test_an_owner_who_was_missed_makes_everything_be_judged(
+    example: Checkout, counter: Counter, tmp_path: Path
+) -> None:
+    """A node came before its owner; when the owner comes, what was wrong with the node is wrong no more."""
+    lab = Lab.found(tmp_path / "registry")
+    checkout = Checkout(lab.repository.path, example.environment)
+    both(checkout, ALL, at=lab.base)
+    people = lab.fork()
+    guest = people.join("A guest")
+    people.register("lab.guest/first_v1", by=guest)
+    alone = lab.changes(people)
+    record = alone.pop(guest.path())
+    early = lab.commit(alone, lab.base)
+    assert {item.slug for item in both(checkout, ALL, at=early).findings} == {"owner-unknown"}
+    assert both(checkout, ALL, at=lab.commit({guest.path(): record}, early)).findings == ()
+
+
+def heard_of_one(checkout: Checkout) -> tuple[Path, str]:
+    """Return a node and the one signal that it sends, which somebody hears and nobody else sends."""
+    registry = Registry.open(checkout.path, index=False).at("HEAD")
+    senders: dict[str, list[NodeSpec]] = {}
+    for node in registry:
+        for emit in node.emits:
+            senders.setdefault(emit.name, []).append(node)
+    heard = {item.signal for node in registry for item in node.subscribes}
+    for signal, nodes in sorted(senders.items()):
+        if signal in heard and len(nodes) == 1 and len(nodes[0].emits) == 1:
+            return checkout.path / nodes[0].path, signal
+    raise AssertionError("every node sends several signals")
+
+
+def test_a_tombstone_is_followed_with_what_it_leaves(grown: Checkout, counter: Counter) -> None:
+    """While a tombstone says that its signals may dangle, they may; when it is gone, they may not."""
+    both(grown, UNSIGNED)
+    path, signal = heard_of_one(grown)
+    stone = bury(grown, path, signal)
+    path.unlink()
+    grown.commit("buried")
+    assert both(grown, UNSIGNED).findings == ()
+    stone.unlink()
+    grown.commit("the stone is gone")
+    assert any(signal in item.message for item in both(grown, UNSIGNED).findings if item.code == "G001")
+    assert counter.whole == 1

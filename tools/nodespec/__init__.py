@@ -64,10 +64,10 @@ in this order tells the whole story, and ``tests/test_architecture.py`` holds th
     verdict       which rules were asked for, which ran, what came of it
     grounds       on what grounds a tree is judged: contracts, settings, waivers
     judge         all rules over one tree
-    roster        who sends and hears what in a commit, kept for the gate
+    roster        who sends and hears what in a commit, kept for what comes after
+    neighbours    whom a change can be felt by
     rejudge       a commit judged by what differs from another
     recall        what this user's own tool found before
-    neighbours    whom a change can be felt by
     gate          a pull request, judged by what it changes
     scorecard     the gates of a pull request, and what none of them looked at
     signing       who signs: key files, or a program that holds the keys

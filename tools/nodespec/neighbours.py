@@ -143,7 +143,7 @@ def folder_of(path: str) -> str:
 def left_by(tree: Tree, entry: Entry) -> tuple[str, ...]:
     """Return the signals that a tombstone leaves dangling; none where it is none, which is for others to say."""
     try:
-        stone = load_tombstone(tree, entry.path)
+        stone = load_tombstone(tree, entry)
     except RegistryError:
         return ()
     return tuple(stone.dangling.signals) if stone.dangling else ()

@@ -71,9 +71,13 @@ def read_checked(tree: Tree, path: str, contract_path: str) -> dict[str, Any]:
     entry = tree.entry(path)
     if entry is None:
         raise RegistryError(f"{path} is missing in {tree.label}", hint="nodespec init DIR writes one")
+    return _checked(tree, entry, contract_path)
+
+
+def _checked(tree: Tree, entry: Entry, contract_path: str) -> dict[str, Any]:
     found = _read_value(tree, entry, contract_path)
     if isinstance(found, Unreadable):
-        raise RegistryError(f"{path}:{found.line}: {found.reason}", hint="run: nodespec validate")
+        raise RegistryError(f"{entry.path}:{found.line}: {found.reason}", hint="run: nodespec validate")
     return found
 
 
@@ -93,12 +97,12 @@ def astray(identifier: str) -> str:
     return f"its id is {identifier}, which belongs at another path"
 
 
-def load_tombstone(tree: Tree, path: str) -> Tombstone:
+def load_tombstone(tree: Tree, entry: Entry) -> Tombstone:
     """Read one tombstone; raise ``RegistryError`` when it is none, or belongs at another path."""
-    stone = tombstone.from_value(read_checked(tree, path, TOMBSTONE_SCHEMA_PATH), path)
-    if tombstone_path(stone.id) != path:
+    stone = tombstone.from_value(_checked(tree, entry, TOMBSTONE_SCHEMA_PATH), entry.path)
+    if tombstone_path(stone.id) != entry.path:
         raise RegistryError(
-            f"{path}: its id is {stone.id}, which belongs at another path", hint="run: nodespec validate"
+            f"{entry.path}: its id is {stone.id}, which belongs at another path", hint="run: nodespec validate"
         )
     return stone
 

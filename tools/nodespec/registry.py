@@ -303,10 +303,10 @@ class Snapshot:
 
     def tombstone(self, identifier: str) -> Tombstone:
         """Return the tombstone of a node that is gone; raise ``UsageError`` when there is none."""
-        path = tombstone_path(identifier)
-        if self.tree.entry(path) is None:
+        entry = self.tree.entry(tombstone_path(identifier))
+        if entry is None:
             raise UsageError(f"no tombstone of {quoted(identifier)} stands in {self.tree.label}")
-        return load_tombstone(self.tree, path)
+        return load_tombstone(self.tree, entry)
 
     def _near(self, identifier: str) -> str:
         from difflib import get_close_matches

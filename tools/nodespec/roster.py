@@ -1,4 +1,4 @@
-"""The roster: who sends and hears what, and who owns it, in the nodes of one commit, kept for the gate.
+"""The roster: who sends and hears what, and who owns it, in the nodes of one commit, kept for what comes after.
 
 Whether anybody *else* sends a signal can only be said by whoever has looked at every node. The roster is that look,
 written down by a tool that judged all of them, and believed by nobody but the same user's tool: it ends with a tag

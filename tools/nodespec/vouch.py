@@ -32,7 +32,7 @@ def verify_file(provenance: Provenance, path: str) -> Verification:
             return Verification(steps=(Step("file", False, f"line {node.line}: {node.reason}"),))
         return provenance.verify(Subject.of_node(node, data))
     try:
-        return provenance.verify(Subject.of_tombstone(load_tombstone(provenance.tree, path), data))
+        return provenance.verify(Subject.of_tombstone(load_tombstone(provenance.tree, entry), data))
     except NodespecError as error:
         return Verification(steps=(Step("file", False, str(error)),))
 

@@ -21,9 +21,9 @@ from nodespec.cli.desk import (
 from nodespec.encoding import printable
 from nodespec.errors import UsageError
 from nodespec.judge import judge_text
-from nodespec.reading import Unreadable, load, load_tombstone
+from nodespec.reading import Unreadable, load
 from nodespec.text import MAX_BYTES
-from nodespec.tree import Overlay, is_tombstone_path, node_path, read_path
+from nodespec.tree import Overlay, is_tombstone_path, node_id, node_path, read_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,7 +59,7 @@ def update_command(file: str, request: Request) -> int:
     place = Place.open(request.repo, now(), base=request.base)
     path = place.relative(file)
     if is_tombstone_path(path):
-        stone = load_tombstone(place.snapshot.tree, path)
+        stone = place.snapshot.tombstone(node_id(path))
         data = read_path(place.snapshot.tree, path) or b""
         return _carry_out(place, registration.sign_anew(place.desk(request.wallet()), stone, data), request)
     return _put(place, file, "update", request)
