@@ -590,3 +590,27 @@ def test_a_tombstone_is_followed_with_what_it_leaves(grown: Checkout, counter: C
     grown.commit("the stone is gone")
     assert any(signal in item.message for item in both(grown, UNSIGNED).findings if item.code == "G001")
     assert counter.whole == 1
+
+
+def test_a_name_that_looks_like_another_is_found_where_it_stands_now(grown: Checkout, counter: Counter) -> None:
+    path = some_node(random.Random(4), grown)
+    path.with_name(f"{path.stem}x.yaml").write_text(path.read_text().replace(path.stem, f"{path.stem}x", 1))
+    grown.commit("two names")
+    (found,) = both(grown, UNSIGNED).findings
+    assert found.code == "G003"
+    path = grown.path / found.path
+    path.write_text(f"# A line more.\n{path.read_text()}")
+    grown.commit("one line further down")
+    assert [item.line for item in both(grown, UNSIGNED).findings] == [found.line + 1]
+    assert counter.whole == 1
+
+
+def test_a_node_at_the_wrong_path_looks_like_those_at_the_right_one(grown: Checkout, counter: Counter) -> None:
+    both(grown, UNSIGNED)
+    path = some_node(random.Random(4), grown)
+    astray = path.parent.parent / "elsewhere" / path.name
+    astray.parent.mkdir()
+    astray.write_text(path.read_text().replace(f"name: {path.stem}", f"name: {path.stem}x", 1))
+    grown.commit("astray")
+    assert {item.code for item in both(grown, UNSIGNED).findings} >= {"N001", "G003"}
+    assert counter.whole == 1
