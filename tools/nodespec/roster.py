@@ -96,7 +96,8 @@ class Roster:
     def everybody(self) -> tuple[list[NodeFacts], dict[str, frozenset[str]]]:
         """Return every node, and every tombstone that leaves signals dangling, as :meth:`naming` does."""
         begin = self.text.index(b"\n", len(_FORMAT) + 1) + 1
-        return _parted(map(json.loads, self.text[begin : self.names_at].splitlines()))
+        lines = self.text[begin : self.names_at].splitlines()
+        return _parted(json.loads(b"[%b]" % b",".join(lines)))
 
     def differing(self, tree: CommitTree) -> frozenset[str] | None:
         """Return the paths at which a commit differs from the one this is of; None where that cannot be known."""
