@@ -104,6 +104,23 @@ def committer(registry: Path, changed: int = 1) -> Callable[[], None]:
     return commit
 
 
+def joiner(registry: Path) -> Callable[[], None]:
+    """Return what commits one new node each time, which sends and hears what another one does."""
+    specs, turn = specs_of(registry), count(1)
+
+    def commit() -> None:
+        number = next(turn)
+        model = specs[number * 37 % len(specs)]
+        spec = model.with_name(f"{model.stem}-zz{number}.yaml")
+        text = model.read_text(encoding="utf-8")
+        spec.write_text(text.replace(f"name: {model.stem}", f"name: {spec.stem}", 1), encoding="utf-8")
+        path = str(spec.relative_to(registry))
+        run_in(["git", "add", "--", path], registry)
+        run_in(["git", *_AUTHOR, "commit", "-q", "-m", "a node", "--", path], registry)
+
+    return commit
+
+
 def run_in(command: Sequence[str], folder: Path) -> None:
     """Run a command that must succeed."""
     subprocess.run(command, cwd=folder, check=True, capture_output=True)

@@ -15,7 +15,7 @@ from benchmarks.generate import default_types, generate
 from benchmarks.measure import Contender
 from benchmarks.population import Population
 from benchmarks.promises import SCHEMA, SEED, Promise, Round, program
-from benchmarks.questions import FULL, SMALL, committer, run_in
+from benchmarks.questions import FULL, SMALL, committer, joiner, run_in
 
 UNSIGNED = ("--ignore", "P")
 CHANGED = 10
@@ -65,22 +65,30 @@ def _others() -> list[tuple[str, list[str]]]:
 
 
 def again(folder: Path, nodes: int) -> Round:
-    """Validate a commit that changes ten files, when the one before was validated."""
-    registry = unsigned(folder, nodes)
+    """Validate a commit that changes ten files, when the one before was validated; and one that adds a node."""
+    registry, small = unsigned(folder, nodes), unsigned(folder, SMALL)
     ours = f"nodespec validate --at HEAD, {nodes:,} files"
     other = "git diff --stat, and python -c 'import click, sqlite3'"
     command = [program("nodespec"), "validate", "--at", "HEAD", *UNSIGNED]
     run_in(command, registry)
+    run_in(command, small)
     run_in([program("nodespec"), "query", "--at", "HEAD", "--format", "ids"], registry)
     imports = shlex.join([sys.executable, "-c", "import click, sqlite3"])
     contenders = [
         Contender(name=ours, command=command, folder=registry, before=committer(registry, CHANGED)),
         Contender(name=other, command=["sh", "-c", f"git diff --stat HEAD~1 HEAD; {imports}"], folder=registry),
     ]
-    work = f"validate a commit of {CHANGED} files"
+    grown, less = (f"nodespec validate --at HEAD, a node more than {size:,}" for size in (nodes, SMALL))
+    contenders += [
+        Contender(name=name, command=command, folder=where, before=joiner(where))
+        for name, where in ((grown, registry), (less, small))
+    ]
     return Round(
         contenders=contenders,
-        promises=[Promise(work=work, ours=ours, other=other, bar=3, at_most=True)],
+        promises=[
+            Promise(work=f"validate a commit of {CHANGED} files", ours=ours, other=other, bar=3, at_most=True),
+            Promise(work="validate a commit that adds a node", ours=grown, other=less, bar=2, at_most=True),
+        ],
         turns=9,
     )
 
