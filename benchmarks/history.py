@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from benchmarks.dice import Dice
-from benchmarks.population import EXTERNAL_SIGNALS, Population
+from benchmarks.population import EXTERNAL_SIGNALS, Node, Population, owner_handle
 from benchmarks.spec_text import POLICY, render
 
 if TYPE_CHECKING:
@@ -115,6 +115,16 @@ def _first(population: Population, contracts: Mapping[str, bytes]) -> Iterator[t
     for number in range(population.nodes):
         node = population.node(number)
         yield node.path, render(population.seed, node, 0)
+    for node in population.stones():
+        yield node.path.replace("/nodes/", "/tombstones/", 1), _tombstone(population.seed, node).encode()
+
+
+def _tombstone(seed: int, node: Node) -> str:
+    return (
+        "schema_version: tombstone.v1\n"
+        f"node_type: {node.node_type}\nname: {node.name}\nversion: 1.0.0\nowner_id: {owner_handle(seed, node.owner)}\n"
+        "reason: Its work is done by others.\n"
+    )
 
 
 def _settings(population: Population) -> bytes:

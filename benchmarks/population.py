@@ -15,8 +15,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from benchmarks.dice import Dice
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LANES = ("candidate", "core", "lukhas", "products")
 OWNERS = 50
@@ -24,6 +28,9 @@ EXTERNAL_SIGNALS = ("operator_acknowledged", "solar_weather_changed", "wall_cloc
 
 _LANE_PATTERN = (0, 2, 0, 3, 1, 0, 2, 0, 3, 0, 2, 1, 0, 3, 2, 0, 0, 1, 2, 3)
 """Lane of a node by its number modulo 20: 8 candidates, 3 core, 5 lukhas, 4 products."""
+
+_LONG_AGO = 10_000_000
+"""The number of the first node that has a tombstone."""
 
 _HIGHEST_TIER = (2, 7, 5, 6)  # by lane; a candidate with much trust would be a curious sight
 
@@ -83,11 +90,16 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Population:
-    """``nodes`` nodes in ``types`` folders. Numbers from ``nodes`` on are nodes that join later."""
+    """``nodes`` nodes in ``types`` folders. Numbers from ``nodes`` on are nodes that join later.
+
+    Types have ``depth`` segments, three to eight. As many ``tombstones`` stand for nodes that were there once.
+    """
 
     seed: int
     nodes: int
     types: int
+    depth: int = 3
+    tombstones: int = 0
 
     def node(self, number: int) -> Node:
         """Return the node of that number."""
@@ -97,7 +109,7 @@ class Population:
         emits = self._emits(number, dice)
         return Node(
             number=number,
-            node_type=type_name(kind),
+            node_type=type_name(kind) + "".join(f".level{level}" for level in range(4, self.depth + 1)),
             name=f"{dice.pick(_QUALITIES)}_{dice.pick(_THINGS)}_{number:05}",
             lane=lane,
             tier=min(dice.between(0, _HIGHEST_TIER[lane]), dice.between(0, _HIGHEST_TIER[lane])),
@@ -105,6 +117,10 @@ class Population:
             emits=emits,
             subscribes=self._subscribes(number, emits, dice),
         )
+
+    def stones(self) -> Iterator[Node]:
+        """Yield the nodes that were there once."""
+        return map(self.node, range(_LONG_AGO, _LONG_AGO + self.tombstones))
 
     def signal(self, number: int) -> Signal:
         """Return the signal that is the node's own. Others may repeat it, and subscribe to it."""

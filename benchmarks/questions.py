@@ -33,7 +33,7 @@ _AUTHOR = ("-c", "user.name=Benchmark", "-c", "user.email=benchmark@example.inva
 def questions(folder: Path, nodes: int) -> Round:
     """Ask for one signal: in the work tree, at HEAD, a thousand commits back; and as one would without nodespec."""
     registry = _asked(folder, nodes)
-    signal = _signal(registry)
+    signal = a_signal(registry)
     ask = [program("nodespec"), "query", "--format", "ids", "--signal", signal]
     here, head, past = "nodespec query", "nodespec query --at HEAD", "nodespec query --at HEAD~1000"
     imports, search = "python -c 'import click, sqlite3'", "rg -l SIGNAL registry/nodes"
@@ -59,7 +59,7 @@ def next_commit(folder: Path, nodes: int) -> Round:
     contenders = []
     for size in (SMALL, nodes):
         registry = _asked(folder, size)
-        command = [program("nodespec"), "query", "--format", "ids", "--signal", _signal(registry), "--at", "HEAD"]
+        command = [program("nodespec"), "query", "--format", "ids", "--signal", a_signal(registry), "--at", "HEAD"]
         name = f"nodespec query after a commit, {size:,} nodes"
         contenders.append(Contender(name=name, command=command, folder=registry, before=committer(registry)))
     small, large = (contender.name for contender in contenders)
@@ -73,11 +73,11 @@ def _asked(folder: Path, nodes: int) -> Path:
     if not registry.exists():
         generate(registry, Population(seed=SEED, nodes=nodes, types=default_types(nodes)), COMMITS)
         for at in ((), ("--at", "HEAD"), ("--at", "HEAD~1000")):
-            run_in([program("nodespec"), "query", "--format", "ids", "--signal", _signal(registry), *at], registry)
+            run_in([program("nodespec"), "query", "--format", "ids", "--signal", a_signal(registry), *at], registry)
     return registry
 
 
-def _signal(registry: Path) -> str:
+def a_signal(registry: Path) -> str:
     """Return a signal that the first node sends, which has been there from the first commit on."""
     spec = next(iter(specs_of(registry))).read_text(encoding="utf-8")
     return spec.partition("emits:\n")[2].partition("name: ")[2].partition("\n")[0].strip()

@@ -27,6 +27,7 @@ from benchmarks.gates import gates
 from benchmarks.measure import SLOW, BenchmarkError, side_by_side
 from benchmarks.promises import provenance, start_up, validation
 from benchmarks.questions import FULL, next_commit, questions
+from benchmarks.shapes import past, shapes
 from benchmarks.whole import again, everything
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ def rounds(folder: Path, nodes: int) -> Iterator[Round]:
     yield validation(folder, 10_000, jobs=2, bar=12)
     yield provenance(folder, 10_000)
     yield everything(folder, nodes)
+    yield shapes(folder, nodes)
+    yield past(folder)
     yield gates(folder, nodes)
     yield again(folder, nodes)
     yield questions(folder, nodes)
