@@ -12,10 +12,12 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner
 
 from benchmarks.generate import generate
 from benchmarks.population import Population
 from nodespec import Registry, difference, document, graph, history
+from nodespec.cli import cli
 from nodespec.encoding import printable
 from nodespec.index import facts, rows, stand, states
 from nodespec.tree import node_id
@@ -518,6 +520,21 @@ class Counted:
 
         monkeypatch.setattr(CommitTree, "_read_object", read_object)
         self.path = path
+        connect = sqlite3.connect
+
+        def connected(*arguments: Any, **options: Any) -> sqlite3.Connection:
+            database = connect(*arguments, **options)
+            database.set_trace_callback(self.statements.append)
+            return database
+
+        monkeypatch.setattr(sqlite3, "connect", connected)
+
+    def run(self, command: str) -> tuple[int, int, int]:
+        """Run a command that finds something; return how many blobs, folders and statements it took."""
+        self.parsed.clear(), self.trees.clear(), self.statements.clear()
+        done = CliRunner().invoke(cli, [*command.split(), "--repo", str(self.path)])
+        assert (done.exit_code, bool(done.stdout)) == (0, True), done.output
+        return len(self.parsed), len(self.trees), len(self.statements)
 
     def ask(self, revision: str | None) -> tuple[int, int, int]:
         """Ask one question in a registry opened anew; return how many blobs, folders and statements it took."""
@@ -525,7 +542,7 @@ class Counted:
         registry = Registry.open(self.path)
         store = registry.store  # to listen to it
         assert store is not None
-        store.trace(self.statements.append)
+        self.statements.clear()  # what opening it took
         assert registry.at(revision).query(signal="no_such_signal") == ()
         store.close()
         return len(self.parsed), len(self.trees), len(self.statements)
@@ -561,6 +578,31 @@ def test_a_commit_of_one_file_costs_one_blob_whatever_the_size(
     blobs, trees, statements = work.ask(None)
     assert (blobs, trees) == (0, 0)
     assert statements <= 8
+
+
+DAILY = {
+    "query --at HEAD --lane core": (0, 2, 30),
+    "query --at HEAD --signal {signal}": (0, 2, 30),
+    "show --at HEAD {node}": (0, 6, 30),
+    "stats --at HEAD": (0, 60, 45),
+    "graph --at HEAD": (0, 2, 30),
+    "diff HEAD~1 HEAD": (0, 6, 40),
+}
+"""What people ask every day, of commits that were asked about before: at most how many blobs that reads, how many
+folders, and how many statements of SQL it takes, whatever the size of the registry."""
+
+
+@pytest.mark.parametrize("nodes", [50, 800])
+def test_what_people_ask_every_day_costs_the_same_whatever_the_size(
+    tmp_path: Path, home: dict[str, str], nodes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generate(tmp_path / "registry", Population(seed=3, nodes=nodes, types=8), 3)
+    node = next(node for node in Registry.open(tmp_path / "registry").at("HEAD") if node.emits)
+    list(Registry.open(tmp_path / "registry").at("HEAD~1"))
+    work = Counted(tmp_path / "registry", monkeypatch)
+    for command, most in DAILY.items():
+        taken = work.run(command.format(node=node.id, signal=node.emits[0].name))
+        assert all(one <= limit for one, limit in zip(taken, most, strict=True)), (command, taken)
 
 
 def test_a_name_that_could_forge_a_notice_is_printed_as_it_is(copy: Checkout, tmp_path: Path) -> None:
