@@ -314,9 +314,9 @@ def test_an_object_whose_size_was_asked_is_at_hand(repo: Repository, monkeypatch
 def test_objects_that_are_expected_are_asked_for_at_once(repo: Repository) -> None:
     oids = [repo.blob(f"{number}".encode() * 50) for number in range(AT_ONCE + 20)]
     both = Both(repo)
-    both.quick.expect([*oids, "1" * 40, *oids])
+    both.quick.prefetch([*oids, "1" * 40, *oids])
     assert sorted(both.quick._held) == sorted(oids[:AT_ONCE]), "so many that both sides can write before they read"
-    both.quick.expect(["1" * 40, oids[AT_ONCE]])
+    both.quick.prefetch(["1" * 40, oids[AT_ONCE]])
     assert oids[AT_ONCE] in both.quick._held, "what is not there is not in the way"
     assert [both.quick.read(oid) for oid in oids] == [both.git.objects.read(oid) for oid in oids]
     assert not both.quick._held

@@ -96,11 +96,11 @@ class CatFile:
 
     def size(self, oid: str) -> int:
         """Return an object's length; it is at hand then for whoever reads it next."""
-        self.expect([oid])
+        self.prefetch([oid])
         found = self._held.get(oid)
         return len(found.data) if found is not None else self._others.size(oid)
 
-    def expect(self, oids: Iterable[str]) -> None:
+    def prefetch(self, oids: Iterable[str]) -> None:
         """Ask for objects all at once, and have them at hand until each is read."""
         names = [oid for oid in islice(dict.fromkeys(oids), AT_ONCE) if oid not in self._held]
         for name, found in zip(names, self._ask(names), strict=True):

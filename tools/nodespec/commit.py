@@ -63,7 +63,7 @@ class Objects(Protocol):
         Raises ``LookupError`` when it is not there, or not what its id says.
         """
 
-    def expect(self, oids: Iterable[str]) -> None:
+    def prefetch(self, oids: Iterable[str]) -> None:
         """Take note that these are about to be read, each once, where that makes it quicker."""
 
     def size(self, oid: str) -> int:
@@ -193,7 +193,7 @@ class CommitTree:
             return
         before, after = self._children(path, old, []), self._children(path, new, defects)
         differing = {name for name, _ in before.items() ^ after.items()}
-        self._objects.expect(
+        self._objects.prefetch(
             oid for name in differing for side in (before, after) if (oid := _folder_id(side.get(name)))
         )
         for name in differing:

@@ -203,6 +203,15 @@ def quoted(value: object) -> str:
     return str(value)[:MAX_QUOTED]
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    >>> counted(1, "file"), counted(1200, "file")
+    ('1 file', '1,200 files')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def json_text(value: Any, *, indent: int | None = None) -> str:
     r"""Return JSON for people and programs: readable text, with what could forge or hide output escaped.
 

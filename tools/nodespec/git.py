@@ -198,7 +198,7 @@ class _Odb:
             raise LookupError(oid) from error
         return _KINDS[kind], bytes(data)
 
-    def expect(self, oids: Iterable[str]) -> None:
+    def prefetch(self, oids: Iterable[str]) -> None:
         """Do nothing: reading one after another is as quick."""
 
     def size(self, oid: str) -> int:

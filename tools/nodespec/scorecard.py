@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nodespec.encoding import counted
 from nodespec.frozen import frozen
 from nodespec.rules import change
 from nodespec.rules.declare import RULES
@@ -91,7 +92,7 @@ def _judged(judgement: Judgement, name: str) -> tuple[str, str, str]:
     own = [item for item in report.findings if gate_of(item.code) == name]
     errors = sum(item.severity == "error" for item in own)
     idle = [letter for letter in _FAMILIES[name] if report.families.get(letter) != RUN or letter in report.blocked]
-    counts = ", ".join(f"{_n(n, word)}" for n, word in ((errors, "error"), (len(own) - errors, "warning")) if n)
+    counts = ", ".join(f"{counted(n, word)}" for n, word in ((errors, "error"), (len(own) - errors, "warning")) if n)
     words = f"{counts}; " * bool(counts) + f"families {', '.join(_FAMILIES[name])}"
     if idle:
         words += f"; not run on everything: {', '.join(idle)}"
@@ -102,7 +103,7 @@ def _judged(judgement: Judgement, name: str) -> tuple[str, str, str]:
 def _tested(name: str, evidence: Evidence | None) -> tuple[str, str, str]:
     if evidence is None:
         return name, NOT_RUN, f"no report was handed in (--{name} FILE)"
-    words = f"{_n(evidence.tests, 'test')}, {evidence.failed} failed, {evidence.skipped} skipped"
+    words = f"{counted(evidence.tests, 'test')}, {evidence.failed} failed, {evidence.skipped} skipped"
     if evidence.tests == evidence.skipped:
         return name, NOT_RUN, words
     return name, PASSED if evidence.passed else FAILED, words
@@ -113,7 +114,7 @@ def unseen(judgement: Judgement, *, pinned: bool) -> Iterator[str]:
     outside = judgement.proposal.outside
     if outside:
         shown = ", ".join(outside[:5]) + (f" and {len(outside) - 5:,} more" if len(outside) > 5 else "")
-        yield f"what {_n(len(outside), 'file')} outside of the registry say{'s' * (len(outside) == 1)} ({shown})"
+        yield f"what {counted(len(outside), 'file')} outside of the registry say{'s' * (len(outside) == 1)} ({shown})"
     if not judgement.everywhere:
         yield "nodes that the change can not be felt in"
         yield "whether waivers have ended or are not needed any more (nodespec validate)"
@@ -126,7 +127,3 @@ def unseen(judgement: Judgement, *, pinned: bool) -> Iterator[str]:
 def failed_tests(gates: Sequence[Gate]) -> list[Gate]:
     """Return the gates of others that failed, for the forms that have findings only."""
     return [gate for gate in gates if gate.name in TESTS and gate.status == FAILED]
-
-
-def _n(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -21,7 +21,7 @@ from nodespec.cli.common import (
     tell_example,
 )
 from nodespec.cli.terminal import Progress, table
-from nodespec.encoding import json_text, printable
+from nodespec.encoding import counted, json_text, printable
 from nodespec.errors import NodespecError
 from nodespec.quorum import short
 from nodespec.spec import LANES, MAX_TIER
@@ -104,7 +104,11 @@ def _month(item: Month) -> dict[str, Any]:
 def _text(found: Stats, history: list[Month] | None, index: dict[str, Any] | None, color: str) -> str:
     paint = painter(color)
     owners, types = found.counts["owner"], found.counts["type"]
-    lines = [paint(f"{found.nodes:,} nodes, {len(owners):,} owners, {len(types):,} types", "strong")]
+    lines = [
+        paint(
+            f"{counted(found.nodes, 'node')}, {counted(len(owners), 'owner')}, {counted(len(types), 'type')}", "strong"
+        )
+    ]
     lines.append("lane     " + ", ".join(f"{lane} {found.counts['lane'].get(lane, 0):,}" for lane in LANES))
     lines.append(
         "tier     " + ", ".join(f"{tier}: {found.counts['tier'].get(tier, 0):,}" for tier in range(MAX_TIER + 1))

@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from nodespec.encoding import printable
+from nodespec.encoding import counted, printable
 from nodespec.report.changes import versions
-from nodespec.report.text import counted
 from nodespec.report.trial import closing, notices
 
 if TYPE_CHECKING:

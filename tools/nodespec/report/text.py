@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING
 
-from nodespec.encoding import printable
+from nodespec.encoding import counted, printable
 from nodespec.rules import FAMILIES
 from nodespec.verdict import IGNORED, NOT_RUN, PARTLY, RUN
 
@@ -91,12 +91,3 @@ def summary(report: Report, paint: Paint = plain) -> str:
                 paint(f"{words}: {', '.join(f'{letter} {FAMILIES[letter].name}' for letter in letters)}", "dim")
             )
     return "\n".join(lines)
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun.
-
-    >>> counted(1, "file"), counted(1200, "file")
-    ('1 file', '1,200 files')
-    """
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

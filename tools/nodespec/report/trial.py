@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nodespec.encoding import printable
+from nodespec.encoding import counted, printable
 from nodespec.report.changes import change_text
-from nodespec.report.text import counted, findings_text, plain, summary
+from nodespec.report.text import findings_text, plain, summary
 from nodespec.scorecard import FAILED, MEASURED, PASSED
 
 if TYPE_CHECKING:
