@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +14,7 @@ from nodespec.gate import gate
 from nodespec.git import GitRepository
 from nodespec.mentions import mentioning
 from nodespec.proposal import propose
-from nodespec.recall import judge_anew, known_roster
+from nodespec.recall import judge_anew, keep_roster, known_roster
 from nodespec.registry import Registry
 from nodespec.roster import Roster
 from nodespec.rules.graph import NodeFacts
@@ -22,7 +23,6 @@ from tests.lab import CACHE, INDEX, WEAVER, Lab
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from nodespec.gate import Judgement
     from nodespec.tree import Entry, Tree
@@ -128,6 +128,19 @@ def test_only_the_user_s_own_is_believed(lab: Lab, home: dict[str, str], tmp_pat
     with open(file, "wb") as cut:
         cut.write(data[:40])
     assert known_roster(index, home) is None
+
+
+def test_a_file_of_somebody_else_is_left_as_it_is(lab: Lab, home: dict[str, str]) -> None:
+    index = remember(lab, lab.base, home)
+    file = Path(f"{index}.roster")
+    roster = known_roster(index, home)
+    assert roster is not None
+    file.write_bytes(b"what I must not forget\n")
+    keep_roster(index, roster, home)
+    assert file.read_bytes() == b"what I must not forget\n"
+    file.write_bytes(b"nodespec-roster/v0\nanother version's")
+    keep_roster(index, roster, home)
+    assert known_roster(index, home) == roster
 
 
 def test_a_roster_of_another_history_is_left_aside(lab: Lab) -> None:

@@ -115,11 +115,20 @@ def known_roster(index_path: str | None, environment: Mapping[str, str] = os.env
 
 
 def keep_roster(index_path: str | None, roster: Roster, environment: Mapping[str, str] = os.environ) -> None:
-    """Write a roster beside the index, where that can be written and this user has a secret."""
+    """Write a roster beside the index, where this user has a secret and no other file stands."""
     own = secret(home(environment)) if index_path is not None else None
     if index_path is not None and own is not None:
         with suppress(OSError):
-            write_file(_beside(index_path), roster.dump(own, rule_set()))
+            if _may_write(_beside(index_path)):
+                write_file(_beside(index_path), roster.dump(own, rule_set()))
+
+
+def _may_write(path: str) -> bool:
+    """Say whether nothing stands at a path, or a roster, be it damaged."""
+    if not os.path.lexists(path):
+        return True
+    with open(path, "rb") as file:
+        return stat.S_ISREG(os.fstat(file.fileno()).st_mode) and Roster.begins(file.read(64))
 
 
 def _beside(index_path: str) -> str:

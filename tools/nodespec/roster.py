@@ -84,6 +84,11 @@ class Roster:
         nodes, tombstones, begin = data[len(_FORMAT) + 1 : data.index(b"\n", len(_FORMAT) + 1)].decode().split(" ")
         return cls(nodes.strip("-"), tombstones.strip("-"), data, int(begin), len(body))
 
+    @staticmethod
+    def begins(data: bytes) -> bool:
+        """Say whether a file begins as one of these does, whoever wrote it; or is empty."""
+        return not data or data.startswith(_FORMAT.partition(b"/")[0])
+
     def naming(self, names: Iterable[str]) -> tuple[list[NodeFacts], dict[str, frozenset[str]]]:
         """Return every node that sends or hears one of these signals, or has one of these owners.
 
