@@ -86,6 +86,13 @@ def test_a_change_beside_the_registry_is_none_of_its_business(lab: Lab) -> None:
     assert "nothing of the registry changes: 2 files outside of registry/ and schemas/ would differ" in said
     assert "no findings" not in said, "nothing was judged, so nothing was found clean"
     assert "passed" not in said
+    assert [line.split()[1] for line in said.splitlines() if "nothing that it is about changes" in line] == [
+        "schema",
+        "security",
+        "performance",
+        "governance",
+    ]
+    assert "another answer: 0%" in said
     code, said, _ = run(lab, lab.base)
     assert code == 0
     assert "nothing of the registry changes: no file would differ" in said

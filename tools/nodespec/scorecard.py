@@ -80,7 +80,7 @@ def scorecard(
         ("3", _tested("integration", tests.get("integration"))),
         ("4", _judged(judgement, "security")),
         ("5", _judged(judgement, "performance")),
-        ("6", ("drift", NOT_RUN if judgement.is_unjudged else MEASURED, moved)),
+        ("6", ("drift", NOT_RUN if judgement.is_unjudged and not judgement.untouched else MEASURED, moved)),
         ("7", _judged(judgement, "governance")),
         ("+1", ("self-report", "not looked at", "; ".join(unseen(judgement, pinned=pinned)))),
     ]
@@ -89,6 +89,8 @@ def scorecard(
 
 def _judged(judgement: Judgement, name: str) -> tuple[str, str, str]:
     report = judgement.report
+    if judgement.untouched:
+        return name, NOT_RUN, "nothing that it is about changes"
     own = [item for item in report.findings if gate_of(item.code) == name]
     errors = sum(item.severity == "error" for item in own)
     idle = [letter for letter in _FAMILIES[name] if report.families.get(letter) != RUN or letter in report.blocked]
