@@ -254,9 +254,9 @@ class _Trial:
             now = {path: was[path] for path in was.keys() - self.proposal.paths}
             now |= {versions.path: NodeFacts.of(versions.now) for versions in self.change.nodes}
         return Neighbours(
-            court=self.court,
-            before=self.proposal.before,
-            around=self.around,
+            self.court,
+            self.proposal.before,
+            self.around,
             was=was,
             now=now,
             roster=self.roster,

@@ -7,7 +7,6 @@ owners, is found on the roster (:mod:`nodespec.roster`), or in the files (:mod:`
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -31,7 +30,6 @@ def _one(_files: int) -> int:
     return 1
 
 
-@dataclass(frozen=True, kw_only=True)
 class Neighbours:
     """What is around these paths, and is the same before and after.
 
@@ -40,15 +38,28 @@ class Neighbours:
     another reason, and ``jobs`` says how many processes so many files are worth.
     """
 
-    court: Court
-    before: CommitTree
-    around: frozenset[str]
-    was: Mapping[str, NodeFacts]
-    now: Mapping[str, NodeFacts]
-    roster: Callable[[], Roster | None]
-    besides: frozenset[str] = frozenset()
-    jobs: Callable[[int], int] = _one
-    progress: Progress | None = None
+    def __init__(
+        self,
+        court: Court,
+        before: CommitTree,
+        around: frozenset[str],
+        *,
+        was: Mapping[str, NodeFacts],
+        now: Mapping[str, NodeFacts],
+        roster: Callable[[], Roster | None],
+        besides: frozenset[str] = frozenset(),
+        jobs: Callable[[int], int] = _one,
+        progress: Progress | None = None,
+    ) -> None:
+        self.court = court
+        self.before = before
+        self.around = around
+        self.was = was
+        self.now = now
+        self.roster = roster
+        self.besides = besides
+        self.jobs = jobs
+        self.progress = progress
 
     @cached_property
     def felt(self) -> tuple[frozenset[str], frozenset[str]]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, cast
 
-from nodespec import rules
+from nodespec import owner, rules
 from nodespec.chain import record_path
 from nodespec.errors import RegistryError
 from nodespec.frozen import frozen
@@ -47,11 +47,10 @@ from nodespec.tree import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from nodespec.commit import CommitTree, Pair
-    from nodespec.examiner import Examined
     from nodespec.finding import Finding
     from nodespec.roster import Roster
     from nodespec.tree import Entry, Tree
@@ -133,48 +132,38 @@ def _rejudge(
     court.prepare()  # while the difference is found
     commit = cast("CommitTree", tree.under) if isinstance(tree, Overlay) else tree
     pairs = _difference(known.folders, tree, commit)
-    come = [new for _, new in pairs or () if new is not None]
-    if pairs is None or _is_odd(come, tree):
+    step = _Step(pairs, commit) if pairs is not None else None
+    if step is None or _is_odd(step.come, tree) or not step.brings_nobody_who_was_missed(known):
         return None
-    paths = {entry.path for pair in pairs for entry in pair if entry is not None}
-    owners = {path.rpartition("/")[0] for path in paths if path.startswith(OWNERS)}
-    if owners and not _are_new(owners, pairs, known):
+    shown = step.shown_before()
+    if shown is None:
         return None
-    around = frozenset(partner for path in paths for partner in _partners(path))
-    documents = [path for path in sorted(around) if is_node_path(path) or is_tombstone_path(path)]
-    entries = [entry for entry in map(tree.entry, documents) if entry is not None]
+    entries = [entry for entry in map(tree.entry, step.documents) if entry is not None]
     examined = court.examine(entries)
     facts = {one.facts.path: one.facts for one in examined if one.facts is not None}
-    before = _shown_before(pairs, commit)
-    if before is None:
-        return None
-    was = {path: one for path, one in facts.items() if path not in paths} | before
-    around_them = Neighbours(
-        court=court,
-        before=commit,
-        around=around,
-        was=was,
+    claimed = frozenset[str]().union(*(one.claimed for one in examined))
+    neighbours = Neighbours(
+        court,
+        commit,
+        step.around,
+        was={path: one for path, one in facts.items() if path not in step.paths} | shown,
         now=facts,
-        besides=_left_before(pairs, commit).union(*(one.claimed for one in examined)),
+        besides=claimed | step.left_before(),
         roster=roster,
     )
-    if any(around_them.felt) and not around_them.are_at_hand(MOST):
+    if any(neighbours.felt) and not neighbours.are_at_hand(MOST):
         return None
-    unseen = missed(come, entries, examined)
-    graph = _graph(known, court, around_them, examined) if court.sees_the_whole(unseen) else []
+    unseen = missed(step.come, entries, examined)
+    graph = _graph(known, court, neighbours, claimed) if court.sees_the_whole(unseen) else []
     if graph is None:
         return None
-    kept = [item for item in known.findings if item.path not in around and item.code[0] != "G" and not _is_live(item)]
     found = [item for one in examined for item in one.findings]
-    handles = sorted(PREFIX + folder.removeprefix(OWNERS) for folder in owners)
-    stray = sorted(path for path in around if path.startswith((NODES, TOMBSTONES)))
-    vouched = court.vouched_for(stray, around_them.held(facts.values()), handles)
-    more, less = ([entry.path for pair in pairs if (entry := pair[side]) is not None] for side in (1, 0))
+    vouched = court.vouched_for(step.stray, neighbours.held(facts.values()), step.owners)
     return court.report(
-        [*kept, *found, *vouched, *graph],
+        [*_kept(known, step.around), *found, *vouched, *graph],
         unseen,
-        files=known.files + len(more) - len(less),
-        specs=known.specs + sum(map(is_node_path, more)) - sum(map(is_node_path, less)),
+        files=known.files + step.growth(lambda _path: True),
+        specs=known.specs + step.growth(is_node_path),
     )
 
 
@@ -207,16 +196,61 @@ def _is_odd(entries: Sequence[Entry], tree: Tree) -> bool:
     return any(True for rule in rules.families_of("T") if rule.check is not None for _ in rule.check(excerpt))
 
 
-def _are_new(owners: Iterable[str], pairs: Sequence[Pair], known: Known) -> bool:
-    """Say whether these owners were not there before, and nobody missed them: then they speak for what comes with them.
+class _Step:
+    """What differs, as (before, after) of each path; what was before is read from the same objects as ``commit``."""
 
-    An owner who was there decides about every node that is signed with the owner's keys.
-    """
-    if any(item.code[0] == "P" and not _is_live(item) for item in known.findings):
-        return False
-    come = {new.path for old, new in pairs if old is None and new is not None}
-    stood = any(old is not None and old.path.startswith(OWNERS) for old, _ in pairs)
-    return not stood and all(record_path(f"{folder}/", 0) in come for folder in owners)
+    def __init__(self, pairs: Sequence[Pair], commit: CommitTree) -> None:
+        self.pairs = pairs
+        self.commit = commit
+        self.paths = {entry.path for pair in pairs for entry in pair if entry is not None}
+        self.gone = [old for old, _ in pairs if old is not None]
+        self.come = [new for _, new in pairs if new is not None]
+        self.around = frozenset(partner for path in self.paths for partner in _partners(path))
+
+    @property
+    def documents(self) -> list[str]:
+        """The nodes and tombstones that are judged, in order."""
+        return [path for path in sorted(self.around) if is_node_path(path) or is_tombstone_path(path)]
+
+    @property
+    def stray(self) -> list[str]:
+        """The files that could stand alone, in order: whatever is judged but owners."""
+        return [path for path in sorted(self.around) if not path.startswith(OWNERS)]
+
+    @property
+    def owners(self) -> list[str]:
+        """The handles of owners of whom a record differs, in order."""
+        folders = {folder_of(path) for path in self.paths if path.startswith(OWNERS)}
+        return sorted(PREFIX + folder.removeprefix(OWNERS).rstrip("/") for folder in folders)
+
+    def brings_nobody_who_was_missed(self, known: Known) -> bool:
+        """Say whether the owners, if any, were not there before, and speak only for what comes with them.
+
+        An owner who was there decides about every node that is signed with the owner's keys.
+        """
+        if not self.owners:
+            return True
+        come = {new.path for old, new in self.pairs if old is None and new is not None}
+        missed_before = any(item.code[0] == "P" and not _is_live(item) for item in known.findings)
+        stood = any(old.path.startswith(OWNERS) for old in self.gone)
+        begun = all(record_path(owner.folder_of(handle), 0) in come for handle in self.owners)
+        return begun and not stood and not missed_before
+
+    def shown_before(self) -> dict[str, NodeFacts] | None:
+        """Return what others saw of each node that differs, by path; None where one of them was none."""
+        nodes = [load(self.commit, old) for old in self.gone if is_node_path(old.path)]
+        if any(isinstance(node, Unreadable) for node in nodes):
+            return None
+        return {node.path: NodeFacts.of(node) for node in nodes if not isinstance(node, Unreadable)}
+
+    def left_before(self) -> frozenset[str]:
+        """Return the signals that tombstones left dangling, where they are others now."""
+        stones = (old for old in self.gone if is_tombstone_path(old.path))
+        return frozenset(name for stone in stones for name in left_by(self.commit, stone))
+
+    def growth(self, counts: Callable[[str], bool]) -> int:
+        """Return by how much the files that count have become more."""
+        return sum(counts(new.path) for new in self.come) - sum(counts(old.path) for old in self.gone)
 
 
 def _partners(path: str) -> tuple[str, ...]:
@@ -229,31 +263,17 @@ def _partners(path: str) -> tuple[str, ...]:
     return node, attestation_path(node), stone, attestation_path(stone)
 
 
-def _shown_before(pairs: Sequence[Pair], commit: CommitTree) -> dict[str, NodeFacts] | None:
-    """Return what others saw of each node that differs; None where one of them was none."""
-    shown = {}
-    for old, _ in pairs:
-        if old is not None and is_node_path(old.path):
-            node = load(commit, old)
-            if isinstance(node, Unreadable):
-                return None
-            shown[old.path] = NodeFacts.of(node)
-    return shown
+def _kept(known: Known, around: frozenset[str]) -> list[Finding]:
+    """Return what was found and still stands: all but what is judged again."""
+    return [item for item in known.findings if item.path not in around and item.code[0] != "G" and not _is_live(item)]
 
 
-def _left_before(pairs: Sequence[Pair], commit: CommitTree) -> frozenset[str]:
-    """Return the signals that tombstones left dangling, where they are others now."""
-    stones = (old for old, _ in pairs if old is not None and is_tombstone_path(old.path))
-    return frozenset(name for stone in stones for name in left_by(commit, stone))
-
-
-def _graph(known: Known, court: Court, neighbours: Neighbours, examined: Sequence[Examined]) -> list[Finding] | None:
+def _graph(known: Known, court: Court, neighbours: Neighbours, claimed: frozenset[str]) -> list[Finding] | None:
     """Return what family G finds; None where nobody knows who else there is.
 
     As long as there is nothing to find but names that look alike, whoever feels the change is asked; else everybody.
     """
     had = [item for item in known.findings if item.code[0] == "G"]
-    claimed = frozenset[str]().union(*(one.claimed for one in examined))
     alike = {folder_of(path) for path in neighbours.was.keys() ^ neighbours.now.keys()}
     alike |= {folder_of(item.path) for item in had if item.path in neighbours.around}
     if not alike and not any(neighbours.felt):

@@ -28,10 +28,10 @@ from __future__ import annotations
 
 import hmac
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nodespec.errors import RegistryError
+from nodespec.frozen import frozen
 from nodespec.rules.graph import NodeFacts
 from nodespec.tree import NODES, TOMBSTONES, is_node_path, node_id
 
@@ -44,7 +44,7 @@ _FORMAT = b"nodespec-roster/v1"
 _TAG_BYTES = 32
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Roster:
     """The text of the file, and where its names begin; ``nodes`` and ``tombstones`` are Git's ids of both folders."""
 
@@ -69,7 +69,7 @@ class Roster:
             begin += len(line) + 1
         parts += [f"{name}\t{chr(9).join(map(str, where[name]))}".encode() for name in sorted(where)]
         text = b"\n".join([_FORMAT, _head(nodes, tombstones, begin), *parts, b""])
-        return cls(nodes, tombstones, text, begin, len(text))
+        return cls(nodes=nodes, tombstones=tombstones, text=text, names_at=begin, names_end=len(text))
 
     def dump(self, secret: bytes, rules: str) -> bytes:
         """Return the file's bytes."""
@@ -82,7 +82,13 @@ class Roster:
         if not data.startswith(_FORMAT + b"\n") or not hmac.compare_digest(tag, _tag(body, secret, rules)):
             return None
         nodes, tombstones, begin = data[len(_FORMAT) + 1 : data.index(b"\n", len(_FORMAT) + 1)].decode().split(" ")
-        return cls(nodes.strip("-"), tombstones.strip("-"), data, int(begin), len(body))
+        return cls(
+            nodes=nodes.strip("-"),
+            tombstones=tombstones.strip("-"),
+            text=data,
+            names_at=int(begin),
+            names_end=len(body),
+        )
 
     @staticmethod
     def begins(data: bytes) -> bool:
