@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import stat
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
@@ -12,8 +15,10 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from nodespec import commit as commit_module
-from nodespec import document
+from nodespec import document, seal
 from nodespec import grounds as grounds_module
+from nodespec.cli.common import lines_of
+from nodespec.errors import RegistryError
 from nodespec.gate import gate
 from nodespec.git import GitRepository
 from nodespec.proposal import propose
@@ -36,7 +41,7 @@ if TYPE_CHECKING:
     from jsonschema import Draft7Validator
 
     from nodespec.gate import Judgement
-    from nodespec.tree import Defect
+    from nodespec.tree import Defect, Entry
 
 NEW = "lab.memory/new_v1"
 REPORT = Draft202012Validator(json.loads((ROOT / "schemas/report.v1.schema.json").read_text()))
@@ -316,7 +321,7 @@ def test_a_newcomer_enters_alone_and_a_maintainer_reads_what_is_new(lab: Lab) ->
     assert "+ lab.fresh/first_v1 (1.0.0)" in said
     assert f"    lane candidate, tier 1, probe; owner {nora.handle}" in said
     assert "    emits first_seen (" in said
-    assert f"new owner: Nora, {nora.handle}" in said
+    assert f'new owner: "Nora", {nora.handle}' in said
     assert "no findings in 3 files, 1 spec among them" in said
     assert re.search(r"4 security +passed", said)
 
@@ -717,3 +722,85 @@ def test_a_mode_at_which_git_gives_up_is_not_read(lab: Lab) -> None:
         code, _, beside = run(lab, head)
         assert code == 3
         assert "is malformed" in beside
+
+
+# What is larger than it looks.
+
+
+def bomb(lab: Lab, levels: int, path: str = "docs") -> str:
+    """Commit a folder that holds itself ten times over, level by level: few objects, and more paths than people."""
+    tree = lab.repository.raw_tree(("100644", b"a", lab.repository.blob(b"a")))
+    for _ in range(levels):
+        tree = lab.repository.raw_tree(*(("40000", b"f%d" % number, tree) for number in range(10)))
+    return lab.graft(lab.with_folder(lab.base, path, tree), lab.base)
+
+
+@pytest.mark.parametrize("path", ["docs", "registry/nodes"])
+def test_a_tree_of_a_billion_paths_is_given_up(lab: Lab, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commit_module, "MOST_CHANGED", 500)
+    monkeypatch.setattr(commit_module, "MOST_LISTED", 500)
+    assert judged(lab, bomb(lab, 2)).proposal.outside
+    with pytest.raises(RegistryError, match="more than 500 files and folders"):
+        judged(lab, bomb(lab, 9, path))
+
+
+def test_the_command_says_so(lab: Lab) -> None:
+    code, said, why = run(lab, bomb(lab, 9))
+    assert (code, said) == (3, "")
+    assert "there are more than 500,000 files and folders to look at" in why
+
+
+class Sized:
+    """Notes which blobs are read."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.most = 0
+        read = commit_module.CommitTree.read
+
+        def counted(tree: commit_module.CommitTree, entry: Entry) -> bytes:
+            data = read(tree, entry)
+            self.most = max(self.most, len(data))
+            return data
+
+        monkeypatch.setattr(commit_module.CommitTree, "read", counted)
+
+
+@pytest.mark.parametrize("path", [node_path(CACHE), NODE_SCHEMA_PATH, WAIVERS_PATH, POLICY_PATH, SETTINGS_PATH])
+def test_what_is_too_large_is_not_read_to_be_shown(lab: Lab, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    head = lab.commit({path: b"a: 1\n" * 300_000}, lab.base)
+    monkeypatch.setattr(seal, "MOST_BYTES", 1_000_000)
+    sized = Sized(monkeypatch)
+    with suppress(RegistryError):
+        assert judged(lab, head).exit_code() in (1, 3)
+    tree = GitRepository.open(str(lab.repository.path))
+    assert lines_of(tree.tree(tree.resolve(head)), path) == []
+    assert sized.most < 300_000
+
+
+def test_a_summary_goes_into_what_is_no_plain_file(lab: Lab, tmp_path: Path) -> None:
+    page, link = tmp_path / "page.md", tmp_path / "link.md"
+    link.symlink_to(page)
+    head = lab.commit({"docs/guide.md": b"Second.\n"}, lab.base)
+    assert run(lab, head, "--summary", str(link))[0] == 0
+    assert link.is_symlink()
+    assert page.read_text().startswith("## Registry gate")
+    code, said, _ = run(lab, head, "--format", "json", "--write", "markdown=/dev/null")
+    assert code == 0
+    assert json.loads(said)
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+
+
+def test_no_path_writes_a_line_of_the_self_report(lab: Lab) -> None:
+    head = lab.commit({"docs/a); nothing: every file was read (0 left": b"1\n"}, lab.base)
+    _, said, _ = run(lab, head)
+    assert not any(line.strip().startswith("nothing: every") for line in said.splitlines())
+    assert '"docs/a); nothing: every file was read (0 left"' in said
+
+
+def test_an_owner_s_name_does_not_pass_for_a_handle(lab: Lab) -> None:
+    people = lab.fork()
+    guest = people.join(f"Ben, {people.ada.handle}")
+    people.register("lab.fresh/first_v1", by=guest)
+    _, said, _ = run(lab, lab.act(people))
+    assert 'new owner: "Ben, GLYMPH:' in said
+    assert f'", {guest.handle}' in said

@@ -58,6 +58,13 @@ def test_the_quick_reader_reads_what_is_plain(names: list[str], oid: bytes) -> N
     assert agrees(tree(in_order(entries)))
 
 
+@pytest.mark.parametrize("beside", [b"z", b"z~"])
+def test_a_name_is_odd_whatever_stands_beside_it(beside: bytes) -> None:
+    defects: list[Defect] = []
+    raw_entries(tree([(b"100644", b"a\\.git", b"1" * 20), (b"100644", beside, b"2" * 20)]), "", defects)
+    assert [defect.what for defect in defects] == ["the tree holds a name that no checkout may create"]
+
+
 @pytest.mark.parametrize("data", [b"100644 a", b"100644 a\0" + b"1" * 19, b"10064x a\0" + b"1" * 20, b"a"])
 def test_what_is_malformed_is_refused(data: bytes) -> None:
     with pytest.raises(RegistryError, match="malformed"):

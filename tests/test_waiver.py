@@ -116,6 +116,7 @@ def test_base_s_waivers_count_and_head_s_only_as_far() -> None:
     waiving(longer, until=f"{NOW + timedelta(days=70):%Y-%m-%d}")
     assert "G001" in codes(longer, head)
     assert "G001" not in codes(head, head)
+    assert "W002" not in codes(head, base), "a waiver that begins with a change was of no use to it yet"
 
 
 def test_a_misshapen_file_waives_nothing() -> None:

@@ -70,9 +70,35 @@ class Objects(Protocol):
         """Return an object's length in bytes; raise ``LookupError`` when it is not there."""
 
 
+MOST_LISTED, MOST_CHANGED = 1_000_000, 500_000
+"""Files and folders of a listing, and of a difference, beyond which nothing is said. A tree of a dozen objects can have
+more paths than any memory holds, since it may hold one folder under many names."""
+
+
+class _Bound:
+    """Ends what would list more than this."""
+
+    def __init__(self, most: int) -> None:
+        self._most = self._left = most
+
+    def count(self, more: int) -> None:
+        """Take note of so many more; raise ``RegistryError`` when they are too many."""
+        self._left -= more
+        if self._left < 0:
+            hint = "take it in smaller steps; a folder that holds itself under many names is no registry's"
+            raise RegistryError(f"there are more than {self._most:,} files and folders to look at", hint=hint)
+
+
 class _Reading(NamedTuple):
     entries: list[Entry]
     defects: list[Defect]
+    bound: _Bound
+
+
+class _Comparison(NamedTuple):
+    pairs: list[Pair]
+    defects: list[Defect]
+    bound: _Bound
 
 
 class CommitTree:
@@ -104,18 +130,18 @@ class CommitTree:
             return within(self._reading.entries, folder)
         path = folder.rstrip("/")
         found = self._at(path)
-        reading = _Reading([], [])
+        reading = _Reading([], [], _Bound(MOST_LISTED))
         if found is not None and found[0] == FOLDER:
             self._collect(path, FOLDER, found[1], path.count("/") + 1, reading)
         return _in_order(reading.entries)
 
     @cached_property
     def _reading(self) -> _Reading:
-        reading = _Reading([], [])
+        reading = _Reading([], [], _Bound(MOST_LISTED))
         for name, mode, oid in raw_entries(self._read_object(self.commit.tree, "tree"), "", reading.defects):
             if name in ROOTS:
                 self._collect(name, mode, oid, 1, reading)
-        return _Reading(_in_order(reading.entries), reading.defects)
+        return reading._replace(entries=_in_order(reading.entries))
 
     def _collect(self, path: str, mode: int, oid: str, depth: int, reading: _Reading) -> None:
         if mode != FOLDER:
@@ -124,7 +150,9 @@ class CommitTree:
         if depth > MAX_FOLDER_DEPTH:
             reading.defects.append(Defect(path, f"folders are nested more than {MAX_FOLDER_DEPTH} deep"))
             return
-        for name, child_mode, child in raw_entries(self._read_object(oid, "tree"), path, reading.defects):
+        children = raw_entries(self._read_object(oid, "tree"), path, reading.defects)
+        reading.bound.count(len(children))
+        for name, child_mode, child in children:
             self._collect(f"{path}/{name}", child_mode, child, depth + 1, reading)
 
     def entry(self, path: str) -> Entry | None:
@@ -167,51 +195,50 @@ class CommitTree:
         """Return the paths whose file is another in ``base``, when that is a commit of the same repository."""
         if not isinstance(base, CommitTree) or base._objects.place != self._objects.place:  # another of us
             return None
-        found: list[Pair] = []
+        found = _Comparison([], [], _Bound(MOST_LISTED))
         before, after = (self._listed(tree.commit.tree) for tree in (base, self))
         for name in ROOTS:
             if before.get(name) != after.get(name):
-                self._compare_one(name, before.get(name), after.get(name), found, [])
-        return sorted({entry.path for pair in found for entry in pair if entry is not None}, key=path_bytes)
+                self._compare_one(name, before.get(name), after.get(name), found)
+        return sorted({entry.path for pair in found.pairs for entry in pair if entry is not None}, key=path_bytes)
 
     def changes(self, path: str, old: str, new: str) -> tuple[list[Pair], list[Defect]]:
         """Return what differs between two folders that stand at ``path``, given by object id (empty for none).
 
         The empty path is the top of the repository. Folders with the same id are not read. Each change is (before,
-        after) of one path, in no order.
+        after) of one path, in no order. Raises ``RegistryError`` where there are more than :data:`MOST_CHANGED`.
         """
-        found: list[Pair] = []
-        defects: list[Defect] = []
-        self._compare(path, old, new, found, defects)
-        return found, defects
+        found = _Comparison([], [], _Bound(MOST_CHANGED))
+        self._compare(path, old, new, found)
+        return found.pairs, found.defects
 
-    def _compare(self, path: str, old: str, new: str, found: list[Pair], defects: list[Defect]) -> None:
+    def _compare(self, path: str, old: str, new: str, found: _Comparison) -> None:
         if path.count("/") > MAX_FOLDER_DEPTH:
-            defects.append(Defect(path, f"folders are nested more than {MAX_FOLDER_DEPTH} deep"))
+            found.defects.append(Defect(path, f"folders are nested more than {MAX_FOLDER_DEPTH} deep"))
             return
         if old == new:
             return
-        before, after = self._children(path, old, []), self._children(path, new, defects)
+        before, after = self._children(path, old, []), self._children(path, new, found.defects)
         differing = {name for name, _ in before.items() ^ after.items()}
+        found.bound.count(len(differing))
         self._objects.prefetch(
             oid for name in differing for side in (before, after) if (oid := _folder_id(side.get(name)))
         )
         for name in differing:
             here = f"{path}/{name}" if path else name
-            self._compare_one(here, before.get(name), after.get(name), found, defects)
+            self._compare_one(here, before.get(name), after.get(name), found)
 
     def _compare_one(
         self,
         path: str,
         was: tuple[int, str] | None,
         now: tuple[int, str] | None,
-        found: list[Pair],
-        defects: list[Defect],
+        found: _Comparison,
     ) -> None:
-        self._compare(path, _folder_id(was), _folder_id(now), found, defects)
+        self._compare(path, _folder_id(was), _folder_id(now), found)
         if _is_file(was) or _is_file(now):
             pair = [Entry(path, *item) if item and _is_file(item) else None for item in (was, now)]
-            found.append((pair[0], pair[1]))
+            found.pairs.append((pair[0], pair[1]))
 
     def _children(self, path: str, oid: str, defects: list[Defect]) -> dict[str, tuple[int, str]]:
         if not oid:

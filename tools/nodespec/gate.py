@@ -31,7 +31,7 @@ from nodespec.encoding import quoted
 from nodespec.examiner import finding
 from nodespec.finding import Hit
 from nodespec.frozen import frozen
-from nodespec.grounds import listing_findings
+from nodespec.grounds import MAX_CONTRACT, listing_findings
 from nodespec.judge import FOR_ALL, MANY, Court, judge, missed
 from nodespec.neighbours import Neighbours, folder_of
 from nodespec.owner import PREFIX, Chain
@@ -74,7 +74,7 @@ if TYPE_CHECKING:
     from nodespec.roster import Roster
     from nodespec.rules.change import Change
     from nodespec.spec import NodeSpec
-    from nodespec.tree import Entry, Progress
+    from nodespec.tree import Entry, Progress, Tree
 
 
 TWINS, MALFORMED, MISSING = "T006", "T007", "T008"
@@ -204,9 +204,14 @@ def _unsealed_contracts(proposal: Proposal, now: datetime) -> tuple[Finding, ...
         with suppress(ValueError):
             sealed = dict(seal.verify(data, trial.roots, knobs.registry_id).files)
     files = [entry for entry in come if entry.mode in (REGULAR, EXECUTABLE)]
-    strange = [entry for entry in files if sealed.get(entry.path) != sha256(tree.read(entry)).hexdigest()]
+    strange = [entry for entry in files if sealed.get(entry.path) != _digest(tree, entry)]
     message = "no seal of the maintainers covers this contract, so nothing was judged by it"
     return tuple(finding(UNSEALED, Hit(message=message), entry.path) for entry in strange)
+
+
+def _digest(tree: Tree, entry: Entry) -> str:
+    """Return a contract's SHA-256; that of none when it is larger than any may be."""
+    return sha256(tree.read(entry)).hexdigest() if tree.size(entry) <= MAX_CONTRACT else ""
 
 
 def _not_judged(proposal: Proposal, findings: tuple[Finding, ...] = ()) -> Report:

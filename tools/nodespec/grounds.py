@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     Contracts = dict[str, tuple[Contract, ...]]
     """For each kind of document, by the path of its contract, all of those that must accept it."""
 
+MAX_CONTRACT = 1 << 20
+"""Bytes of a JSON Schema beyond which it is not read."""
+
 _OPTIONAL = (TOMBSTONE_SCHEMA_PATH, WAIVERS_SCHEMA_PATH, POLICY_SCHEMA_PATH)
 """Contracts that a registry need not carry: those of files that it may do without."""
 
@@ -74,6 +77,8 @@ def contracts_of(tree: Tree) -> tuple[Contracts, list[Finding]]:
                 contracts[path] = own
             continue
         try:
+            if tree.size(entry) > MAX_CONTRACT:
+                raise ValueError(f"it has {tree.size(entry):,} bytes; the limit is {MAX_CONTRACT:,}")
             data = tree.read(entry)
             contracts[path] = own if data == builtin.contract(path) else (Contract(data), *own)
         except OSError as error:

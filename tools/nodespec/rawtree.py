@@ -14,7 +14,7 @@ from nodespec.errors import RegistryError
 from nodespec.tree import EXECUTABLE, FOLDER, REGULAR, SUBMODULE, SYMLINK, Defect, folded
 
 _PLAIN = re.compile(
-    rb"(100644|100755|40000|120000|160000) ([^\x00/.~\x80-\xff][^\x00/~\x80-\xff]{0,254})\x00(.{20})", re.DOTALL
+    rb"(100644|100755|40000|120000|160000) ([^\x00/.~\\\x80-\xff][^\x00/~\\\x80-\xff]{0,254})\x00(.{20})", re.DOTALL
 )
 """An entry about whose name there is nothing to say, unless others have it, too."""
 _MODES = {b"%o" % mode: mode for mode in (REGULAR, EXECUTABLE, FOLDER, SYMLINK, SUBMODULE)}

@@ -27,7 +27,7 @@ NOTHING = "0" * 40
 MOST_STEPS = 200
 """Commits that one push may add to a branch, each of which is judged; more come in several pushes, or as one merge."""
 
-_LINE = re.compile(r"([0-9a-f]{40}) ([0-9a-f]{40}) (refs/[^\n]+)\Z")
+_LINE = re.compile(r"([0-9a-f]{40}) ([0-9a-f]{40}) (refs/[^\x00-\x20\x7f]+)\Z")
 
 
 class RefusedError(Exception):

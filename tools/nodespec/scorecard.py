@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nodespec.encoding import counted
+from nodespec.encoding import counted, quoted
 from nodespec.frozen import frozen
 from nodespec.rules import change
 from nodespec.rules.declare import RULES
@@ -45,12 +45,13 @@ _GOVERNANCE = frozenset(["N008", "N009", "N010"])
 
 @frozen
 class Gate:
-    """One line of the scorecard; ``number`` as people say it."""
+    """One line of the scorecard; ``number`` as people say it, and ``points`` where the words are several."""
 
     number: str
     name: str
     status: str
     words: str
+    points: tuple[str, ...] = ()
 
 
 def gate_of(code: str) -> str:
@@ -82,9 +83,13 @@ def scorecard(
         ("5", _judged(judgement, "performance")),
         ("6", ("drift", NOT_RUN if judgement.is_unjudged and not judgement.untouched else MEASURED, moved)),
         ("7", _judged(judgement, "governance")),
-        ("+1", ("self-report", "not looked at", "; ".join(unseen(judgement, pinned=pinned)))),
     ]
-    return tuple(Gate(number=number, name=name, status=status, words=words) for number, (name, status, words) in rows)
+    points = tuple(unseen(judgement, pinned=pinned))
+    report = Gate(number="+1", name="self-report", status="not looked at", words="; ".join(points), points=points)
+    return (
+        *(Gate(number=number, name=name, status=status, words=words) for number, (name, status, words) in rows),
+        report,
+    )
 
 
 def _judged(judgement: Judgement, name: str) -> tuple[str, str, str]:
@@ -115,7 +120,7 @@ def unseen(judgement: Judgement, *, pinned: bool) -> Iterator[str]:
     """Yield what the gate has not looked at, so that nobody believes that it had."""
     outside = judgement.proposal.outside
     if outside:
-        shown = ", ".join(outside[:5]) + (f" and {len(outside) - 5:,} more" if len(outside) > 5 else "")
+        shown = ", ".join(map(quoted, outside[:5])) + (f" and {len(outside) - 5:,} more" if len(outside) > 5 else "")
         yield f"what {counted(len(outside), 'file')} outside of the registry say{'s' * (len(outside) == 1)} ({shown})"
     if not judgement.everywhere:
         yield "nodes that the change can not be felt in"

@@ -37,7 +37,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from nodespec import claims, envelope, quorum, statement
-from nodespec.encoding import quoted
+from nodespec.encoding import printable, quoted
+from nodespec.errors import RegistryError
 from nodespec.frozen import frozen
 from nodespec.tree import EXECUTABLE, POLICIES, REGULAR, SCHEMAS, SETTINGS_PATH, WAIVERS_PATH
 
@@ -55,6 +56,9 @@ ATTRIBUTES_PATH = ".gitattributes"
 
 _FILES = (SETTINGS_PATH, WAIVERS_PATH, ATTRIBUTES_PATH)
 _FOLDERS = (POLICIES, f"{SCHEMAS}/")
+
+MOST_BYTES = 16 << 20
+"""Bytes of a protected file beyond which it is not read."""
 
 ALL_BELOW = "/**"
 """How registry.yaml says that all files below a folder are protected."""
@@ -183,8 +187,18 @@ def verify(data: bytes, roots: Sequence[Root], registry_id: str) -> Seal:
 
 
 def digests(tree: Tree, listed: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Return (path, hex SHA-256) of the protected files of a tree, in order."""
-    return tuple((entry.path, sha256(tree.read(entry)).hexdigest()) for entry in protected(tree, listed))
+    """Return (path, hex SHA-256) of the protected files of a tree, in order.
+
+    Raises ``RegistryError`` where one is larger than any is read.
+    """
+    files = protected(tree, listed)
+    for entry in files:
+        if tree.size(entry) > MOST_BYTES:
+            message = (
+                f"{printable(entry.path)} has {tree.size(entry):,} bytes; a protected file has {MOST_BYTES:,} at most"
+            )
+            raise RegistryError(message, hint="keep large files apart from those that registry.yaml protects")
+    return tuple((entry.path, sha256(tree.read(entry)).hexdigest()) for entry in files)
 
 
 def differences(sealed: Sequence[tuple[str, str]], here: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -22,7 +22,7 @@ _NEXT = {
     "gitlab": (
         f"put the tool and its hashes into {ci.LOCK} (pip-compile --generate-hashes)",
         "include it in .gitlab-ci.yml:  include: {local: .gitlab/nodespec.yml}",
-        "list .gitlab/** and .gitlab-ci.yml under protected in registry/registry.yaml, then: nodespec seal",
+        f"list .gitlab/**, .gitlab-ci.yml and {ci.LOCK} under protected in registry/registry.yaml, then: nodespec seal",
     ),
 }
 
@@ -41,14 +41,22 @@ def ci_command(host: str, repo: str, force: bool) -> None:
     if top is None:
         raise UsageError("a bare repository has no files", hint="name a clone with --repo DIR")
     own = os.path.isfile(os.path.join(top, "tools", "nodespec", "__init__.py"))
-    for path, data in ci.files(host, ci.IN_TREE if own else ci.LOCKED).items():
-        target = os.path.join(top, path)
-        if os.path.lexists(target) and not force:
-            with open(target, "rb") as file:
-                same = file.read() == data
-            if not same:
-                raise UsageError(f"{printable(path)} is there, and says something else", hint="--force replaces it")
-        write_file(target, data)
+    files = ci.files(host, ci.IN_TREE if own else ci.LOCKED)
+    for path, data in files.items():
+        _require_free(top, path, None if force else data)
+    for path, data in files.items():
+        write_file(os.path.join(top, path), data)
         echo(f"wrote {printable(path)}\n")
     for number, line in enumerate(_NEXT[host][own:]):  # the tool's own repository needs no lock of it
         note(f"{'next:' if number == 0 else '     '} {line}")
+
+
+def _require_free(top: str, path: str, data: bytes | None) -> None:
+    """Raise ``UsageError`` where writing a file would lose one; ``data`` may be there, or for None anything."""
+    target = os.path.join(os.path.realpath(top), path)
+    if os.path.realpath(target) != target or os.path.isdir(target):
+        raise UsageError(f"{printable(path)} is no plain file, or a link leads to it", hint="replace it by a file")
+    if data is not None and os.path.exists(target):
+        with open(target, "rb") as file:
+            if file.read() != data:
+                raise UsageError(f"{printable(path)} is there, and says something else", hint="--force replaces it")

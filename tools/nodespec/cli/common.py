@@ -11,10 +11,11 @@ import click
 
 from nodespec.cli.terminal import Progress
 from nodespec.encoding import printable
-from nodespec.errors import NodespecError, UsageError
+from nodespec.errors import NodespecError, RegistryError, UsageError
 from nodespec.registry import Registry
 from nodespec.text import MAX_BYTES
 from nodespec.tree import ATTESTATION_SUFFIX, read_path
+from nodespec.worktree import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -108,12 +109,33 @@ def lines_of(origin: Tree | dict[str, bytes], path: str) -> list[str]:
     if path.endswith(ATTESTATION_SUFFIX):
         return []
     try:
-        data = origin.get(path) if isinstance(origin, dict) else read_path(origin, path)
+        data = origin.get(path) if isinstance(origin, dict) else _read_small(origin, path)
     except OSError:
         data = None
     if data is None or len(data) > MAX_BYTES:
         return []
     return data.decode("utf-8", "replace").split("\n")
+
+
+def _read_small(tree: Tree, path: str) -> bytes | None:
+    """Return a file's bytes, without reading one that is too large to be shown."""
+    entry = tree.entry(path)
+    return read_path(tree, path) if entry is not None and tree.size(entry) <= MAX_BYTES else None
+
+
+def write_output(path: str, data: bytes) -> None:
+    """Write a file that the user named, whole or not at all; into what is no plain file, as a shell would.
+
+    Raises ``RegistryError`` when it cannot be written.
+    """
+    try:
+        if os.path.islink(path) or (os.path.exists(path) and not os.path.isfile(path)):
+            with open(path, "wb") as file:
+                file.write(data)
+        else:
+            write_file(os.path.abspath(path), data)
+    except OSError as error:
+        raise RegistryError(f"{printable(path)} cannot be written: {error.strerror}") from None
 
 
 FORMATS = ("json", "github", "gitlab", "junit", "sarif")

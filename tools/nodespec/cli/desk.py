@@ -78,6 +78,11 @@ class Request:
         return wallet(self.key_names, self.signer)
 
 
+base_option = click.option(
+    "--base", metavar="REV", help="What this follows, where HEAD holds unmerged signatures.  [default: HEAD]"
+)
+
+
 def change_options(command: Callable[..., int]) -> Callable[..., int]:
     """Add the options of a change, and hand them over as one ``request``."""
 
@@ -89,11 +94,7 @@ def change_options(command: Callable[..., int]) -> Callable[..., int]:
     with_request: Callable[..., int] = run
     for option in (
         color_option,
-        click.option(
-            "--base",
-            metavar="REV",
-            help="What this follows, where HEAD holds unmerged signatures.  [default: HEAD]",
-        ),
+        base_option,
         click.option("--dry-run", is_flag=True, help="Show the change, and write nothing."),
         click.option("--push", metavar="REMOTE", help="Push the branch; implies --branch."),
         click.option(
@@ -289,6 +290,11 @@ def write(
     prepared = publish.prepare(place.root, files, message, branch=branch or default_branch)
     name = publish.land(place.root, prepared)
     echo(f"committed {prepared.commit[:10]} on the new branch {printable(name)}; your work tree is as it was\n")
+    records = {os.path.dirname(path) for path in files if path.startswith(OWNERS) and place.snapshot.tree.entry(path)}
+    if records:  # git would not overwrite them
+        note(
+            f"the branch holds the owner's record, too; before you check it out, or pull it: rm -r {' '.join(records)}"
+        )
     if push is None:
         note(f"next: git push origin {printable(name)}, and open a pull request from it")
         return

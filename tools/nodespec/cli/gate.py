@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from datetime import UTC, datetime
 from functools import partial
@@ -24,6 +23,7 @@ from nodespec.cli.common import (
     printed,
     repo_option,
     tell_example,
+    write_output,
 )
 from nodespec.cli.terminal import Progress
 from nodespec.crew import check_jobs
@@ -39,7 +39,6 @@ from nodespec.registry import Snapshot
 from nodespec.report.page import to_markdown
 from nodespec.report.trial import closing, to_trial_text
 from nodespec.scorecard import FAILED, scorecard
-from nodespec.worktree import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -104,7 +103,7 @@ def gate_command(
     code = _exit_code(judgement, tests.values(), strict=strict)
     command = f"nodespec gate --base {base} --head {head}"
     for kind, path in wanted:
-        write_file(os.path.abspath(path), _printed(judgement, gates, kind, code, "never", command).encode())
+        write_output(path, _printed(judgement, gates, kind, code, "never", command).encode())
     echo(_printed(judgement, gates, form, code, color, command))
     for item in gates:
         if item.status == FAILED and item.name in tests:

@@ -59,9 +59,15 @@ expect_option = click.option(
 )
 
 
+base_option = click.option(
+    "--base", metavar="REV", help="pre-commit: judge all of the branch, as a pull request to this.  [default: HEAD]"
+)
+
+
 @hooks_command.command("install")
 @click.argument("kind", type=click.Choice(KINDS))
 @repo_option
+@base_option
 @click.option("--branch", "branches", multiple=True, metavar="NAME", help="A branch that is judged.  [default: HEAD's]")
 @expect_option
 @click.option("--home", metavar="DIR", help="post-receive: the configuration folder with the checkpoint key.")
@@ -70,6 +76,7 @@ expect_option = click.option(
 def install_command(
     kind: str,
     repo: str,
+    base: str | None,
     branches: tuple[str, ...],
     expect: str | None,
     home: str | None,
@@ -92,6 +99,9 @@ def install_command(
     words = ["hooks", "run", kind, *(word for ref in map(_ref_of, branches) for word in ("--branch", ref))]
     for branch in branches:
         _check_name(branch)
+    if kind == "pre-commit" and base is not None:
+        git.resolve(base)
+        words += ["--base", base]
     if kind == "pre-receive" and expect is not None:
         words += ["--expect", expect]
     variables: dict[str, str] = {}
@@ -143,13 +153,14 @@ def _text_of(path: str) -> str:
 @hooks_command.command("run")
 @click.argument("kind", type=click.Choice(KINDS))
 @repo_option
+@base_option
 @click.option("--branch", "branches", multiple=True, metavar="NAME", help="A branch that is judged.  [default: HEAD's]")
 @expect_option
 @click.option("--key", default="main", show_default=True, help="post-receive: the name of the checkpoint key.")
-def run_command(kind: str, repo: str, branches: tuple[str, ...], expect: str | None, key: str) -> int:
+def run_command(kind: str, repo: str, base: str | None, branches: tuple[str, ...], expect: str | None, key: str) -> int:
     """Do what a hook does; this is what the installed hooks call."""
     if kind == "pre-commit":
-        return _before_commit(repo)
+        return _before_commit(repo, base)
     git = GitRepository.open(repo)
     updates = [replace(one, ref=_target_of(git, one.ref)) for one in parse(_pushed())]
     guarded = {_target_of(git, ref) for ref in map(_ref_of, branches)} or {_target_of(git, _head_of(git))}
@@ -223,7 +234,8 @@ def _head_of(git: GitRepository) -> str:
 # Before a commit.
 
 
-def _before_commit(repo: str) -> int:
+def _before_commit(repo: str, target: str | None) -> int:
+    """Judge what is staged as the step from HEAD, or from where the branch left what it will be merged into."""
     git = GitRepository.open(repo)
     asked = ["git", "-C", git.work_dir or repo, "write-tree"]
     done = subprocess.run(asked, capture_output=True, text=True, check=False)
@@ -231,6 +243,8 @@ def _before_commit(repo: str) -> int:
         raise UsageError(f"git write-tree failed: {printable(done.stderr.strip())}")
     staged = done.stdout.strip()
     base, tree = git.current(), git.staged(staged)
+    if base is not None and target is not None:
+        base = git.fork(base, git.resolve(target)) or base
     if base is None or not holds_registry(git.tree(base)):
         if not holds_registry(tree):
             echo("nothing of a registry is staged, and nothing is judged\n")

@@ -11,7 +11,7 @@ import click
 from nodespec import countersign, journal, quorum, signing, statement
 from nodespec.cli.believed import check_root
 from nodespec.cli.common import at_option, color_option, complete_id, echo, note, painter, repo_option, tell_example
-from nodespec.cli.desk import Place, now, signing_options, wallet
+from nodespec.cli.desk import Place, base_option, now, signing_options, wallet
 from nodespec.cli.terminal import Progress
 from nodespec.crew import check_jobs
 from nodespec.encoding import printable, quoted
@@ -185,13 +185,15 @@ def find(snapshot: Snapshot, target: str) -> str:
 
 @click.command("seal")
 @signing_options
-def seal_command(repo: str, key_names: tuple[str, ...], signer: str | None) -> int:
+@base_option
+def seal_command(repo: str, key_names: tuple[str, ...], signer: str | None, base: str | None) -> int:
     """Sign the protected files as a maintainer: registry.yaml, waivers, policies, schemas.
 
     Writes registry/seal.dsse.json. When more maintainers must sign, each completes it: nodespec sign
-    registry/seal.dsse.json. A registry that has a seal accepts changes of these files with the next one only.
+    registry/seal.dsse.json. A registry that has a seal accepts changes of these files with the next one only. To seal
+    anew on a branch whose seal is not merged, name what it will be merged into: --base origin/main.
     """
-    place = Place.open(repo, now())
+    place = Place.open(repo, now(), base=base)
     place.require_trust()
     before = place.believed.seal if place.believed else None
     made = Seal(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nodespec.encoding import counted, printable
+from nodespec.encoding import counted, printable, quoted
 from nodespec.report.changes import change_text
 from nodespec.report.text import findings_text, plain, summary
 from nodespec.scorecard import FAILED, MEASURED, PASSED
@@ -38,7 +38,10 @@ def notices(judgement: Judgement) -> list[str]:
     for item in judgement.affected:
         some = ", ".join(item.subscribers[:5]) + (" …" if len(item.subscribers) > 5 else "")
         lines.append(f"{item.signal}: {item.what}; heard by {counted(len(item.subscribers), 'other node')}: {some}")
-    lines += [f"new owner: {name or 'of a chain that does not verify'}, {handle}" for handle, name in judgement.owners]
+    lines += [
+        f"new owner: {quoted(name) if name else 'of a chain that does not verify'}, {handle}"
+        for handle, name in judgement.owners
+    ]
     if judgement.everywhere:
         lines.append("something changes by which all nodes are judged: every node was judged anew")
     for found, waiver in judgement.report.waived:
@@ -58,5 +61,5 @@ def closing(judgement: Judgement, paint: Paint = plain) -> str:
 
 def _line(gate: Gate, paint: Paint) -> str:
     purpose = {PASSED: "ok", FAILED: "error", MEASURED: "dim"}.get(gate.status, "warning")
-    words = printable(gate.words).replace("; ", "\n" + " " * 16) if gate.number == "+1" else printable(gate.words)
+    words = ("\n" + " " * 16).join(map(printable, gate.points or (gate.words,)))
     return f"{gate.number:>2} {gate.name:<11}  {paint(f'{gate.status:<8}', purpose)}  {words}\n"

@@ -285,7 +285,10 @@ def stale_recovery(change: Change) -> Iterator[Hit]:
         "An older policy was sealed once, too. Only the seal that follows from the base's is new; all others are "
         "history."
     ),
-    fix="Fetch the newest main, and seal on top of it: nodespec seal",
+    fix=(
+        "Fetch the newest main, and seal on top of it: nodespec seal. Where the branch holds a seal that is not "
+        "merged, seal once for all of it: nodespec seal --base origin/main"
+    ),
 )
 def seal_rewound(change: Change) -> Iterator[Hit]:
     """A seal is base's, or the one that follows from it."""

@@ -218,7 +218,10 @@ _DECLARED = (
             "The seal is the maintainers' word about the files that decide how everybody is judged. A broken one is "
             "nobody's."
         ),
-        fix="Restore registry/seal.dsse.json, or let the maintainers seal again: nodespec seal",
+        fix=(
+            "Where maintainers are still to sign, each completes it: nodespec sign registry/seal.dsse.json. Else "
+            "restore the file, or let the maintainers seal again: nodespec seal"
+        ),
     ),
     _found_by_verification(
         "P031",
