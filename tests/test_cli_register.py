@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 from base64 import b64decode
 from dataclasses import dataclass
 from hashlib import sha256
@@ -598,9 +599,16 @@ def test_a_transfer_says_what_it_cannot_do(probed: Clone) -> None:
 def test_a_transfer_may_be_a_pull_request(probed: Clone) -> None:
     ada, ben = probed, probed.by("ben")
     ben.says("owner", "create", "Ben")
-    ada.says("transfer", PROBE, "--to", "Ben", "--branch")
+    said = ada.says("transfer", PROBE, "--to", "Ben", "--branch")
     name = f"transfer/{PROBE}"
     assert "registry/owners/" in ada.git("diff", "--name-only", "main", name), "the new owner's record comes along"
+    (words,) = re.findall(
+        r"before you check it out, or pull it: (rm -r registry/owners/[0-9a-f]{64})$", said, re.MULTILINE
+    )
+    copy = ada.people / "copy"
+    shutil.copytree(ada.path, copy)
+    subprocess.run(words, shell=True, cwd=copy, check=True)
+    subprocess.run(["git", "checkout", "-q", name], cwd=copy, check=True)
     theirs = ben.clone(ada.people / "bens")
     theirs.git("checkout", "-q", name)
     theirs.says("sign", PROBE)

@@ -297,3 +297,25 @@ def test_a_seal_says_what_it_changes_and_is_completed_not_replaced(ada: Clone) -
     assert "schemas/" not in said
     assert "  ~ registry/registry.yaml\n" in ben.says("sign", "registry/seal.dsse.json")
     assert ada.codes("--base", "HEAD") == []
+
+
+def test_a_seal_on_a_branch_is_made_anew_for_all_of_it(ada: Clone) -> None:
+    """The branch's earlier seal is not merged; the next one follows from main's, and main takes it."""
+    ada.says("seal")
+    ada.commit("Seal")
+    ada.git("checkout", "-q", "-b", "wider")
+    ada.replace("registry/registry.yaml", "max_tier: 1", "max_tier: 2")
+    ada.says("seal")
+    ada.commit("Wider")
+    ada.replace("registry/registry.yaml", "max_tier: 2", "max_tier: 3")
+    assert "wrote seal 2 " in ada.says("seal")
+    assert "C008" in ada.codes("--base", "main")
+    assert "--base origin/main" in ada.run("validate", "--base", "main").stdout
+    assert "wrote seal 1 " in ada.says("seal", "--base", "main")
+    assert ada.codes("--base", "main") == []
+
+
+def test_a_seal_that_lacks_a_signature_says_how_it_gets_one(ada: Clone) -> None:
+    ada.says("trust", "rotate", "--maintainer", ada.public("ben"), "--maintainer-threshold", "2")
+    ada.says("seal")
+    assert "each completes it: nodespec sign registry/seal.dsse.json" in ada.run("validate").stdout

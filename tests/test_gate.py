@@ -261,6 +261,11 @@ def test_a_waiver_holds_once_it_is_in_the_base(lab: Lab) -> None:
     REPORT.validate(json.loads(said))
     assert json.loads(said)["waived"][0]["until"] == until
     assert f"waived: G001 at {node_path(NEW)}, until {until}: soon" in run(lab, head, base=base)[1]
+    for form in ("github", "text"):
+        assert "\nwaived: 1 finding (G001)\n" in run(lab, head, "--format", form, base=base)[1]
+    (result,) = json.loads(run(lab, head, "--format", "sarif", base=base)[1])["runs"][0]["results"]
+    assert result["ruleId"] == "G001"
+    assert result["suppressions"][0]["justification"] == f"soon (until {until}, registry/waivers.yaml)"
 
 
 # Judging the difference.

@@ -51,6 +51,20 @@ def test_what_is_staged_is_judged_and_not_what_lies_about(ada: Clone) -> None:
     assert went_well, said
 
 
+def test_a_branch_that_is_signed_once_for_all_of_it_is_judged_so(ada: Clone) -> None:
+    """A revision follows from main; as a step from HEAD, which holds an earlier signature, it follows from nothing."""
+    ada.git("checkout", "-q", "-b", "work")
+    for version in ("0.2.0", "0.3.0"):
+        text = ada.read(PROBE_FILE)
+        ada.write(PROBE_FILE, re.sub(r"version: 0\.[0-9]\.0", f"version: {version}", text, count=1))
+        ada.says("update", PROBE_FILE, "--base", "main")
+        ada.git("add", "-A")
+        ada.says("hooks", "install", "pre-commit", "--base", "main")
+        went_well, said = commits(ada)
+        assert went_well, said
+    assert "is called" in ada.says("hooks", "install", "pre-commit", "--base", "nowhere", code=2)
+
+
 def test_the_first_commit_is_judged_whole(ada: Clone, tmp_path: Path) -> None:
     new = ada.at(tmp_path)
     new.says("init", "fresh", "--id", "lab.fresh")

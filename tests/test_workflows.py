@@ -41,6 +41,27 @@ def test_the_workflows_are_what_the_command_writes() -> None:
         assert (ROOT / path).read_bytes() == data, f"run: nodespec ci github --force (it writes {path})"
 
 
+def test_the_command_writes_all_files_or_none(tmp_path: Path) -> None:
+    new = Checkout(tmp_path)
+    new.git("init", "-q")
+    (tmp_path / ".github/workflows").mkdir(parents=True)
+    other = tmp_path / ".github/workflows/checkpoint.yml"
+    other.write_text("on: push\n")
+    done = new.run("ci", "github")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "says something else" in done.stderr
+    assert not (tmp_path / ".github/workflows/gate.yml").exists()
+    other.unlink()
+    assert new.run("ci", "github").returncode == 0
+    assert new.run("ci", "github").returncode == 0, "what is there already is what is written"
+    other.unlink()
+    other.symlink_to("nowhere")
+    done = new.run("ci", "github", "--force")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "a link leads to it" in done.stderr
+    assert ".github/nodespec.lock" in new.run("ci", "gitlab").stderr.partition("protected")[0].rpartition("list")[2]
+
+
 @pytest.mark.parametrize("arguments", [["--pedantic", "--offline", "--quiet", str(WORKFLOWS)]])
 def test_an_auditor_of_workflows_finds_nothing(arguments: list[str]) -> None:
     done = subprocess.run([Path(sys.executable).with_name("zizmor"), *arguments], capture_output=True, text=True)

@@ -30,6 +30,10 @@ def to_sarif(report: Report, gates: Sequence[Gate] = ()) -> str:
         "rules": [_sarif_rule(code) for code in used],
     }
     results = [_sarif_result(finding, used.index(finding.code)) for finding in report.findings]
+    for finding, waiver in report.waived:
+        why = f"{printable(waiver.reason)} (until {waiver.until}, registry/waivers.yaml)"
+        accepted = {"kind": "external", "status": "accepted", "justification": why}
+        results.append({**_sarif_result(finding, used.index(finding.code)), "suppressions": [accepted]})
     idle = [FAMILIES[letter].name for letter, state in report.states.items() if state != RUN]
     notes = (
         [{"level": "note", "message": {"text": f"not run on everything, or ignored: {', '.join(idle)}"}}]

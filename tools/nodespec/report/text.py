@@ -84,6 +84,9 @@ def summary(report: Report, paint: Paint = plain) -> str:
         verdict = paint("no findings", "ok") if report.files else paint("nothing to judge", "warning")
     specs = f", {counted(report.specs, 'spec')} among them" if report.specs != report.files else ""
     lines = [f"{verdict} in {counted(report.files, 'file')}{specs} ({printable(report.label)})"]
+    if report.waived:
+        codes = ", ".join(sorted({found.code for found, _ in report.waived}))
+        lines.append(f"waived: {counted(len(report.waived), 'finding')} ({codes})")
     for state, words in ((RUN, "judged"), (PARTLY, PARTLY), (NOT_RUN, NOT_RUN), (IGNORED, IGNORED)):
         letters = [letter for letter, found in report.states.items() if found == state]
         if letters:
