@@ -7,7 +7,8 @@ import os
 import re
 import stat
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -22,6 +23,7 @@ from nodespec.errors import RegistryError
 from nodespec.gate import gate
 from nodespec.git import GitRepository
 from nodespec.proposal import propose
+from nodespec.report.sarif import to_sarif
 from nodespec.tree import (
     NODE_SCHEMA_PATH,
     SEAL_PATH,
@@ -31,6 +33,7 @@ from nodespec.tree import (
     node_path,
     tombstone_path,
 )
+from nodespec.waiver import Waiver
 from tests.conftest import ROOT, Checkout
 from tests.lab import CACHE, INDEX, LOOM, POLICY_PATH, WEAVER, WORKFLOW, Lab, Odd, People
 from tests.society import new_keys
@@ -404,6 +407,15 @@ def test_json_fulfils_its_contract_whatever_was_judged(lab: Lab) -> None:
         assert [gate["number"] for gate in report["gate"]["gates"]] == ["1", "2", "3", "4", "5", "6", "7", "+1"]
     assert json.loads(run(lab, docs, "--format", "json")[1])["gate"]["registry_touched"] is False
     assert len(json.loads(run(lab, mixed(lab), "--format", "json")[1])["gate"]["outside"]) == 1
+
+
+def test_sarif_fulfils_its_schema_with_what_was_waived(lab: Lab, sarif: Draft7Validator) -> None:
+    report = judged(lab, mixed(lab)).report
+    first = report.findings[0]
+    held = Waiver(code=first.code, path=first.path, reason="soon", owner="", until=date(2030, 1, 1))
+    log = json.loads(to_sarif(replace(report, findings=report.findings[1:], waived=((first, held),))))
+    sarif.validate(log)
+    assert [result["ruleId"] for result in log["runs"][0]["results"] if "suppressions" in result] == [first.code]
 
 
 def test_sarif_fulfils_its_schema_whatever_was_judged(lab: Lab, sarif: Draft7Validator, tmp_path: Path) -> None:
