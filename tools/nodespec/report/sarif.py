@@ -32,7 +32,7 @@ def to_sarif(report: Report, gates: Sequence[Gate] = ()) -> str:
     results = [_sarif_result(finding, used.index(finding.code)) for finding in report.findings]
     for finding, waiver in report.waived:
         why = f"{printable(waiver.reason)} (until {waiver.until}, registry/waivers.yaml)"
-        accepted = {"kind": "external", "status": "accepted", "justification": why}
+        accepted = {"kind": "external", "justification": why}
         results.append({**_sarif_result(finding, used.index(finding.code)), "suppressions": [accepted]})
     idle = [FAMILIES[letter].name for letter, state in report.states.items() if state != RUN]
     notes = (
