@@ -614,3 +614,15 @@ def test_a_node_at_the_wrong_path_looks_like_those_at_the_right_one(grown: Check
     grown.commit("astray")
     assert {item.code for item in both(grown, UNSIGNED).findings} >= {"N001", "G003"}
     assert counter.whole == 1
+
+
+def test_what_only_the_commit_below_has_is_nobody_s_neighbour(grown: Checkout, counter: Counter) -> None:
+    """HEAD, which was never judged, buries a node; the work tree has neither the node nor its tombstone."""
+    both(grown, UNSIGNED)
+    path, signal = heard_of_one(grown)
+    stone = bury(grown, path, signal)
+    path.unlink()
+    grown.commit("buried")
+    stone.unlink()
+    assert any(signal in item.message for item in both(grown, UNSIGNED, at=None).findings if item.code == "G001")
+    assert counter.whole == 1

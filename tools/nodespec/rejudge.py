@@ -47,7 +47,7 @@ from nodespec.tree import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
     from nodespec.commit import CommitTree, Pair
@@ -132,7 +132,7 @@ def _rejudge(
     court.prepare()  # while the difference is found
     commit = cast("CommitTree", tree.under) if isinstance(tree, Overlay) else tree
     pairs = _difference(known.folders, tree, commit)
-    step = _Step(pairs, commit) if pairs is not None else None
+    step = _Step(pairs, commit, tree.files if isinstance(tree, Overlay) else ()) if pairs is not None else None
     if step is None or _is_odd(step.come, tree) or not step.brings_nobody_who_was_missed(known):
         return None
     shown = step.shown_before()
@@ -180,7 +180,8 @@ def _difference(folders: Sequence[str], tree: CommitTree | Overlay, commit: Comm
     if isinstance(tree, Overlay):
         before = {entry.path: old for old, new in pairs for entry in (old, new) if entry is not None}
         pairs = [pair for pair in pairs if not any(entry and entry.path in tree.files for entry in pair)]
-        pairs += [(before.get(path, commit.entry(path)), tree.entry(path)) for path in tree.files]
+        written = [(before.get(path, commit.entry(path)), tree.entry(path)) for path in tree.files]
+        pairs += [pair for pair in written if any(pair)]  # what only the commit has differs from neither
     return None if len(pairs) > MOST else pairs
 
 
@@ -197,15 +198,18 @@ def _is_odd(entries: Sequence[Entry], tree: Tree) -> bool:
 
 
 class _Step:
-    """What differs, as (before, after) of each path; what was before is read from the same objects as ``commit``."""
+    """What differs, as (before, after) of each path; what was before is read from the same objects as ``commit``.
 
-    def __init__(self, pairs: Sequence[Pair], commit: CommitTree) -> None:
+    At the paths ``written``, the tree is not what the commit is, whether it differs or not.
+    """
+
+    def __init__(self, pairs: Sequence[Pair], commit: CommitTree, written: Iterable[str]) -> None:
         self.pairs = pairs
         self.commit = commit
         self.paths = {entry.path for pair in pairs for entry in pair if entry is not None}
         self.gone = [old for old, _ in pairs if old is not None]
         self.come = [new for _, new in pairs if new is not None]
-        self.around = frozenset(partner for path in self.paths for partner in _partners(path))
+        self.around = frozenset(partner for path in self.paths.union(written) for partner in _partners(path))
 
     @property
     def documents(self) -> list[str]:
