@@ -8,11 +8,15 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import pytest
 
 from nodespec.cli import cli
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -147,6 +151,25 @@ def test_every_command_that_a_page_names_exists_with_its_options() -> None:
         given = {word.split("=")[0] for word in words if word.startswith("-") and len(word) > 1}
         assert given <= known, f"nodespec {command.name} {words}"
     assert seen > 20
+
+
+def commands(group: click.Group, path: click.Context) -> Iterator[tuple[click.Command, click.Context]]:
+    """Every command, however deep, with the context that its help is printed in."""
+    for name in group.list_commands(path):
+        command = group.get_command(path, name)
+        assert command is not None
+        here = click.Context(command, info_name=name, parent=path)
+        yield command, here
+        if isinstance(command, click.Group):
+            yield from commands(command, here)
+
+
+def test_every_page_of_help_is_laid_out_as_it_is_written() -> None:
+    pages = {here.command_path: command.get_help(here) for command, here in commands(cli, click.Context(cli))}
+    assert len(pages) > 40
+    for name, page in pages.items():
+        assert not {"\\", "\b"} & set(page), name
+        assert page.splitlines()[2].strip(), name
 
 
 def test_every_job_that_a_page_names_is_in_the_makefile() -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _COMMANDS = {
     "validate": ("validate", "Judge node specs: the work tree, a commit, or standard input."),
-    "gate": ("gate", "Judge a pull request: what it changes, against what it changes."),
+    "gate": ("gate", "Judge a pull request by what it changes, against the branch it is to enter."),
     "hooks": ("hooks", "Let Git ask the gate: before a commit, before a push is received."),
     "ci": ("ci", "Write the pipeline files of a host."),
     "fmt": ("fmt", "Repair what can be repaired without changing the meaning."),

@@ -11,7 +11,7 @@ from nodespec.cli.common import echo
 @click.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion_command(shell: str) -> None:
-    r"""Print the completion script for your shell: commands, options, node ids and signals.
+    """Print the completion script for your shell: commands, options, node ids and signals.
 
     \b
     bash:  eval "$(nodespec completion bash)"          in ~/.bashrc

@@ -77,14 +77,14 @@ def gate_command(
     jobs: int | None,
     color: str,
 ) -> int:
-    r"""Judge a pull request: what merging HEAD into BASE would change.
+    """Judge a pull request: what merging HEAD into BASE would change.
 
     Both commits are read by object id; no work tree is looked at, and nothing that the pull request brings is run. Base
     is believed, head is on trial: trust, settings, policies, contracts and waivers are base's, and where head changes
     them, both must be content.
 
     \b
-    Exit codes: 0 clean, or nothing of the registry changes, 1 errors found, 2 usage,
+    Exit codes: 0 clean, or nothing of the registry changes, 1 findings, 2 usage,
                 3 could not judge (a gate that did not run is never green).
     """
     workers = None if jobs is None else check_jobs(jobs)

@@ -83,7 +83,7 @@ def install_command(
     passphrase_file: str | None,
     key: str,
 ) -> None:
-    r"""Install a hook into a repository.
+    """Install a hook into a repository.
 
     \b
     pre-commit    judges what is staged, before it is committed (a clone)

@@ -70,7 +70,7 @@ def _once(_ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) 
 @click.option("--format", "form", type=click.Choice(_FORMATS), default="table", show_default=True)
 @color_option
 def query_command(repo: str, at: str | None, form: str, color: str, node_type: str | None, **filters: Any) -> int:
-    r"""Find nodes; every filter must hold. Without filters, list all.
+    """Find nodes; every filter must hold. Without filters, list all.
 
     \b
     nodespec query --signal memory_stored

@@ -68,7 +68,7 @@ def validate_command(
     jobs: int | None,
     color: str,
 ) -> int:
-    r"""Judge node specs against the rules.
+    """Judge node specs against the rules.
 
     Without PATH the whole registry is judged: the work tree, or the commit named by --at. With paths
     (files or folders of the registry) only what concerns them is reported. A file outside the
@@ -76,7 +76,7 @@ def validate_command(
     that commit to this one is judged, too.
 
     \b
-    Exit codes: 0 clean, 1 errors found, 2 usage, 3 could not judge,
+    Exit codes: 0 clean, 1 findings, 2 usage, 3 could not judge,
                 4 nothing matched (a run that checked nothing is never green).
     """
     selection = Selection.parse(select, ignore)
