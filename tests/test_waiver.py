@@ -81,6 +81,53 @@ def test_a_broken_signature_stays_broken() -> None:
     assert sorted(codes(society)) == ["G001", "P013", "W003"]
 
 
+POLICY = b"""policy: lab.two
+scope: registry
+rules:
+  - {id: first, expr: "false", message: The first is never kept.}
+  - {id: second, expr: "false", message: Nor is the second.}
+"""
+
+
+def policed(**fields: str) -> Society:
+    """A sealed registry in which a node breaks two rules of one policy (L001), and one waiver."""
+    society = Society()
+    society.register(CACHE, by=society.ada)
+    society.files["registry/policies/lab.two.cel.yaml"] = POLICY
+    return waiving(society, **{"code": "L001", **fields})
+
+
+def left(society: Society) -> list[str]:
+    report = judge(society.tree(), now=NOW)
+    return sorted(item.policy or f"{item.code} {item.message}" for item in report.findings)
+
+
+def test_of_a_policy_one_rule_is_waived_and_no_more() -> None:
+    assert left(policed(policy="lab.two/first")) == ["lab.two/second"]
+    unneeded = f'W002 there is no L001 of lab.three/first at "{PATH}" to be waived'
+    assert left(policed(policy="lab.three/first")) == [unneeded, "lab.two/first", "lab.two/second"]
+
+
+def test_a_waiver_of_all_policies_is_none() -> None:
+    found = left(policed())
+    assert found[1:] == ["lab.two/first", "lab.two/second"]
+    assert found[0].startswith("W003 L001 is what every policy finds")
+
+
+def test_a_policy_stands_in_waivers_of_policies_alone() -> None:
+    assert codes(waiving(waiting(), policy="lab.two/first")) == ["G001", "W003"]
+
+
+@pytest.mark.parametrize("code", ["L002", "L003"])
+def test_a_policy_without_an_answer_cannot_be_waived(code: str) -> None:
+    found = left(policed(code=code, policy="lab.two/first"))
+    assert (
+        found[0]
+        == f"W003 {code} cannot be waived: a policy that cannot be used, or gave no answer, has not judged anything yet"
+    )
+    assert found[1:] == ["lab.two/first", "lab.two/second"]
+
+
 def test_somebody_of_the_registry_answers_for_it() -> None:
     assert codes(waiving(waiting(), owner="GLYMPH:" + "ab" * 32)) == ["W004"]
 

@@ -228,6 +228,7 @@ def finding(code: str, hit: Hit, path: str, text: document.Document | None = Non
         fix=hit.fix or entry.fix,
         doc=entry.doc,
         width=span.width,
+        policy=hit.policy,
     )
 
 

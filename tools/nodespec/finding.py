@@ -35,7 +35,8 @@ class Hit:
     One of ``at`` (a key path; ``on_key`` points at the key instead of its value) and ``span`` says
     where; with both, the span is a place inside of what stands at the key path; with neither, the file
     as a whole is meant. ``fix`` replaces the rule's general advice when the rule knows better. ``code``
-    is set when the sender is not the rule itself (the loader and the schema find their own violations).
+    is set when the sender is not the rule itself (the loader and the schema find their own violations). ``policy`` is
+    the governance policy that speaks, and its rule, as ``NAME/RULE``.
     """
 
     message: str
@@ -45,11 +46,15 @@ class Hit:
     span: Span | None = None
     fix: str = ""
     code: str = ""
+    policy: str = ""
 
 
 @frozen
 class Finding:
-    """One thing an author can act on. ``line`` and ``column`` count from 1; ``pointer`` is RFC 6901."""
+    """One thing an author can act on. ``line`` and ``column`` count from 1; ``pointer`` is RFC 6901.
+
+    ``policy`` names the governance policy that says so and its rule, ``NAME/RULE``; it is empty where none does.
+    """
 
     code: str
     slug: str
@@ -62,6 +67,7 @@ class Finding:
     fix: str
     doc: str
     width: int = 1
+    policy: str = ""
 
     @property
     def order(self) -> tuple[str, int, int, str, str]:

@@ -272,13 +272,13 @@ class Court:
         """Run family W, which needs to know what the others found."""
         if self.provenance is None or not self.waivers:
             return
-        holding = {(one.code, one.path) for one in self._holding}
+        holding = {one.subject for one in self._holding}
         about = Waived(
             waivers=self.waivers,
-            used=frozenset((one.code, one.path) for _, one in waived),
+            used=frozenset(one.subject for _, one in waived),
             looked=lambda one: (
                 families.get(one.code[0]) == RUN
-                and (one.code, one.path) in holding  # one that begins with this change was of no use to it
+                and one.subject in holding  # one that begins with this change was of no use to it
                 and (looked is None or looked(one))
             ),
             provenance=self.provenance,

@@ -2,9 +2,9 @@
 
 ``registry/waivers.yaml`` is a document of the same strict profile as a NodeSpec, and fulfils
 ``schemas/waivers.v1.schema.json``. It is protected: only the maintainers' seal changes it. A waiver names one rule at
-one file, never more (to a waiver, all policies are one rule, L001), and holds to the end of a day (UTC). What is signed
-(P, and C as far as it is about signatures and seals), how a tree is made (T) and the waivers themselves (W) cannot be
-waived. With a base, a waiver holds as far as the base holds it, too.
+one file, never more, and holds to the end of a day (UTC); in family L, the rule is one of a governance policy. What is
+signed (P, and C as far as it is about signatures and seals), how a tree is made (T), policies that have no answer and
+the waivers themselves (W) cannot be waived. With a base, a waiver holds as far as the base holds it, too.
 
 >>> from datetime import UTC, date, datetime
 >>> one = Waiver(code="G001", path="a.yaml", reason="soon", owner="GLYMPH:…", until=date(2026, 12, 31))
@@ -31,6 +31,12 @@ NEVER = "PTW"
 SIGNED = frozenset([f"C{number:03}" for number in range(1, 13)] + ["C019"])
 """The rules of family C that cannot be waived either: those about signatures and seals, and what was never judged."""
 
+UNANSWERED = frozenset(["L002", "L003"])
+"""Policies that could not be used, or gave no answer: there is nothing yet that could be put up with."""
+
+Subject = tuple[str, str, str]
+"""What is waived: the code, the path and, in family L, the policy's rule."""
+
 
 def is_waivable(code: str) -> bool:
     """Say whether a rule is one that maintainers may put up with.
@@ -38,26 +44,36 @@ def is_waivable(code: str) -> bool:
     >>> is_waivable("G001"), is_waivable("C013"), is_waivable("C008"), is_waivable("P013")
     (True, True, False, False)
     """
-    return code[0] not in NEVER and code not in SIGNED
+    return code[0] not in NEVER and code not in SIGNED | UNANSWERED
 
 
 @frozen
 class Waiver:
-    """One rule at one file, until the end of a day; a day that no calendar has is None, and holds nothing."""
+    """One rule at one file, until the end of a day; a day that no calendar has is None, and holds nothing.
+
+    ``policy`` is ``NAME/RULE`` in family L, and empty in all others.
+    """
 
     code: str
     path: str
+    policy: str = ""
     reason: str
     owner: str
     until: date | None
 
     def holds(self, now: datetime) -> bool:
         """Say whether the waiver counts at this moment."""
-        return is_waivable(self.code) and self.until is not None and now.date() <= self.until
+        return self.names_one_rule and self.until is not None and now.date() <= self.until
 
-    def is_about(self, finding: Finding) -> bool:
-        """Say whether a finding is the one that is waived."""
-        return (self.code, self.path) == (finding.code, finding.path)
+    @property
+    def names_one_rule(self) -> bool:
+        """Whether it names one rule that may be waived, and no more."""
+        return is_waivable(self.code) and (self.code[0] == "L") == bool(self.policy)
+
+    @property
+    def subject(self) -> Subject:
+        """What is waived."""
+        return self.code, self.path, self.policy
 
 
 def from_value(value: dict[str, Any]) -> tuple[Waiver, ...]:
@@ -66,6 +82,7 @@ def from_value(value: dict[str, Any]) -> tuple[Waiver, ...]:
         Waiver(
             code=item["code"],
             path=item["path"],
+            policy=item.get("policy", ""),
             reason=item["reason"],
             owner=item["owner"],
             until=_day(item["until"]),
@@ -83,14 +100,13 @@ def _day(text: str) -> date | None:
 
 def common(base: Iterable[Waiver], head: Sequence[Waiver]) -> tuple[Waiver, ...]:
     """Return head's waivers as far as base has them, too: base is believed, and head is on trial."""
-    longest: dict[tuple[str, str], date] = {}
+    longest: dict[Subject, date] = {}
     for one in base:
         if one.until is not None:
-            key = (one.code, one.path)
-            longest[key] = max(one.until, longest.get(key, one.until))
+            longest[one.subject] = max(one.until, longest.get(one.subject, one.until))
 
     def is_in_both(one: Waiver) -> bool:
-        return one.until is not None and one.until <= longest.get((one.code, one.path), date.min)
+        return one.until is not None and one.until <= longest.get(one.subject, date.min)
 
     return tuple(filter(is_in_both, head))
 
@@ -99,10 +115,10 @@ def split(
     findings: Iterable[Finding], waivers: Sequence[Waiver], now: datetime
 ) -> tuple[list[Finding], list[tuple[Finding, Waiver]]]:
     """Return the findings that stand, and those that are waived, each with its waiver."""
-    holding = {(one.code, one.path): one for one in waivers if one.holds(now)}
+    holding = {one.subject: one for one in waivers if one.holds(now)}
     stand, waived = [], []
     for item in findings:
-        found = holding.get((item.code, item.path))
+        found = holding.get((item.code, item.path, item.policy))
         if found is None:
             stand.append(item)
         else:

@@ -47,7 +47,8 @@ def to_json(report: Report, *, exit_code: int, trial: tuple[Judgement, Sequence[
 
 def _finding_fields(finding: Finding) -> dict[str, Any]:
     names = ("code", "slug", "severity", "path", "line", "column", "pointer", "message", "fix", "doc")
-    return {name: getattr(finding, name) for name in names}
+    fields = {name: getattr(finding, name) for name in names}
+    return fields | {"policy": finding.policy} if finding.policy else fields
 
 
 def _waived_fields(item: Finding, one: Waiver) -> dict[str, Any]:

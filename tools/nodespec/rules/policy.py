@@ -75,4 +75,5 @@ def hit(ruling: Ruling, node: NodeSpec) -> Hit | None:
     at = existing(node.value, ruling.rule.path) if ruling.rule is not None else ()
     if not at:
         at = existing(node.value, ("governance_policy_ref",))
-    return Hit(code=code, message=said(ruling), at=at)
+    name = ruling.policy if ruling.rule is None else f"{ruling.policy}/{ruling.rule.id}"
+    return Hit(code=code, message=said(ruling), at=at, policy=name)

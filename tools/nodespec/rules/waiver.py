@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from nodespec.provenance import Provenance
-    from nodespec.waiver import Waiver
+    from nodespec.waiver import Subject, Waiver
 
 
 @frozen
@@ -26,7 +26,7 @@ class Waived:
     """The waivers of a tree; those that a finding needed; and how far anybody looked for one."""
 
     waivers: Sequence[Waiver]
-    used: frozenset[tuple[str, str]]
+    used: frozenset[Subject]
     looked: Callable[[Waiver], bool]
     provenance: Provenance
     now: datetime
@@ -58,9 +58,10 @@ def expired_waiver(waived: Waived) -> Iterator[Hit]:
 def unused_waiver(waived: Waived) -> Iterator[Hit]:
     """Every waiver is needed."""
     for position, one in enumerate(waived.waivers):
-        needed = (one.code, one.path) in waived.used
+        needed = one.subject in waived.used
         if one.holds(waived.now) and one.code in RULES and not needed and waived.looked(one):
-            message = f"there is no {one.code} at {quoted(one.path)} to be waived"
+            rule_of = f" of {one.policy}" if one.policy else ""
+            message = f"there is no {one.code}{rule_of} at {quoted(one.path)} to be waived"
             yield Hit(message=message, path=WAIVERS_PATH, at=("waivers", position))
 
 
@@ -69,21 +70,37 @@ def unused_waiver(waived: Waived) -> Iterator[Hit]:
     "forbidden-waiver",
     why=(
         "What is signed and how a tree is made are facts, not opinions; a registry that could waive them would prove "
-        "nothing to anybody."
+        "nothing to anybody. And a waiver of all policies at once would waive those that nobody thought of."
     ),
     fix="Remove the waiver, and mend what the rule finds.",
 )
 def forbidden_waiver(waived: Waived) -> Iterator[Hit]:
-    """Only rules that exist, and that may be waived, are waived."""
+    """Only rules that exist, and that may be waived, are waived, each by itself."""
     for position, one in enumerate(waived.waivers):
         at = ("waivers", position, "code")
         if not is_waivable(one.code):
-            message = f"{one.code} cannot be waived: no rule about what is signed, or how a tree is made, can"
+            message = f"{one.code} cannot be waived: {_WHY_NOT.get(one.code[0], _SIGNED)}"
             yield Hit(message=message, path=WAIVERS_PATH, at=at)
         elif one.code not in RULES:
             yield Hit(
                 message=f"there is no rule {one.code}", path=WAIVERS_PATH, at=at, fix="nodespec rules lists them."
             )
+        elif one.code[0] == "L" and not one.policy:
+            message = f"{one.code} is what every policy finds, and this waiver does not say which of their rules"
+            fix = "Add what the finding names, as in policy: matriz.governance/memory-tier"
+            yield Hit(message=message, path=WAIVERS_PATH, at=at, fix=fix)
+        elif one.policy and one.code[0] != "L":
+            message = f"no policy finds {one.code}; policies are family L"
+            at = ("waivers", position, "policy")
+            yield Hit(message=message, path=WAIVERS_PATH, at=at, fix="Remove the policy.")
+
+
+_SIGNED = "no rule about what is signed can"
+_WHY_NOT = {
+    "T": "no rule about how a tree is made can",
+    "W": "no rule about waivers can",
+    "L": "a policy that cannot be used, or gave no answer, has not judged anything yet",
+}
 
 
 @rule(
