@@ -110,6 +110,21 @@ def test_fmt_of_one_path_touches_no_other(example: Checkout) -> None:
     assert example.run("fmt", "schemas").returncode == 4
 
 
+def test_fmt_repairs_a_draft_that_stands_outside_of_the_registry(example: Checkout, tmp_path: Path) -> None:
+    draft = tmp_path / "draft.yaml"
+    draft.write_bytes(b"created_at: 2025-10-24\r\n")
+    done = example.run("fmt", str(draft))
+    assert (done.returncode, draft.read_bytes()) == (0, b'created_at: "2025-10-24"\n'), done.stderr
+
+
+def test_fmt_says_what_it_cannot_read_and_ends_with_1(example: Checkout) -> None:
+    path = "registry/nodes/matriz/kernel/pulse_v1.yaml"
+    (example.path / path).write_bytes(b"a: [\n")
+    done = example.run("fmt", path)
+    assert (done.returncode, done.stdout) == (1, "0 of 1 file changed\n")
+    assert f"{path}: left alone, because it cannot be read; nodespec validate {path} says why" in done.stderr
+
+
 def test_a_new_registry_passes_its_own_gate(empty: Checkout) -> None:
     made = empty.run("init", "acme")
     assert made.returncode == 0

@@ -25,8 +25,6 @@ def page() -> str:
     for family in FAMILIES.values():
         rules = [rule for rule in RULES.values() if rule.family == family.letter]
         parts.append(f"## {family.letter} {family.name}: {family.about}\n")
-        if not rules:
-            parts.append("Not run by this version, and reported as such.\n")
         for rule in rules:
             parts.append(f"### {rule.code} {rule.slug}\n")
             parts.append(f"*{rule.severity}*\n\n**Why.** {rule.why}\n\n**Fix.** {rule.fix}\n")

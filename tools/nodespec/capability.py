@@ -1,19 +1,19 @@
 """Capabilities: what a node may do, as ``verb:segment/segment``.
 
-A **pattern** stands in a policy: ``memory:read/episodic`` means exactly that, ``memory:read/*`` means
-everything below ``memory:read`` (and not ``memory:read`` itself), ``memory:*`` means everything of the
-verb. A **question** is asked of a node: ``memory:read/episodic``, or without the verb
-``read/episodic`` (any verb), or with a final ``/*`` (anything below).
+A **pattern** stands in a policy: ``read:memory/episodic`` means exactly that, ``read:memory/*`` means
+everything below ``read:memory`` (and not ``read:memory`` itself), ``read:*`` means everything of the
+verb. A **question** is asked of a node: ``read:memory/episodic``, or without the verb
+``memory/episodic`` (any verb), or with a final ``/*`` (anything below).
 
-Matching is by whole segments, never by substring: ``read`` is not ``reader``. A node has a capability
+Matching is by whole segments, never by substring: ``memory`` is not ``memories``. A node has a capability
 when an allow pattern covers it and no deny pattern does. A question with ``*`` asks whether the node
 is allowed anything there: some allow pattern meets it that no deny pattern wholly covers.
 
->>> has(["memory:read/*"], ["memory:read/private/*"], "memory:read/episodic")
+>>> has(["read:memory/*"], ["read:memory/private/*"], "read:memory/episodic")
 True
->>> has(["memory:read/*"], ["memory:read/private/*"], "memory:read/private/diary")
+>>> has(["read:memory/*"], ["read:memory/private/*"], "read:memory/private/diary")
 False
->>> has(["memory:read/*"], [], "read/episodic"), has(["memory:read/*"], [], "memory:rea")
+>>> has(["read:memory/*"], [], "memory/episodic"), has(["read:memory/*"], [], "read:mem")
 (True, False)
 """
 
@@ -49,7 +49,7 @@ def parts(text: str) -> Parts:
 def check_question(text: str) -> str:
     """Return ``text``, or raise ``UsageError`` when it is not a question about capabilities."""
     if not _QUESTION.match(text):
-        hint = "write it as verb:segment/segment, for example memory:read/episodic, memory:* or read/*"
+        hint = "write it as verb:segment/segment, for example read:memory/episodic, read:* or memory/*"
         raise UsageError(f"{quoted(text)} is not a capability", hint=hint)
     return text
 
@@ -57,7 +57,7 @@ def check_question(text: str) -> str:
 def covers(pattern: str, other: str) -> bool:
     """Say whether everything that ``other`` stands for is within ``pattern``.
 
-    >>> covers("memory:read/*", "memory:read/a/b"), covers("memory:read/a", "memory:read/*")
+    >>> covers("read:memory/*", "read:memory/a/b"), covers("read:memory/a", "read:memory/*")
     (True, False)
     """
     verb, segments, wide = parts(pattern)

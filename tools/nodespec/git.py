@@ -96,7 +96,7 @@ class GitRepository:
         HEAD's first-parent line that was committed by then; a day without a time includes that day.
         """
         if self._repo.head_is_unborn and revision.startswith("HEAD"):
-            raise UsageError("the repository has no commits yet", hint="commit first, or leave out --at")
+            raise UsageError("the repository has no commits yet", hint="commit first: git add . && git commit")
         try:
             thing = self._repo.revparse_single(revision)
             return _commit(thing.peel(pygit2.Commit))

@@ -123,11 +123,11 @@ def family_states(
     able |= {"P": tree and knobs and trusted, "C": tree and knobs and based, "W": tree and knobs}
     able["L"] = tree and nodes and knobs and policies
     states = {}
-    for letter, family in rules.FAMILIES.items():
+    for letter in rules.FAMILIES:
         if letter not in selection.families:
             states[letter] = IGNORED
         else:
-            states[letter] = RUN if family.ready and able.get(letter, True) else NOT_RUN
+            states[letter] = RUN if able.get(letter, True) else NOT_RUN
     return states
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _COMMANDS = {
     "validate": ("validate", "Judge node specs: the work tree, a commit, or standard input."),
     "gate": ("gate", "Judge a pull request by what it changes, against the branch it is to enter."),
-    "hooks": ("hooks", "Let Git ask the gate: before a commit, before a push is received."),
+    "hooks": ("hooks", "Install Git hooks: the gate before a commit or a push, a checkpoint after it."),
     "ci": ("ci", "Write the pipeline files of a host."),
     "fmt": ("fmt", "Repair what can be repaired without changing the meaning."),
     "register": ("register", "Add a node: judge it, put it in its place, sign it."),
@@ -43,7 +43,7 @@ _COMMANDS = {
     "policy": ("policy", "Check, test and list governance policies."),
     "stats": ("stats", "Count nodes, idle signals, and how much changes."),
     "graph": ("query", "Draw who emits what to whom."),
-    "checkpoint": ("checkpoint", "Make, verify and list signed checkpoints of commits."),
+    "checkpoint": ("checkpoint", "Make and verify signed checkpoints of commits."),
     "trust": ("trust", "Make, show, change and pin the trust root."),
     "owner": ("owner", "Make, change and show owners."),
     "keys": ("keys", "Make and show your signing keys."),

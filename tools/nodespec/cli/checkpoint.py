@@ -25,7 +25,9 @@ from nodespec.cli.common import (
     painter,
     passphrase,
     repo_option,
+    require_registry,
     tell_example,
+    write_output,
 )
 from nodespec.encoding import printable, quoted
 from nodespec.errors import UsageError
@@ -54,7 +56,7 @@ scheme_option = click.option(
 
 @click.group("checkpoint")
 def checkpoint_command() -> None:
-    """Make, verify and list signed checkpoints of commits.
+    """Make and verify signed checkpoints of commits.
 
     A checkpoint states which files a commit holds, by SHA-256, and is signed. It is a file: keep it, send
     it, verify it offline with any clone.
@@ -88,6 +90,7 @@ def create_command(
     indexed = open_registry(repo)
     registry = replace(indexed, index=False)  # nothing that is signed comes from the index unseen
     snapshot = registry.at(revision)
+    require_registry(snapshot)
     tell_example(snapshot)
     trust, files = _own_trust(snapshot, scheme, key_name)
     now = datetime.now(UTC)
@@ -103,13 +106,16 @@ def create_command(
         return
     path = output or _default_path(registry, about.commit, scheme)
     _check_free(path, kept=output is None, sequence=about.sequence)
-    write_file(path, sealed.dump())
+    if output is None:
+        write_file(path, sealed.dump())
+    else:
+        write_output(path, sealed.dump())
     echo(f"checkpoint {about.sequence} of {about.registry_id} at {about.commit[:10]}\n")
     echo(f"  {_follows(before)}\n")
     echo(f"  root   {about.root} over {about.files} files\n")
     signed = HMAC_SCHEME if trust.shared else ", ".join(file.public.scheme for file in files)
     echo(f"  signed {signed}{' (compatibility scheme)' if trust.shared else ''}\n")
-    echo(f"  file   {printable(os.path.relpath(path))}\n")
+    echo(f"  file   {printable(output or os.path.relpath(path))}\n")
 
 
 def _follows(before: Previous | None) -> str:
@@ -153,6 +159,7 @@ def verify_command(
 def manifest_command(revision: str, repo: str) -> None:
     """Print the list that a checkpoint is about: the same bytes from the same commit on any machine."""
     snapshot = Registry.open(repo, index=False).at(revision)
+    require_registry(snapshot)
     tell_example(snapshot)
     click.echo(manifest.of_tree(snapshot.tree).dump(), nl=False)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -14,7 +14,7 @@ from nodespec.encoding import printable
 from nodespec.errors import NodespecError, RegistryError, UsageError
 from nodespec.registry import Registry
 from nodespec.text import MAX_BYTES
-from nodespec.tree import ATTESTATION_SUFFIX, read_path
+from nodespec.tree import ATTESTATION_SUFFIX, ROOTS, read_path
 from nodespec.worktree import write_file
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
+    from nodespec.commit import CommitTree
     from nodespec.gate import Judgement
     from nodespec.registry import Snapshot
     from nodespec.scorecard import Gate
@@ -126,12 +127,14 @@ def _read_small(tree: Tree, path: str) -> bytes | None:
 def write_output(path: str, data: bytes) -> None:
     """Write a file that the user named, whole or not at all; into what is no plain file, as a shell would.
 
-    Raises ``RegistryError`` when it cannot be written.
+    Raises ``UsageError`` when its folder is not there, and ``RegistryError`` when it cannot be written.
     """
     try:
         if os.path.islink(path) or (os.path.exists(path) and not os.path.isfile(path)):
             with open(path, "wb") as file:
                 file.write(data)
+        elif not os.path.isdir(os.path.dirname(os.path.abspath(path))):
+            raise UsageError(f"{printable(path)} cannot be written: its folder does not exist", hint="make it first")
         else:
             write_file(os.path.abspath(path), data)
     except OSError as error:
@@ -171,8 +174,16 @@ def printed(
 def open_snapshot(repo: str, at: str | None) -> Snapshot:
     """Open a registry at a revision, and say so when its keys are published ones."""
     snapshot = open_registry(repo).at(at, progress=Progress("reading"))
+    require_registry(snapshot)
     tell_example(snapshot)
     return snapshot
+
+
+def require_registry(snapshot: Snapshot) -> None:
+    """Raise ``UsageError`` for a commit that holds no registry, in which there is nothing to be found or listed."""
+    if snapshot.commit is not None and not any(map(cast("CommitTree", snapshot.tree).children, ROOTS)):
+        hint = "git log -- registry shows when there was one"
+        raise UsageError(f"{snapshot.tree.label} holds no registry", hint=hint)
 
 
 def tell_example(snapshot: Snapshot) -> None:
@@ -181,7 +192,9 @@ def tell_example(snapshot: Snapshot) -> None:
         name = snapshot.example
     except NodespecError:
         return  # whoever needs the settings will say what is wrong with them
-    if name:
+    context = click.get_current_context()
+    if name and context.meta.get(f"{__name__}.example") != name:
+        context.meta[f"{__name__}.example"] = name  # commands that open it again need not say so again
         note(f"note: {name} is an example registry; its keys are published, its signatures prove nothing")
 
 

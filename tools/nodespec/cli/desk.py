@@ -284,6 +284,8 @@ def write(
         journal.apply(place.root, changed)
         for path, data in changed.items():
             echo(f"{'removed' if data is None else 'wrote'} {printable(path)}\n")
+        if not changed:
+            echo("nothing to write: all of it stands there already, and is signed\n")
         if prepared is not None:
             echo(f"committed {prepared.commit[:10]} on {printable(publish.land(place.root, prepared))}\n")
         return

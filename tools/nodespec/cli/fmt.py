@@ -6,9 +6,10 @@ import os
 
 import click
 
+from nodespec import document
 from nodespec.cli.common import echo, note, repo_option, tell_example
 from nodespec.edit import repair
-from nodespec.encoding import printable
+from nodespec.encoding import counted, printable
 from nodespec.errors import UsageError
 from nodespec.registry import Registry
 from nodespec.text import MAX_BYTES
@@ -29,36 +30,54 @@ def fmt_command(paths: tuple[str, ...], repo: str, check: bool) -> int:
 
     Removes byte-order marks and Windows line ends, puts ambiguous text (yes, 007, 2025-10-24) in quotes, and
     writes the line that tells an editor which schema applies. Comments and layout stay. Everything else
-    is for the author: nodespec validate says what.
+    is for the author: nodespec validate says what. A file outside the registry is repaired as a draft.
+
+    Ends with 1 when a file cannot be read as YAML, and with 4 when no file matches.
     """
     registry = Registry.open(repo, index=False)
     tell_example(registry.at())  # says so, too, when there is no registry
     if registry.root is None:
         raise UsageError("a bare repository has no files to repair", hint="run it in a clone")
-    tree = WorkTree(registry.root)
-    chosen = [entry for entry in tree.entries if _is_formatted(entry.path)]
-    chosen = [entry for entry in chosen if entry.mode in (REGULAR, EXECUTABLE)]
-    if paths:
-        wanted = [os.path.relpath(os.path.realpath(path), os.path.realpath(registry.root)) for path in paths]
-        missing = next((path for path in paths if not os.path.exists(path)), None)
-        if missing is not None:
-            raise UsageError(f"{printable(missing)} does not exist")
-        chosen = [e for e in chosen if any(w == "." or e.path == w or e.path.startswith(f"{w}/") for w in wanted)]
+    chosen = _chosen(registry.root, paths)
     if not chosen:
-        note("no spec matched; give a file or a folder under registry/")
+        note("no spec matched; give a draft, or a file or folder under registry/")
         return 4
-    changed = 0
-    for entry in chosen:
-        if tree.size(entry) > MAX_BYTES:
-            note(f"{entry.path}: left alone, because it has more than {MAX_BYTES:,} bytes")
+    changed, broken = 0, 0
+    for place, path in chosen.items():
+        with open(place, "rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            note(f"{path}: left alone, because it has more than {MAX_BYTES:,} bytes")
             continue
-        repaired = repair(tree.read(entry), entry.path)
-        if not repaired.done:
-            continue
-        changed += 1
-        echo(f"{printable(entry.path)}: {'would have ' if check else ''}{'; '.join(map(printable, repaired.done))}\n")
-        if not check:
-            write_file(os.path.join(registry.root, entry.path), repaired.data)
-    verb = "would change" if check else "changed"
-    echo(f"{changed} of {len(chosen)} files {verb}\n")
-    return 1 if check and changed else 0
+        repaired = repair(data, path)
+        if document.parse(repaired.data).value is None:
+            broken += 1
+            note(f"{path}: left alone, because it cannot be read; nodespec validate {path} says why")
+        elif repaired.done:
+            changed += 1
+            echo(f"{printable(path)}: {'would have ' if check else ''}{'; '.join(map(printable, repaired.done))}\n")
+            if not check:
+                write_file(place, repaired.data)
+    echo(f"{changed} of {counted(len(chosen), 'file')} {'would change' if check else 'changed'}\n")
+    return 1 if broken or (check and changed) else 0
+
+
+def _chosen(root: str, paths: tuple[str, ...]) -> dict[str, str]:
+    """Return the files to repair, and what each is called; its path in the registry says which schema applies."""
+    known = [entry for entry in WorkTree(root).entries if entry.mode in (REGULAR, EXECUTABLE)]
+    formatted = {os.path.join(root, entry.path): entry.path for entry in known if _is_formatted(entry.path)}
+    if not paths:
+        return formatted
+    missing = next((path for path in paths if not os.path.exists(path)), None)
+    if missing is not None:
+        raise UsageError(f"{printable(missing)} does not exist")
+    top, chosen = os.path.realpath(root), {}
+    for path in paths:
+        inside = os.path.relpath(os.path.realpath(path), top)
+        if inside.split(os.sep)[0] == ".." and os.path.isfile(path):
+            chosen[path] = path
+        wanted = "" if inside == "." else inside
+        chosen |= {
+            place: name for place, name in formatted.items() if not wanted or f"{name}/".startswith(f"{wanted}/")
+        }
+    return chosen

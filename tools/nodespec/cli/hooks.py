@@ -95,7 +95,7 @@ def install_command(
     git = GitRepository.open(repo)
     if (kind != "pre-commit") != (git.work_dir is None):
         where = "a bare repository, where pushes arrive" if kind != "pre-commit" else "a clone with a work tree"
-        raise UsageError(f"{kind} belongs into {where}", hint="name one with --repo DIR")
+        raise UsageError(f"{kind} belongs in {where}", hint="name one with --repo DIR")
     words = ["hooks", "run", kind, *(word for ref in map(_ref_of, branches) for word in ("--branch", ref))]
     for branch in branches:
         _check_name(branch)

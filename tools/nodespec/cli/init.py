@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 
 import click
@@ -60,7 +61,7 @@ def init_command(folder: str, registry_id: str | None, key_name: str, no_trust: 
     shown = printable(folder)
     echo(f"made registry {name} in {shown}\n")
     steps = [
-        (f"cd {shown}", ""),
+        (f"cd {shlex.quote(shown)}", ""),
         ("nodespec validate", "it passes its own gate"),
         ("git add . && git commit", "its first commit"),
         ('nodespec owner create "Your Name"', "who you are here; then nodespec register FILE"),

@@ -84,6 +84,8 @@ def rotate_command(
     signer: str | None,
 ) -> int:
     """Add a record with other keys. The old keys and the new ones sign; what was signed before stays good."""
+    if not add and not drop and threshold is None and name is None:
+        raise UsageError("nothing would change", hint="say what does: --add, --drop, --threshold or --name")
     place = Place.open(repo, now())
     chain = _chain(place, who)
     retired = tuple(Revocation(key_id=key, reason="superseded", from_record=0) for key in _key_ids(chain, drop))

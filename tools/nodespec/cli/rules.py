@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from nodespec import rules
-from nodespec.cli.common import color_option, colored, echo, painter
-from nodespec.cli.terminal import table
+from nodespec.cli.common import color_option, echo, painter
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 _WIDTH = 88
+_SLUG = max(len(rule.slug) for rule in rules.RULES.values())
 
 
 def _complete_code(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -42,7 +42,7 @@ def explain_command(name: str, color: str) -> None:
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @color_option
 def rules_command(form: str, color: str) -> None:
-    """List every rule, and the families that this version cannot run yet."""
+    """List every rule, by family."""
     if form == "json":
         fields = ("code", "slug", "severity", "why", "fix", "doc")
         echo(
@@ -50,7 +50,9 @@ def rules_command(form: str, color: str) -> None:
             + "\n"
         )
         return
-    rows = [(rule.code, rule.slug, rule.severity, rules.FAMILIES[rule.family].about) for rule in rules.RULES.values()]
-    echo(table(("code", "slug", "severity", "judges"), rows, color=colored(color)))
-    waiting = ", ".join(f"{family.letter} {family.name}" for family in rules.FAMILIES.values() if not family.ready)
-    echo(f"not run by this version: {waiting}\n")
+    paint = painter(color)
+    for family in rules.FAMILIES.values():
+        echo(f"{paint(f'{family.letter} {family.name}', 'strong')}: {family.about}\n")
+        for rule in rules.RULES.values():
+            if rule.family == family.letter:
+                echo(f"  {rule.code}  {rule.slug:{_SLUG}}  {paint(rule.severity, rule.severity)}\n")

@@ -16,12 +16,11 @@ if TYPE_CHECKING:
 
 @frozen
 class Family:
-    """A letter, what it judges, and whether this version can judge it."""
+    """A letter, a name, and what the rules of the family judge."""
 
     letter: str
     name: str
     about: str
-    ready: bool = True
 
 
 FAMILIES: dict[str, Family] = {
