@@ -9,7 +9,7 @@ import stat
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -18,10 +18,12 @@ from jsonschema import Draft202012Validator
 from nodespec import commit as commit_module
 from nodespec import document, seal
 from nodespec import grounds as grounds_module
+from nodespec import proposal as proposal_module
 from nodespec.cli.common import lines_of
 from nodespec.errors import RegistryError
 from nodespec.gate import gate
 from nodespec.git import GitRepository
+from nodespec.policy import policies as policies_module
 from nodespec.proposal import propose
 from nodespec.report.sarif import to_sarif
 from nodespec.tree import (
@@ -148,13 +150,34 @@ def test_what_both_sides_changed_is_a_conflict(lab: Lab) -> None:
 
 @pytest.mark.parametrize(
     ("path", "code"),
-    [("docs/guide.md", 0), (WORKFLOW, 1), (POLICY_PATH, 1), ("README.md", 0)],
-    ids=["docs", "a workflow", "a policy", "the read-me"],
+    [("docs/long.md", 0), (WORKFLOW, 1), (node_path(CACHE), 1)],
+    ids=["docs", "a workflow", "a node"],
 )
-def test_a_conflict_is_one_only_where_the_gate_is_about_it(lab: Lab, path: str, code: int) -> None:
-    one, other = (lab.commit({path: text}, lab.base) for text in (b"one\n", b"other\n"))
+def test_only_what_is_not_protected_is_merged_line_by_line(lab: Lab, path: str, code: int) -> None:
+    text = b"".join(b"# line %d\n" % number for number in range(20))
+    start = lab.commit({path: text}, lab.base)
+    one, other = (lab.commit({path: text.replace(old, b"new")}, start) for old in (b"line 1\n", b"line 18\n"))
     assert judged(lab, other, one).exit_code() == code
     assert ("C019" in errors(judged(lab, other, one))) == bool(code)
+
+
+def test_what_cannot_be_merged_is_said_wherever_it_is(lab: Lab) -> None:
+    one, other = (lab.commit({"docs/guide.md": text}, lab.base) for text in (b"one\n", b"other\n"))
+    assert found(judged(lab, other, one)) == [("C019", "docs/guide.md")]
+
+
+def test_a_change_of_a_draft_does_not_follow_it_into_the_registry(lab: Lab) -> None:
+    """Git would: it merges the two without a word, and the policy says something else than its seal."""
+    path = "registry/policies/lab.wide.cel.yaml"
+    policy = lab.people.files[POLICY_PATH].replace(b"lab.care", b"lab.wide")
+    start = lab.commit({"docs/draft.yaml": policy}, lab.base)
+    people = lab.fork()
+    people.files[path] = policy
+    main = lab.commit(lab.changes(sealed(people)) | {"docs/draft.yaml": None}, start)
+    head = lab.commit({"docs/draft.yaml": policy.replace(b"<= 6", b"<= 9")}, start)
+    judgement = judged(lab, head, main)
+    assert found(judgement) == [("C019", "docs/draft.yaml")]
+    assert judgement.exit_code() == 1
 
 
 def test_a_file_in_the_place_of_a_folder_is_a_conflict(lab: Lab) -> None:
@@ -531,6 +554,7 @@ def test_a_summary_is_the_page_beside_any_other_form(lab: Lab, tmp_path: Path) -
         ("<testsuite><testcase/><testcase><failure/></testcase></testsuite>", 1, "failed"),
         ("<testsuite tests='9' failures='0'><testcase><error/></testcase></testsuite>", 1, "failed"),
         ("<testsuite tests='9'/>", 0, "not run"),
+        ("<testsuite tests='9' failures='1'/>", 1, "failed"),
         ("<testsuite><testcase><skipped/></testcase></testsuite>", 0, "not run"),
         ("<html/>", 2, "holds no test suites"),
         ("<testsuite>", 2, "is not XML"),
@@ -551,6 +575,16 @@ def test_a_report_of_tests_counts_and_is_never_taken_for_more(
         assert re.search(rf"[23] {which} +{status} ", said)
         other = {"unit": "integration", "integration": "unit"}[which]
         assert re.search(rf"[23] {other} +not run ", said)
+
+
+def test_a_page_is_never_longer_than_a_host_shows(lab: Lab) -> None:
+    names = [
+        f"registry/nodes/lab/{number}/{'<' * 250}/{'&' * 250}/{'>' * 250}/{'(' * 240}.yaml" for number in range(200)
+    ]
+    head = lab.commit(dict.fromkeys(names, b"a: 1\n"), lab.base)
+    page = run(lab, head, "--format", "markdown")[1]
+    assert 500_000 < len(page.encode()) < 1 << 20
+    assert page.endswith("… and more: this page is as long as a host shows.\n")
 
 
 # How it ends.
@@ -665,6 +699,26 @@ def test_a_contract_is_run_once_its_seal_has_been_seen(lab: Lab, monkeypatch: py
     assert people.files[NODE_SCHEMA_PATH] in run_with
 
 
+def test_a_policy_is_evaluated_once_its_seal_has_been_seen(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    people, path = lab.fork(), "registry/policies/lab.slow.cel.yaml"
+    people.files[path] = people.files[POLICY_PATH].replace(b"lab.care", b"lab.slow")
+    strange, agreed = lab.act(people), lab.act(sealed(people))
+    asked: list[str] = []
+    judge_by = policies_module.Policies.judge_by
+
+    def noted(self: policies_module.Policies, *words: Any) -> Any:
+        asked.extend(source.path for source in self.sources)
+        return judge_by(self, *words)
+
+    monkeypatch.setattr(policies_module.Policies, "judge_by", noted)
+    judgement = judged(lab, strange)
+    assert found(judgement) == [("C012", path)]
+    assert judgement.is_unjudged
+    assert path not in asked
+    assert judged(lab, agreed).exit_code() == 0
+    assert path in asked
+
+
 def test_a_contract_sealed_by_a_trust_root_of_one_s_own_is_not_run(lab: Lab) -> None:
     people = lab.fork()
     people.files[NODE_SCHEMA_PATH] = people.files[NODE_SCHEMA_PATH].rstrip() + b"\n\n"
@@ -754,7 +808,7 @@ def bomb(lab: Lab, levels: int, path: str = "docs") -> str:
 
 @pytest.mark.parametrize("path", ["docs", "registry/nodes"])
 def test_a_tree_of_a_billion_paths_is_given_up(lab: Lab, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commit_module, "MOST_CHANGED", 500)
+    monkeypatch.setattr(proposal_module, "MOST", 500)
     monkeypatch.setattr(commit_module, "MOST_LISTED", 500)
     assert judged(lab, bomb(lab, 2)).proposal.outside
     with pytest.raises(RegistryError, match="more than 500 files and folders"):
@@ -764,7 +818,7 @@ def test_a_tree_of_a_billion_paths_is_given_up(lab: Lab, path: str, monkeypatch:
 def test_the_command_says_so(lab: Lab) -> None:
     code, said, why = run(lab, bomb(lab, 9))
     assert (code, said) == (3, "")
-    assert "there are more than 500,000 files and folders to look at" in why
+    assert "there are more than 100,000 files and folders to look at" in why
 
 
 class Sized:

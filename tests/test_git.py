@@ -46,6 +46,26 @@ def defects(repo: Repository) -> dict[str, str]:
     return dict(git.tree(git.resolve("HEAD")).defects)
 
 
+# Names.
+
+
+def test_a_name_that_a_tag_shares_with_a_branch_is_not_guessed_at(repo: Repository) -> None:
+    (first,) = history(repo, "2026-03-01T00:00:00Z")
+    repo.git("branch", "-f", "topic")
+    assert opened(repo).resolve("topic").id == opened(repo).resolve("topic~0").id == first
+    repo.write(A, "a: other\n")
+    other = repo.commit("other", "2026-03-02T00:00:00Z")
+    repo.git("tag", "topic", other)
+    repo.git("update-ref", "refs/remotes/origin/topic", first)
+    repo.git("tag", "origin/topic", other)
+    for name in ("topic", "topic^{commit}", "origin/topic", "topic@{0}"):
+        with pytest.raises(UsageError, match="could be any of refs/tags/") as refusal:
+            opened(repo).resolve(name)
+        assert "in full" in refusal.value.hint
+    assert opened(repo).resolve("refs/heads/topic").id == first
+    assert opened(repo).resolve("refs/tags/topic").id == opened(repo).resolve("tags/topic").id == other
+
+
 # Opening.
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -78,7 +79,7 @@ def test_what_one_side_changed_is_taken_and_what_both_did_collides(fork: Fork, o
     )
     collides = ours != theirs and "kept" not in (ours, theirs)
     assert proposal.is_merge
-    assert proposal.conflicts == (("registry/a.yaml",) if collides else ())
+    assert [conflict.path for conflict in proposal.conflicts] == (["registry/a.yaml"] if collides else [])
     if collides:
         return
     told = ours if theirs == "kept" else theirs
@@ -118,6 +119,53 @@ def test_a_file_in_the_way_of_a_folder_collides(
     fork: Fork, ours: dict[str, bytes | Odd | None], theirs: dict[str, bytes | Odd | None]
 ) -> None:
     assert fork.propose(ours, theirs).conflicts != ()
+
+
+TEXT = b"".join(b"line %d\n" % number for number in range(20))
+
+
+def test_texts_outside_of_the_registry_are_merged_line_by_line_where_git_would(fork: Fork) -> None:
+    fork.start = fork.commit({"docs/long.md": TEXT, "registry/long.yaml": TEXT}, fork.start)
+    first, last = TEXT.replace(b"line 1\n", b"first\n"), TEXT.replace(b"line 18\n", b"last\n")
+    (docs,) = fork.propose({"docs/long.md": first}, {"docs/long.md": last}).conflicts
+    assert (docs.path, docs.by_line) == ("docs/long.md", True)
+    for ours, theirs in ((first, first.replace(b"first", b"1st")), (b"\0" + TEXT, TEXT + b"\0"), (TEXT, TEXT)):
+        found = fork.propose({"docs/long.md": ours}, {"docs/long.md": theirs}).conflicts
+        assert [conflict.by_line for conflict in found] == ([] if ours == theirs else [False])
+    (own,) = fork.propose({"registry/long.yaml": first}, {"registry/long.yaml": last}).conflicts
+    assert not own.by_line
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_file_that_was_moved_takes_no_change_along(fork: Fork, swapped: bool) -> None:
+    """Git would carry the change of docs/draft.yaml to where the other side moved it: into the registry."""
+    fork.start = fork.commit({"docs/draft.yaml": TEXT}, fork.start)
+    moved = {"docs/draft.yaml": None, "registry/moved.yaml": TEXT}
+    edited = {"docs/draft.yaml": TEXT + b"more\n"}
+    proposal = fork.propose(edited, moved) if swapped else fork.propose(moved, edited)
+    (conflict,) = proposal.conflicts
+    assert (conflict.path, conflict.by_line) == ("docs/draft.yaml", False)
+    assert "took this file away, or moved it" in conflict.what
+    merged = subprocess.run(
+        ["git", "merge-tree", "--write-tree", proposal.base.id, proposal.head.id],
+        cwd=fork.repository.path,
+        capture_output=True,
+        text=True,
+    )
+    if merged.returncode == 0:  # which a Git from before 2.38 cannot tell
+        listed = fork.repository.git("ls-tree", "-r", merged.stdout.strip(), "registry/moved.yaml")
+        assert listed.split()[2] == fork.repository.blob(edited["docs/draft.yaml"])
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_folder_that_was_moved_takes_no_new_file_along(fork: Fork, swapped: bool) -> None:
+    fork.start = fork.commit({"drafts/a/one.yaml": TEXT}, fork.start)
+    moved = {"drafts/a/one.yaml": None, "registry/drafts/one.yaml": TEXT}
+    added = {"drafts/a/deep/two.yaml": b"2\n"}
+    (conflict,) = (fork.propose(added, moved) if swapped else fork.propose(moved, added)).conflicts
+    assert conflict.path == "drafts/a/deep/two.yaml"
+    assert "took away, or moved" in conflict.what
+    assert fork.propose({"drafts/a/three.yaml": b"3\n"}, added).conflicts == ()
 
 
 def test_a_mode_is_a_change_like_any_other(fork: Fork) -> None:

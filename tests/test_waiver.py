@@ -70,7 +70,7 @@ def test_a_day_that_no_calendar_has_holds_nothing() -> None:
     assert codes(waiving(waiting(), until="2026-02-30")) == ["G001", "W001"]
 
 
-@pytest.mark.parametrize("code", ["P013", "T003", "W001", "C003", "C008", "C012", "X001", "G999"])
+@pytest.mark.parametrize("code", ["P013", "T003", "F018", "S001", "W001", "C003", "C008", "C012", "X001", "G999"])
 def test_what_is_signed_and_how_a_tree_is_made_cannot_be_waived(code: str) -> None:
     assert codes(waiving(waiting(), code=code)) == ["G001", "W003"]
 

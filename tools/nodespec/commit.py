@@ -202,13 +202,14 @@ class CommitTree:
                 self._compare_one(name, before.get(name), after.get(name), found)
         return sorted({entry.path for pair in found.pairs for entry in pair if entry is not None}, key=path_bytes)
 
-    def changes(self, path: str, old: str, new: str) -> tuple[list[Pair], list[Defect]]:
+    def changes(self, path: str, old: str, new: str, most: int | None = None) -> tuple[list[Pair], list[Defect]]:
         """Return what differs between two folders that stand at ``path``, given by object id (empty for none).
 
         The empty path is the top of the repository. Folders with the same id are not read. Each change is (before,
-        after) of one path, in no order. Raises ``RegistryError`` where there are more than :data:`MOST_CHANGED`.
+        after) of one path, in no order. Raises ``RegistryError`` where there are more than ``most``, by default
+        :data:`MOST_CHANGED`.
         """
-        found = _Comparison([], [], _Bound(MOST_CHANGED))
+        found = _Comparison([], [], _Bound(MOST_CHANGED if most is None else most))
         self._compare(path, old, new, found)
         return found.pairs, found.defects
 

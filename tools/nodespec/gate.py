@@ -13,7 +13,7 @@ it does not, only what differs is read:
    registry can have become wrong.
 
 What was wrong in base already, in a file that the change does not touch, is not held against it. Nothing is judged
-where both sides changed a file that any of this is about (C019), nor by a contract that no maintainer sealed (C012).
+where there is no telling what merging gives (C019), nor by a contract or a policy that no maintainer sealed (C012).
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ from nodespec.tree import (
     EXECUTABLE,
     NODES,
     OWNERS,
+    POLICIES,
     REGULAR,
     SCHEMAS,
     SEAL_PATH,
@@ -70,7 +71,7 @@ if TYPE_CHECKING:
     from nodespec.difference import NodeChange
     from nodespec.drift import Pair
     from nodespec.finding import Finding
-    from nodespec.proposal import Proposal
+    from nodespec.proposal import Conflict, Proposal
     from nodespec.roster import Roster
     from nodespec.rules.change import Change
     from nodespec.spec import NodeSpec
@@ -150,7 +151,7 @@ def gate(
     ``roster`` gives one of base, or of a commit not far from it, when it is asked for; without one, every node's file
     is read where it matters who else there is.
     """
-    strange = _unsealed_contracts(proposal, now)
+    strange = _unsealed(proposal, now)
     if strange:
         return Judgement(proposal=proposal, report=_not_judged(proposal, strange))
     court = Court(proposal.tree, ALL, now, proposal.before, keep=True)
@@ -180,20 +181,20 @@ def _label(proposal: Proposal) -> str:
     return f"{proposal.head.short} into {proposal.base.short}"
 
 
-def _in_conflict(proposal: Proposal, paths: Sequence[str]) -> Judgement:
-    message = f"{proposal.base.short} and {proposal.head.short} both changed this file"
-    findings = tuple(finding(MERGE_CONFLICT.code, Hit(message=message), path) for path in paths)
+def _in_conflict(proposal: Proposal, conflicts: Sequence[Conflict]) -> Judgement:
+    findings = tuple(finding(MERGE_CONFLICT.code, Hit(message=item.what), item.path) for item in conflicts)
     return Judgement(proposal=proposal, report=_not_judged(proposal, findings))
 
 
-def _unsealed_contracts(proposal: Proposal, now: datetime) -> tuple[Finding, ...]:
-    """Return the contracts that head brings and the maintainers did not seal (C012).
+def _unsealed(proposal: Proposal, now: datetime) -> tuple[Finding, ...]:
+    """Return the contracts and policies that head brings and the maintainers did not seal (C012).
 
-    Whoever writes a contract decides how long it takes to judge by it, which may be for ever. So none is run before its
-    seal has been seen: by the maintainers of head's trust root, where that goes on from base's.
+    Whoever writes one decides how long it takes to judge everybody by it, which may be for ever. So none is run before
+    its seal has been seen: by the maintainers of head's trust root, where that goes on from base's.
     """
     tree = proposal.tree
-    come = [entry for path in proposal.inside if path.startswith(f"{SCHEMAS}/") and (entry := tree.entry(path))]
+    places = (f"{SCHEMAS}/", POLICIES)
+    come = [entry for path in proposal.inside if path.startswith(places) and (entry := tree.entry(path))]
     if not come:
         return ()
     knobs = settings.from_value(read_checked(proposal.before, SETTINGS_PATH, SETTINGS_SCHEMA_PATH))
@@ -205,12 +206,12 @@ def _unsealed_contracts(proposal: Proposal, now: datetime) -> tuple[Finding, ...
             sealed = dict(seal.verify(data, trial.roots, knobs.registry_id).files)
     files = [entry for entry in come if entry.mode in (REGULAR, EXECUTABLE)]
     strange = [entry for entry in files if sealed.get(entry.path) != _digest(tree, entry)]
-    message = "no seal of the maintainers covers this contract, so nothing was judged by it"
+    message = "no seal of the maintainers covers this file, by which all are judged; so nothing was judged yet"
     return tuple(finding(UNSEALED, Hit(message=message), entry.path) for entry in strange)
 
 
 def _digest(tree: Tree, entry: Entry) -> str:
-    """Return a contract's SHA-256; that of none when it is larger than any may be."""
+    """Return a file's SHA-256; that of none when it is larger than any may be."""
     return sha256(tree.read(entry)).hexdigest() if tree.size(entry) <= MAX_CONTRACT else ""
 
 
@@ -289,10 +290,10 @@ class _Trial:
         return tuple(path for side in sides for path in side.settings.protected)
 
     @cached_property
-    def conflicts(self) -> tuple[str, ...]:
-        """Paths that both sides changed, as far as the gate is about them; the others are between Git and the host."""
-        ours = (path for path in self.proposal.conflicts if is_listed(path) or seal.is_protected(path, self.listed))
-        return tuple(ours) if self.change else self.proposal.conflicts
+    def conflicts(self) -> tuple[Conflict, ...]:
+        """Where nobody knows what merging gives; what is protected is not merged line by line."""
+        found = self.proposal.conflicts
+        return tuple(item for item in found if not item.by_line or seal.is_protected(item.path, self.listed))
 
     def touches_registry(self) -> bool:
         """Say whether anything differs that the gate is about."""

@@ -12,17 +12,23 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, cast
 
 import pygit2
-from pygit2.enums import ObjectType, RepositoryOpenFlag
+from pygit2.enums import FileMode, ObjectType, RepositoryOpenFlag
 
 from nodespec.commit import Commit, CommitTree
 from nodespec.encoding import printable, quoted
 from nodespec.errors import RegistryError, UsageError
-from nodespec.tree import Entry
+from nodespec.tree import EXECUTABLE, REGULAR, Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from nodespec.commit import Objects
+
+_MOST_MERGED = 256 << 10
+"""Bytes of a text beyond which nobody tries to merge it line by line: that can take the square of its lines."""
+
+_NAME = re.compile(r"[^\x00-\x20~^:?*\[\\@]+")
+"""The name at the beginning of a revision (git-check-ref-format)."""
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.]+(Z|[+-][0-9:]+)?)?\Z")
 
@@ -95,6 +101,7 @@ class GitRepository:
         A date (``2026-03-14``, or with a time; UTC unless it says otherwise) means the newest commit on
         HEAD's first-parent line that was committed by then; a day without a time includes that day.
         """
+        self._refuse_ambiguous(revision)
         if self._repo.head_is_unborn and revision.startswith("HEAD"):
             raise UsageError("the repository has no commits yet", hint="commit first: git add . && git commit")
         try:
@@ -107,6 +114,20 @@ class GitRepository:
             "; this clone is shallow: git fetch --unshallow gets the rest" if self.is_shallow else ""
         )
         raise UsageError(f"no commit is called {quoted(revision)}", hint=hint)
+
+    def _refuse_ambiguous(self, revision: str) -> None:
+        """Raise ``UsageError`` where a name stands for several refs: of a tag and a branch, Git takes the tag.
+
+        The places are those of gitrevisions. A full name (``refs/heads/main``) is never ambiguous.
+        """
+        name = _NAME.match(revision)
+        if name is None or name[0] == "HEAD":
+            return
+        places = ("refs/{}", "refs/tags/{}", "refs/heads/{}", "refs/remotes/{}", "refs/remotes/{}/HEAD")
+        refs = [ref for place in places if (ref := place.format(name[0])) in self._repo.references]
+        if len(refs) > 1 and name[0] not in self._repo.references:
+            hint = "write the one that you mean in full"
+            raise UsageError(f"{quoted(name[0])} could be any of {', '.join(map(printable, refs))}", hint=hint)
 
     def _commit_by(self, date: str) -> Commit:
         try:
@@ -160,6 +181,30 @@ class GitRepository:
                 hint=f"rebase onto {one.short}, or merge it into the branch",
             )
         return _commit(self._repo[found].peel(pygit2.Commit))
+
+    def merges(self, fork: Entry | None, ours: Entry, theirs: Entry) -> bool:
+        """Say whether Git would find, line by line, a text that holds what both sides changed of one."""
+        if fork is None or fork.mode not in (REGULAR, EXECUTABLE) or {ours.mode, theirs.mode} != {fork.mode}:
+            return False
+        if not all(self._is_short_text(file.blob) for file in (fork, ours, theirs)):
+            return False
+        items = [
+            pygit2.IndexEntry(file.path, pygit2.Oid(hex=file.blob), FileMode(file.mode))
+            for file in (fork, ours, theirs)
+        ]
+        try:
+            return self._repo.merge_file_from_index(items[0], items[1], items[2]).automergeable
+        except RuntimeError:  # pygit2 cannot hold a merge of nothing
+            return False
+
+    def _is_short_text(self, oid: str) -> bool:
+        """Say whether a blob is one that Git, too, would merge by its lines."""
+        try:
+            data = self.objects.read(oid)[1] if self.objects.size(oid) <= _MOST_MERGED else b"\0"
+            data.decode("utf-8")
+        except (LookupError, UnicodeDecodeError):
+            return False
+        return b"\0" not in data
 
     def entry(self, commit: Commit, path: str) -> Entry | None:
         """Return the file at ``path`` in a commit, reading only the folders on the way."""

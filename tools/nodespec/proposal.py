@@ -3,8 +3,14 @@
 Git merges line by line, by strategies, drivers and attributes that a change can bring along, and hosts differ in which
 of them they heed. A registry needs none of that: every file has one author at a time, and a signature covers all of its
 bytes. So the merge that is judged is the plain one, file by file: what one side changed is taken from that side, and
-what both changed, each in its own way, is a conflict, even where Git would find a text that pleases both. Whatever Git
-merges differently, it merges into something that this refuses.
+what both changed, each in its own way, is a conflict. Two kinds of conflict deserve a word:
+
+- **Moved files.** Git follows a file that one side moved, and carries the other side's change to wherever it is now,
+  which may be in the registry. A moved file is one that is gone, so what one side took away and the other changed is a
+  conflict wherever it stands; and so is a file that one side puts into a folder that the other took away.
+- **Texts outside of the registry** that Git can merge line by line are none of ours: they stay where they are.
+
+Whatever Git merges differently in the registry, it merges into something that this refuses.
 
 Everything is read by object id, nothing is written, and no work tree is looked at.
 """
@@ -12,18 +18,22 @@ Everything is read by object id, nothing is written, and no work tree is looked 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
 from nodespec.errors import RegistryError
 from nodespec.tree import NODES, ROOTS, SETTINGS_PATH, Defect, Entry, is_listed, path_bytes, within
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from nodespec.commit import Commit, CommitTree, Pair
     from nodespec.git import GitRepository
     from nodespec.tree import Tree
+
+
+MOST = 100_000
+"""Files and folders that one proposal may change: each may become a finding, and two objects can name them all."""
 
 
 @dataclass(frozen=True)
@@ -72,12 +82,20 @@ class MergedTree:
         return self.under.read(entry)
 
 
+class Conflict(NamedTuple):
+    """A path at which there is no telling what merging gives; or, ``by_line``, only line by line."""
+
+    path: str
+    what: str
+    by_line: bool = False
+
+
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
     """A change of a branch, from what it holds now to what it would hold.
 
     ``changes`` are (before, after) of every path of the repository that would differ, in order of path; ``conflicts``
-    are paths that both sides changed, and then ``tree`` is what head proposes where they collide.
+    are where both sides changed something, and then ``tree`` is what head proposes where they collide.
     """
 
     base: Commit
@@ -86,7 +104,7 @@ class Proposal:
     tree: CommitTree | MergedTree
     changes: tuple[Pair, ...]
     defects: tuple[Defect, ...]
-    conflicts: tuple[str, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
 
     @property
     def is_merge(self) -> bool:
@@ -143,7 +161,7 @@ def propose(git: GitRepository, base: Commit, head: Commit) -> Proposal:
         raise RegistryError(f"{head.short} and {base.short} share no commit that is here", hint=hint)
     ours, _ = _between(git.tree(fork), before)
     theirs, defects = _between(git.tree(fork), git.tree(head))
-    return _merged(base, head, before, ours, theirs, defects)
+    return _Merge(git, git.tree(fork), before, git.tree(head), ours, theirs).proposal(defects)
 
 
 def propose_tree(git: GitRepository, base: Commit, tree: str) -> Proposal:
@@ -160,36 +178,81 @@ def propose_tree(git: GitRepository, base: Commit, tree: str) -> Proposal:
     )
 
 
-def _merged(
-    base: Commit, head: Commit, before: CommitTree, ours: list[Pair], theirs: list[Pair], defects: list[Defect]
-) -> Proposal:
-    taken = {path_of(pair): pair[1] for pair in ours}
-    files = {path_of(pair): pair[1] for pair in theirs}
-    files = {path: new for path, new in files.items() if path not in taken or taken[path] != new}
-    conflicts = {path for path in files if path in taken}
-    come = {path for path, new in files.items() if new is not None}
-    conflicts |= {path for path in come if _is_blocked(path, before, files) or _is_folder(path, before, files)}
-    changes = [(before.entry(path), new) for path, new in files.items()]
-    label = f"commit {head.short} merged into {base.short}"
-    return Proposal(
-        base=base,
-        head=head,
-        before=before,
-        tree=MergedTree(before, files, tuple(defects), label),
-        changes=_sorted(changes),
-        defects=tuple(defects),
-        conflicts=tuple(sorted(conflicts, key=path_bytes)),
-    )
+class _Merge:
+    """Two branches from one fork, and what each changed since; ``ours`` is base's side."""
+
+    def __init__(
+        self,
+        git: GitRepository,
+        fork: CommitTree,
+        before: CommitTree,
+        after: CommitTree,
+        ours: Sequence[Pair],
+        theirs: Sequence[Pair],
+    ) -> None:
+        self.git = git
+        self.fork = fork
+        self.before = before
+        self.after = after
+        self.ours = {path_of(pair): pair[1] for pair in ours}
+        self.theirs = {path_of(pair): pair[1] for pair in theirs}
+
+    def proposal(self, defects: Sequence[Defect]) -> Proposal:
+        """Return what merging the two would make of base."""
+        base, head = self.before.commit, self.after.commit
+        files = {path: new for path, new in self.theirs.items() if path not in self.ours or self.ours[path] != new}
+        changes = [(self.before.entry(path), new) for path, new in files.items()]
+        label = f"commit {head.short} merged into {base.short}"
+        conflicts = {conflict.path: conflict for conflict in self._conflicts(files)}
+        return Proposal(
+            base=base,
+            head=head,
+            before=self.before,
+            tree=MergedTree(self.before, files, tuple(defects), label),
+            changes=_sorted(changes),
+            defects=tuple(defects),
+            conflicts=tuple(conflicts[path] for path in sorted(conflicts, key=path_bytes)),
+        )
+
+    def _conflicts(self, files: Mapping[str, Entry | None]) -> Iterator[Conflict]:
+        base, head = self.before.commit.short, self.after.commit.short
+        yield from self._moved_folders(self.ours, self.after, base, head)
+        yield from self._moved_folders(self.theirs, self.before, head, base)
+        for path, new in files.items():
+            if path in self.ours:
+                yield self._conflict(path, self.ours[path], new)
+            elif new is not None and (_is_blocked(path, self.before, files) or _is_folder(path, self.before, files)):
+                yield Conflict(path, f"{base} has a folder where {head} has a file, or the other way around")
+
+    def _conflict(self, path: str, ours: Entry | None, theirs: Entry | None) -> Conflict:
+        """Return what both sides did to one file, each in its own way."""
+        base, head = self.before.commit.short, self.after.commit.short
+        if ours is None or theirs is None:
+            gone, changed = (base, head) if ours is None else (head, base)
+            what = f"{gone} took this file away, or moved it, and {changed} changed it: moved files are followed"
+            return Conflict(path, f"{what} by Git, so that the change could land anywhere")
+        by_line = not is_listed(path) and self.git.merges(self.fork.entry(path), ours, theirs)
+        return Conflict(path, f"{base} and {head} both changed this file", by_line)
+
+    def _moved_folders(
+        self, come: Mapping[str, Entry | None], other: CommitTree, adds: str, took: str
+    ) -> Iterator[Conflict]:
+        """Yield what one side puts into a folder that the other side took away: moved folders may be followed."""
+        is_gone = cache(lambda folder: bool(self.fork.children(folder)) and not other.children(folder))
+        for path, new in come.items():
+            if new is not None and self.fork.entry(path) is None and any(map(is_gone, _way_to(path))):
+                yield Conflict(path, f"{adds} adds this to a folder that {took} took away, or moved")
+
+
+def _way_to(path: str) -> Iterator[str]:
+    """Yield the folders that a file is in, the nearest first."""
+    while path := path.rpartition("/")[0]:
+        yield path
 
 
 def _is_blocked(path: str, before: CommitTree, files: Mapping[str, Entry | None]) -> bool:
     """Say whether a file of base stands where a folder on the way to ``path`` would be."""
-    above = path.rpartition("/")[0]
-    while above:
-        if above not in files and before.entry(above) is not None:
-            return True
-        above = above.rpartition("/")[0]
-    return False
+    return any(above not in files and before.entry(above) is not None for above in _way_to(path))
 
 
 def _is_folder(path: str, before: CommitTree, files: Mapping[str, Entry | None]) -> bool:
@@ -198,7 +261,7 @@ def _is_folder(path: str, before: CommitTree, files: Mapping[str, Entry | None])
 
 
 def _between(old: CommitTree, new: CommitTree) -> tuple[list[Pair], list[Defect]]:
-    return new.changes("", old.commit.tree, new.commit.tree)
+    return new.changes("", old.commit.tree, new.commit.tree, MOST)
 
 
 def _sorted(changes: Sequence[Pair]) -> tuple[Pair, ...]:

@@ -65,6 +65,10 @@ def _read_entries(data: bytes, folder: str, defects: list[Defect]) -> list[tuple
         name = raw.decode("utf-8", "surrogateescape")
         path = f"{folder}/{name}" if folder else name
         sort_key = raw + b"/" if mode == FOLDER else raw
+        if digits.startswith(b"0"):
+            defects.append(
+                Defect(path, "its mode is written with a zero in front; readers disagree about the tree's id")
+            )
         if raw in names:
             defects.append(Defect(path, "the tree names this twice; readers disagree about which one counts"))
         elif sort_key < previous:

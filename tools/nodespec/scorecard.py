@@ -111,9 +111,9 @@ def _tested(name: str, evidence: Evidence | None) -> tuple[str, str, str]:
     if evidence is None:
         return name, NOT_RUN, f"no report was handed in (--{name} FILE)"
     words = f"{counted(evidence.tests, 'test')}, {evidence.failed} failed, {evidence.skipped} skipped"
-    if evidence.tests == evidence.skipped:
-        return name, NOT_RUN, words
-    return name, PASSED if evidence.passed else FAILED, words
+    if evidence.failed:
+        return name, FAILED, words
+    return name, PASSED if evidence.passed else NOT_RUN, words
 
 
 def unseen(judgement: Judgement, *, pinned: bool) -> Iterator[str]:

@@ -2,9 +2,11 @@
 
 ``registry/waivers.yaml`` is a document of the same strict profile as a NodeSpec, and fulfils
 ``schemas/waivers.v1.schema.json``. It is protected: only the maintainers' seal changes it. A waiver names one rule at
-one file, never more, and holds to the end of a day (UTC); in family L, the rule is one of a governance policy. What is
-signed (P, and C as far as it is about signatures and seals), how a tree is made (T), policies that have no answer and
-the waivers themselves (W) cannot be waived. With a base, a waiver holds as far as the base holds it, too.
+one file, never more, and holds to the end of a day (UTC); in family L, the rule is one of a governance policy. With a
+base, a waiver holds as far as the base holds it, too.
+
+What is signed (P, and C as far as it is about signatures and seals), how a tree is made (T), what is no document of its
+kind (F, S), policies that have no answer and the waivers themselves (W) cannot be waived.
 
 >>> from datetime import UTC, date, datetime
 >>> one = Waiver(code="G001", path="a.yaml", reason="soon", owner="GLYMPH:…", until=date(2026, 12, 31))
@@ -25,8 +27,9 @@ if TYPE_CHECKING:
 
     from nodespec.finding import Finding
 
-NEVER = "PTW"
-"""The families that cannot be waived: what is signed, what a tree is made of, and the waivers themselves."""
+NEVER = "PTFSW"
+"""The families that cannot be waived: what is signed, how a tree is made, texts that nobody else can judge as long as
+they are broken, and the waivers themselves."""
 
 SIGNED = frozenset([f"C{number:03}" for number in range(1, 13)] + ["C019"])
 """The rules of family C that cannot be waived either: those about signatures and seals, and what was never judged."""

@@ -111,8 +111,10 @@ def install_command(
         variables = {name: os.path.abspath(value) for name, value in given.items() if value}
     path = os.path.join(_hooks_folder(git), kind)
     if os.path.lexists(path) and _MARK not in _text_of(path):
-        line = f"printf '%s\\n' \"$input\" | {_command(words)} || exit $?"
-        hint = f"put input=$(cat) at its top, give that to whatever reads standard input, and add: {line}"
+        hint = f"add to it: {_command(words)} || exit $?"
+        if kind != "pre-commit":  # which is told what is pushed, once
+            line = f"printf '%s\\n' \"$input\" | {_command(words)} || exit $?"
+            hint = f"put input=$(cat) at its top, give that to whatever reads standard input, and add: {line}"
         raise UsageError(f"{printable(path)} exists, and is not ours", hint=hint)
     exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
     write_file(path, f"#!/bin/sh\n{_MARK} {kind}\n{exports}exec {_command(words)}\n".encode())
@@ -171,6 +173,13 @@ def run_command(kind: str, repo: str, base: str | None, branches: tuple[str, ...
     for update in updates:
         if update.ref.startswith("refs/heads/") and update not in chosen:
             echo(f"not judged: {printable(update.ref.removeprefix('refs/heads/'))} (judged here: {shown})\n")
+    shadow = next(
+        (one for one in updates if one.new != NOTHING and any(_shadows(one.ref, ref) for ref in guarded)), None
+    )
+    if shadow is not None:
+        echo(f"refused: {printable(shadow.ref)} could be taken for a branch that is judged here ({shown})\n")
+        echo("hint: choose another name\n")
+        return 1
     tips = _tips_of(git, guarded)
     if not chosen and not tips and any(one.new != NOTHING for one in updates):
         echo(f"refused: {shown} is what is judged here, and nobody has pushed it yet\n")
@@ -180,6 +189,21 @@ def run_command(kind: str, repo: str, base: str | None, branches: tuple[str, ...
         echo("refused: a registry would begin on several branches at once\nhint: push one of them first\n")
         return 1
     return max((_judge_push(git, update, tips, expect) for update in chosen), default=0)
+
+
+def _shadows(ref: str, judged: str) -> bool:
+    """Say whether git, asked for a judged branch by a shorter name, could take this ref for it.
+
+    >>> judged = "refs/heads/main"
+    >>> [_shadows(ref, judged) for ref in ("refs/tags/main", "refs/tags/origin/main", "refs/heads/refs/heads/main")]
+    [True, True, True]
+    >>> [_shadows(ref, judged) for ref in ("refs/heads/main", "refs/heads/fix/main", "refs/tags/v1-main")]
+    [False, False, False]
+    """
+    if ref == judged:
+        return False
+    name = judged.removeprefix("refs/heads/")
+    return ref.endswith((f"/{judged}", f"/heads/{name}")) or (ref.startswith("refs/tags/") and ref.endswith(f"/{name}"))
 
 
 def _begins(git: GitRepository, update: Update) -> bool:

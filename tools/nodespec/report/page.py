@@ -20,15 +20,25 @@ if TYPE_CHECKING:
     from nodespec.scorecard import Gate
 
 MOST = 200
-"""Findings and nodes that are shown; a step summary may have 1 MiB (GitHub Actions limits)."""
+"""Findings and nodes that are shown."""
+
+MOST_BYTES = 900_000
+"""Bytes of a page; a step summary may have 1 MiB (GitHub Actions limits)."""
 
 _PLAIN = re.compile(r"[^A-Za-z0-9 .,:;/=→…-]|:(?=//)|(?<=www)\.|(?<=gh)-", re.IGNORECASE)
 """What Markdown may see more in; GitHub makes links of bare addresses, too, and of ``GH-1``."""
 
 
 def to_markdown(judgement: Judgement, gates: Sequence[Gate]) -> str:
-    """Return the page."""
-    return "\n".join([*_page(judgement, gates)]) + "\n"
+    """Return the page, cut where it becomes too long for a host to show."""
+    lines, left = [], MOST_BYTES
+    for line in _page(judgement, gates):
+        left -= len(line.encode()) + 1
+        if left < 0:
+            lines += ["", "… and more: this page is as long as a host shows."]
+            break
+        lines.append(line)
+    return "\n".join(lines) + "\n"
 
 
 def _page(judgement: Judgement, gates: Sequence[Gate]) -> Iterator[str]:

@@ -204,8 +204,8 @@ MERGE_CONFLICT = declare(
         slug="merge-conflict",
         severity="error",
         why=(
-            "What is judged is what merging would give. Where both sides changed a file, nobody knows what that is, "
-            "and what a signature covers cannot be put together from two texts."
+            "What is judged is what merging would give. Where both sides changed a file, or one took away what the "
+            "other changed, nobody knows what that is; and what a signature covers is not put together from two texts."
         ),
         fix="Fetch the newest base, rebase or merge it, and sign what you changed on top of it: nodespec update FILE",
     )

@@ -98,6 +98,8 @@ def forbidden_waiver(waived: Waived) -> Iterator[Hit]:
 _SIGNED = "no rule about what is signed can"
 _WHY_NOT = {
     "T": "no rule about how a tree is made can",
+    "F": "what cannot be read as it should be is judged by no other rule",
+    "S": "what does not fulfil its schema is judged by no other rule",
     "W": "no rule about waivers can",
     "L": "a policy that cannot be used, or gave no answer, has not judged anything yet",
 }
