@@ -299,6 +299,32 @@ def test_a_seal_says_what_it_changes_and_is_completed_not_replaced(ada: Clone) -
     assert ada.codes("--base", "HEAD") == []
 
 
+def test_a_half_made_seal_that_was_committed_is_completed_too_and_a_whole_one_left_alone(ada: Clone) -> None:
+    ben = ada.by("ben")
+    ada.says("trust", "rotate", "--maintainer", ada.public("ben"), "--maintainer-threshold", "2")
+    ada.says("seal")
+    ada.commit("A seal for Ben to complete")
+    assert "signing seal 0 of lab.test" in ben.says("seal")
+    sealed = ada.read("registry/seal.dsse.json")
+    assert len(json.loads(sealed)["signatures"]) == 2
+    ada.commit("Complete it")
+    for who in (ada, ben):
+        said = who.says("seal")
+        assert "have signed seal 0 of lab.test" in said
+        assert "commit" not in said
+    assert ada.read("registry/seal.dsse.json") == sealed
+
+
+def test_new_maintainers_seal_anew(ada: Clone) -> None:
+    ben = ada.by("ben")
+    ada.says("seal")
+    ada.commit("Seal")
+    his = [word for role in ("--root", "--maintainer", "--checkpoint") for word in (role, ada.public("ben"))]
+    ada.says("trust", "rotate", *his, "--drop", "main")
+    ben.says("trust", "sign")
+    assert "wrote seal 1 " in ben.says("seal")
+
+
 def test_a_seal_on_a_branch_is_made_anew_for_all_of_it(ada: Clone) -> None:
     """The branch's earlier seal is not merged; the next one follows from main's, and main takes it."""
     ada.says("seal")

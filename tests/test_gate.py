@@ -96,13 +96,13 @@ def test_a_change_beside_the_registry_is_none_of_its_business(lab: Lab) -> None:
     assert "nothing of the registry changes: 2 files outside of registry/ and schemas/ would differ" in said
     assert "no findings" not in said, "nothing was judged, so nothing was found clean"
     assert "passed" not in said
-    assert [line.split()[1] for line in said.splitlines() if "nothing that it is about changes" in line] == [
+    assert [line.split()[1] for line in said.splitlines() if "nothing relevant changes" in line] == [
         "schema",
         "security",
         "performance",
         "governance",
     ]
-    assert "another answer: 0%" in said
+    assert "0 of 53 sample queries would return other nodes: 0%" in said
     code, said, _ = run(lab, lab.base)
     assert code == 0
     assert "nothing of the registry changes: no file would differ" in said
@@ -632,6 +632,32 @@ def test_a_clone_that_ends_too_early_says_so(lab: Lab, tmp_path: Path) -> None:
     done = Checkout(shallow.path).run("gate", "--base", "origin/main", "--head", "origin/side")
     assert done.returncode == 3
     assert "git fetch --unshallow" in done.stderr
+
+
+@pytest.mark.parametrize("form", ["json", "github", "markdown"])
+def test_whoever_reads_the_page_and_not_the_log_sees_that_nothing_was_judged(
+    lab: Lab, form: str, tmp_path: Path
+) -> None:
+    head = lab.commit({"README.md": b"alone\n"})
+    code, said, beside = run(lab, head, "--format", form, "--summary", str(tmp_path / "page.md"))
+    assert code == 3
+    why = f"{head[:10]} and {lab.base[:10]} share no commit that is here"
+    assert f"error: {why}" in beside
+    assert why in said
+    assert f"**Could not judge:** {why}\n" in (tmp_path / "page.md").read_text()
+    if form == "json":
+        REPORT.validate(json.loads(said))
+        assert json.loads(said)["summary"]["exit_code"] == 3
+
+
+def test_a_replay_judges_as_of_then(lab: Lab) -> None:
+    head = lab.act(updated(lab, CACHE, version="1.2.0"))
+    assert run(lab, head)[0] == 0
+    code, said, _ = run(lab, head, "--as-of", "2199-01-01T00:00:00Z")
+    assert (code, "P003" in said) == (1, True)
+    assert "as of 2026-03-14T00:00:00Z" in run(lab, head, "--as-of", "2026-03-14T00:00:00Z")[2]
+    code, _, beside = run(lab, head, "--as-of", "yesterday")
+    assert (code, "must be a moment such as" in beside) == (2, True)
 
 
 def test_what_cannot_be_read_is_not_passed(lab: Lab) -> None:

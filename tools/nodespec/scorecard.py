@@ -1,4 +1,4 @@
-"""The scorecard of a pull request: seven gates, and what none of them has looked at.
+"""The scorecard of a pull request: seven gates, and what none of them has checked.
 
 ==  ===========  ==========================================================================================
  1  schema       what stands there: the tree, the text, the shape, the meaning, the graph, what may change
@@ -6,9 +6,9 @@
  3  integration  another one
  4  security     who put it there: families P, and C as far as it is about signatures
  5  performance  the promises of latency
- 6  drift        how many answers of the registry become others (:mod:`nodespec.drift`); a measure, and no verdict
+ 6  drift        the share of sample queries whose answer changes (:mod:`nodespec.drift`); a measure, and no verdict
  7  governance   families L and W, and the rules about sensitive signals
-+1  self-report  what was not looked at
++1  self-report  what was not checked
 ==  ===========  ==========================================================================================
 
 What did not run is "not run" here, too, and never "passed".
@@ -73,8 +73,7 @@ def scorecard(
     judgement: Judgement, drift: Drift, tests: Mapping[str, Evidence | None], *, pinned: bool
 ) -> tuple[Gate, ...]:
     """Return the gates in order; ``tests`` are the runs by name (unit, integration), None where none was handed in."""
-    asked = "--lane, --tier and others"
-    moved = f"{len(drift.changed)} of {drift.asked} fixed questions ({asked}) get another answer: {drift.share:.0%}"
+    moved = f"{len(drift.changed)} of {drift.asked} sample queries would return other nodes: {drift.share:.0%}"
     rows = [
         ("1", _judged(judgement, "schema")),
         ("2", _tested("unit", tests.get("unit"))),
@@ -85,7 +84,7 @@ def scorecard(
         ("7", _judged(judgement, "governance")),
     ]
     points = tuple(unseen(judgement, pinned=pinned))
-    report = Gate(number="+1", name="self-report", status="not looked at", words="; ".join(points), points=points)
+    report = Gate(number="+1", name="self-report", status="not checked", words="; ".join(points), points=points)
     return (
         *(Gate(number=number, name=name, status=status, words=words) for number, (name, status, words) in rows),
         report,
@@ -95,7 +94,7 @@ def scorecard(
 def _judged(judgement: Judgement, name: str) -> tuple[str, str, str]:
     report = judgement.report
     if judgement.untouched:
-        return name, NOT_RUN, "nothing that it is about changes"
+        return name, NOT_RUN, "nothing relevant changes"
     own = [item for item in report.findings if gate_of(item.code) == name]
     errors = sum(item.severity == "error" for item in own)
     idle = [letter for letter in _FAMILIES[name] if report.families.get(letter) != RUN or letter in report.blocked]
@@ -117,18 +116,21 @@ def _tested(name: str, evidence: Evidence | None) -> tuple[str, str, str]:
 
 
 def unseen(judgement: Judgement, *, pinned: bool) -> Iterator[str]:
-    """Yield what the gate has not looked at, so that nobody believes that it had."""
+    """Yield what the gate has not checked, so that nobody believes that it had."""
+    if judgement.is_unjudged and not judgement.untouched:
+        yield "everything else: what is found above has to be settled first"
+        return
     outside = judgement.proposal.outside
     if outside:
         shown = ", ".join(map(quoted, outside[:5])) + (f" and {len(outside) - 5:,} more" if len(outside) > 5 else "")
-        yield f"what {counted(len(outside), 'file')} outside of the registry say{'s' * (len(outside) == 1)} ({shown})"
+        yield f"the contents of {counted(len(outside), 'file')} outside of the registry ({shown})"
     if not judgement.everywhere:
-        yield "nodes that the change can not be felt in"
-        yield "whether waivers have ended or are not needed any more (nodespec validate)"
+        yield "nodes that the change cannot affect"
+        yield "whether the base's waivers have expired or are unused (nodespec validate)"
     if not pinned:
-        yield "whether the first trust root of the base is the right one (nodespec trust pin)"
-    yield "who committed and who approved (only signatures in files count)"
-    yield "whether the nodes do what they say (nothing was run)"
+        yield "whether the base's first trust root is the right one (nodespec trust pin)"
+    yield "who committed and who approved: only signatures in files count"
+    yield "whether the nodes do what their specs say: nothing was run"
 
 
 def failed_tests(gates: Sequence[Gate]) -> list[Gate]:

@@ -171,6 +171,23 @@ def printed(
     return to_sarif(report, gates)
 
 
+def unjudged(form: str, error: NodespecError) -> str:
+    """Return what a form for machines or hosts says where there is no judgement; nothing where it has no place."""
+    if form == "json":
+        from nodespec.report.data import to_json_error
+
+        return to_json_error(str(error), error.hint, exit_code=error.exit_code)
+    if form == "github":
+        from nodespec.report.github import to_github_error
+
+        return to_github_error(str(error), error.hint)
+    if form == "markdown":
+        from nodespec.report.page import to_markdown_error
+
+        return to_markdown_error(str(error), error.hint)
+    return ""
+
+
 def open_snapshot(repo: str, at: str | None) -> Snapshot:
     """Open a registry at a revision, and say so when its keys are published ones."""
     snapshot = open_registry(repo).at(at, progress=Progress("reading"))

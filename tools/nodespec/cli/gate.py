@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nodespec import evidence
+from nodespec import claims, evidence
 from nodespec.cli.believed import check_pin
 from nodespec.cli.common import (
     FORMATS,
@@ -23,13 +23,14 @@ from nodespec.cli.common import (
     printed,
     repo_option,
     tell_example,
+    unjudged,
     write_output,
 )
 from nodespec.cli.terminal import Progress
 from nodespec.crew import check_jobs
 from nodespec.drift import drift
 from nodespec.encoding import printable, quoted
-from nodespec.errors import UsageError
+from nodespec.errors import NodespecError, UsageError
 from nodespec.gate import gate
 from nodespec.git import GitRepository
 from nodespec.proposal import propose
@@ -61,6 +62,7 @@ _FORMS = ("text", *FORMATS, "markdown")
 @click.option("--unit", metavar="FILE", help="A JUnit report of the unit tests, for gate 2.")
 @click.option("--integration", metavar="FILE", help="A JUnit report of the integration tests, for gate 3.")
 @click.option("--strict", is_flag=True, help="Let warnings fail, too.")
+@click.option("--as-of", metavar="MOMENT", help="Judge as at this moment, such as 2026-03-14T09:26:53Z, for a replay.")
 @index_options
 @click.option("--jobs", "-j", type=int, default=None, metavar="N", help="Processes; 0 is one for each core.")
 @color_option
@@ -74,6 +76,7 @@ def gate_command(
     unit: str | None,
     integration: str | None,
     strict: bool,
+    as_of: str | None,
     jobs: int | None,
     color: str,
 ) -> int:
@@ -90,16 +93,15 @@ def gate_command(
     workers = None if jobs is None else check_jobs(jobs)
     wanted = [_wanted(item) for item in extra] + ([("markdown", summary)] if summary is not None else [])
     tests = {"unit": _evidence(unit), "integration": _evidence(integration)}
-    git = GitRepository.open(repo)
-    proposal = propose(git, git.resolve(base), git.resolve(head))
-    before = Snapshot(proposal.before)
-    tell_example(before)
-    now, start = datetime.now(UTC), time.monotonic()
-    pinned = check_pin(Provenance(proposal.before, before.settings, now))
-    with Progress("judging") as progress:
-        roster = partial(known_roster, open_registry(repo).index_path)
-        judgement = gate(proposal, now=now, roster=roster, jobs=workers, progress=progress)
-    gates = scorecard(judgement, drift(judgement.pairs), tests, pinned=pinned is not None)
+    now, start = _moment(as_of), time.monotonic()
+    try:
+        judgement, pinned = _judged(repo, base, head, now, workers)
+    except NodespecError as error:  # whoever reads the page, and not the log, must see it, too
+        for kind, path in wanted:
+            write_output(path, unjudged(kind, error).encode())
+        echo(unjudged(form, error))
+        raise
+    gates = scorecard(judgement, drift(judgement.pairs), tests, pinned=pinned)
     code = _exit_code(judgement, tests.values(), strict=strict)
     command = f"nodespec gate --base {base} --head {head}"
     for kind, path in wanted:
@@ -113,8 +115,27 @@ def gate_command(
     if code == 3:
         note(f"hint: {_what_did_not_run(judgement)}, and what was not judged has not passed")
     if form == "text":
-        note(f"judged in {time.monotonic() - start:.2f} s")
+        note(f"judged in {time.monotonic() - start:.2f} s{f', as of {as_of}' if as_of else ''}")
     return code
+
+
+def _judged(repo: str, base: str, head: str, now: datetime, jobs: int | None) -> tuple[Judgement, bool]:
+    """Judge a pull request; say besides whether the user has pinned the base's trust root."""
+    git = GitRepository.open(repo)
+    proposal = propose(git, git.resolve(base), git.resolve(head))
+    before = Snapshot(proposal.before)
+    tell_example(before)
+    pinned = check_pin(Provenance(proposal.before, before.settings, now))
+    with Progress("judging") as progress:
+        roster = partial(known_roster, open_registry(repo).index_path)
+        return gate(proposal, now=now, roster=roster, jobs=jobs, progress=progress), pinned is not None
+
+
+def _moment(text: str | None) -> datetime:
+    try:
+        return datetime.now(UTC) if text is None else claims.parse_moment(text, "--as-of")
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def _wanted(item: str) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nodespec import countersign, journal, quorum, signing, statement
+from nodespec import countersign, journal, quorum, seal, signing, statement
 from nodespec.cli.believed import check_root
 from nodespec.cli.common import at_option, color_option, complete_id, echo, note, painter, repo_option, tell_example
 from nodespec.cli.desk import Place, base_option, now, signing_options, wallet
@@ -102,7 +102,9 @@ def add_signatures(place: Place, path: str, keys: Wallet, *, verifier: bool = Fa
     mine = [key for key in mine if key.key_id not in done]
     if not mine:
         echo(f"your keys have signed {printable(waiting.says)} already\n")
-        say_missing(waiting)
+        committed = place.believed is not None and place.believed.read(path) == place.provenance.read(path)
+        if waiting.missing or not committed:
+            say_missing(waiting)
         return 0
     if path.startswith((NODES, TOMBSTONES)):
         _check_follows(place, path)
@@ -189,8 +191,8 @@ def find(snapshot: Snapshot, target: str) -> str:
 def seal_command(repo: str, key_names: tuple[str, ...], signer: str | None, base: str | None) -> int:
     """Sign the protected files as a maintainer: registry.yaml, waivers, policies, schemas.
 
-    Writes registry/seal.dsse.json. When more maintainers must sign, each completes it: nodespec sign
-    registry/seal.dsse.json. A registry that has a seal accepts changes of these files with the next one only. To seal
+    Writes registry/seal.dsse.json. When more maintainers must sign, each of them runs this on the same files, and the
+    last one completes it. A registry that has a seal accepts changes of these files with the next one only. To seal
     anew on a branch whose seal is not merged, name what it will be merged into: --base origin/main.
     """
     place = Place.open(repo, now(), base=base)
@@ -203,8 +205,7 @@ def seal_command(repo: str, key_names: tuple[str, ...], signer: str | None, base
         previous=before.digest if before else None,
         issued_at=place.provenance.now,
     )
-    standing = place.provenance.seal
-    if standing is not None and replace(standing, issued_at=made.issued_at) == made:
+    if _is_begun(place, made):
         return add_signatures(place, SEAL_PATH, wallet(key_names, signer))
     keys, role = wallet(key_names, signer), place.provenance.root.roles["maintainer"]
     mine = signing.holding(keys, role.keys)
@@ -218,6 +219,20 @@ def seal_command(repo: str, key_names: tuple[str, ...], signer: str | None, base
     again = Place.open(place.root, place.provenance.now)
     say_missing(countersign.waiting(again.provenance, SEAL_PATH))
     return 0
+
+
+def _is_begun(place: Place, made: Seal) -> bool:
+    """Say whether the seal that stands here is about the same files, and one of today's maintainers has signed it.
+
+    It is the one that follows from the base, or the base's own, to which some of them have still to sign.
+    """
+    standing, data = place.provenance.seal, place.provenance.read(SEAL_PATH)
+    if standing is None or data is None or (standing.registry_id, standing.files) != (made.registry_id, made.files):
+        return False
+    before = place.believed.seal if place.believed else None
+    follows = (standing.sequence, standing.previous) == (made.sequence, made.previous)
+    maintainers = place.provenance.root.roles["maintainer"]
+    return (follows or standing == before) and bool(quorum.valid_signers(seal.read(data)[0], maintainers.keys))
 
 
 @click.command("verify")

@@ -292,7 +292,10 @@ def rotate_command(
     verifiers = (set(root.verifiers) | {place.owner(name) for name in verifier}) - {
         place.owner(name) for name in no_verifier
     }
-    return draft(place, replace(root, roles=roles, verifiers=tuple(sorted(verifiers))), before, keys)
+    code = draft(place, replace(root, roles=roles, verifiers=tuple(sorted(verifiers))), before, keys)
+    if place.provenance.seal is not None and roles["maintainer"] != root.roles["maintainer"]:
+        note("the maintainers change, and the seal is judged by the newest: let them seal on the same branch, too")
+    return code
 
 
 def _required(asked: tuple[str, ...], before: tuple[str, ...], there: set[str]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nodespec import __version__
 from nodespec.report.changes import change_fields
 from nodespec.rules import FAMILIES
+from nodespec.verdict import NOT_RUN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +44,23 @@ def to_json(report: Report, *, exit_code: int, trial: tuple[Judgement, Sequence[
     if trial is not None:
         whole["gate"] = _trial_fields(*trial)
     return json.dumps(whole, indent=2).replace("##[", "\\u0023#[") + "\n"  # to GitHub's runner, ##[ is a command
+
+
+def to_json_error(message: str, hint: str, *, exit_code: int) -> str:
+    """Return as JSON of version 1 that nothing could be judged, and why."""
+    families = {letter: {"name": family.name, "status": NOT_RUN} for letter, family in FAMILIES.items()}
+    summary = {
+        "tool": f"nodespec {__version__}",
+        "judged": "nothing",
+        "files": 0,
+        "specs": 0,
+        "errors": 0,
+        "warnings": 0,
+        "families": families,
+        "exit_code": exit_code,
+    }
+    whole = {"version": VERSION, "findings": [], "summary": summary, "error": {"message": message, "hint": hint}}
+    return json.dumps(whole, indent=2).replace("##[", "\\u0023#[") + "\n"
 
 
 def _finding_fields(finding: Finding) -> dict[str, Any]:

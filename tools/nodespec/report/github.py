@@ -30,6 +30,11 @@ def to_github(report: Report, command: str = "nodespec validate") -> str:
     return "\n".join([*lines, summary(report)]) + "\n"
 
 
+def to_github_error(message: str, hint: str) -> str:
+    """Return an annotation that nothing could be judged, and why."""
+    return f"::error title=could not judge::{_command('. '.join(filter(None, [message, hint])))}\n"
+
+
 def _annotation(finding: Finding) -> str:
     title = f"{finding.code} {finding.slug}"
     place = f"file={_property(finding.path)},line={finding.line},col={finding.column},title={_property(title)}"

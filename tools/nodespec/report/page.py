@@ -41,6 +41,12 @@ def to_markdown(judgement: Judgement, gates: Sequence[Gate]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def to_markdown_error(message: str, hint: str) -> str:
+    """Return a page which says that nothing could be judged, and why."""
+    told = [f"**Could not judge:** {_text(message)}", *([_text(hint)] if hint else [])]
+    return "\n\n".join(["## Registry gate", *told]) + "\n"
+
+
 def _page(judgement: Judgement, gates: Sequence[Gate]) -> Iterator[str]:
     report = judgement.report
     yield "## Registry gate"
