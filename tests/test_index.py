@@ -409,14 +409,45 @@ def test_contents_that_make_no_sense_are_thrown_away(copy: Checkout, statement: 
 
 def test_no_other_file_is_taken_for_an_index(copy: Checkout, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "empty").touch()
-    for path in (tmp_path / "pipe", tmp_path / "empty", tmp_path, "/dev/null", "registry/nodes/new.yaml"):
+    (tmp_path / "note").write_bytes(b"SQL")
+    for path in (tmp_path / "pipe", tmp_path / "note", tmp_path, "/dev/null", "registry/nodes/new.yaml"):
         for command in (("query",), ("show", "lab/none"), ("stats",)):
             done = copy.run(*command, "--index", str(path))
             assert done.returncode == 2, (path, command)
             assert "index" in done.stderr
     assert not (copy.path / "registry/nodes/new.yaml").exists()
-    assert (tmp_path / "empty").read_bytes() == b""
+    assert (tmp_path / "note").read_bytes() == b"SQL"
+
+
+@pytest.mark.parametrize("length", [0, 16, 71])
+def test_what_a_killed_writer_has_begun_where_it_was_told_to_is_gone_on_with(
+    copy: Checkout, tmp_path: Path, length: int
+) -> None:
+    place = tmp_path / "named.sqlite3"
+    plain = copy.run("query", "--format", "ids", "--index", str(place))
+    place.write_bytes(place.read_bytes()[:length])
+    for turn in range(2):
+        done = copy.run("query", "--format", "ids", "--index", str(place))
+        assert (done.returncode, done.stdout) == (0, plain.stdout)
+        assert ("the index was damaged" in done.stderr) == (turn == 0 and length > 0)
+    assert place.stat().st_size > 4096
+
+
+@pytest.mark.parametrize(
+    "command", [("validate", "--at", "HEAD", "--ignore", "P"), ("gate", "--base", "HEAD~1", "--head", "HEAD")]
+)
+def test_a_pipe_in_the_place_of_the_roster_holds_nobody_up(copy: Checkout, command: tuple[str, ...]) -> None:
+    copy.run("validate", "--at", "HEAD", "--ignore", "P")
+    roster = copy.path / f"{INDEX}.roster"
+    roster.unlink()
+    spec = next(
+        path for path in sorted((copy.path / "registry/nodes").rglob("*.yaml")) if "signal:" in path.read_text()
+    )
+    text = spec.read_text(encoding="utf-8").replace(f"  name: {spec.stem}\n", f"  name: {spec.stem}_too\n", 1)
+    spec.with_stem(f"{spec.stem}_too").write_text(text, encoding="utf-8")
+    copy.commit("one more")
+    os.mkfifo(roster)
+    assert copy.run(*command).returncode == copy.run(*command, "--no-index").returncode
 
 
 def test_an_index_of_another_rule_set_is_made_anew(copy: Checkout) -> None:
@@ -439,6 +470,22 @@ def test_a_folder_that_cannot_be_written_is_no_hindrance(copy: Checkout) -> None
         (copy.path / ".git").chmod(0o755)
     assert done.stdout == wanted
     assert "working without a file" in done.stderr
+
+
+def test_an_index_that_cannot_be_written_is_read(copy: Checkout) -> None:
+    wanted = copy.run("query", "--format", "ids", "--at", "HEAD").stdout
+    folder = copy.path / ".git" / "nodespec"
+    counting = "import sys\nfrom nodespec.index import facts\nfrom nodespec.__main__ import run\n"
+    counting += "facts.learn_all = lambda *_: sys.exit('read again')\nrun()"
+    folder.chmod(0o555)
+    (copy.path / INDEX).chmod(0o444)
+    try:
+        command = [*as_mere_owner(), sys.executable, "-c", counting, "query", "--format", "ids", "--at", "HEAD"]
+        done = subprocess.run(command, cwd=copy.path, env=copy.environment, capture_output=True, text=True, check=False)
+    finally:
+        folder.chmod(0o755)
+    assert done.stdout == wanted
+    assert "working on a copy of it in memory" in done.stderr
 
 
 def test_a_full_disk_is_no_hindrance(copy: Checkout) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+import re
 import shutil
 import sqlite3
 from dataclasses import dataclass, field
@@ -18,10 +20,11 @@ from nodespec.child import Child
 from nodespec.commit import CommitTree
 from nodespec.judge import judge
 from nodespec.recall import judge_anew
+from nodespec.tree import WAIVERS_PATH
 from nodespec.verdict import ALL, Selection
 from tests.conduct import FALSE, HONEST, carry_out
-from tests.conftest import Checkout
-from tests.lab import Lab
+from tests.conftest import ADAPTER_FILE, Checkout
+from tests.lab import WEAVER, Lab
 from tests.simulator import Repository
 
 if TYPE_CHECKING:
@@ -263,6 +266,7 @@ def test_in_a_society_the_report_is_that_of_the_whole(
 
 
 OTHERS = [UNSIGNED, Selection.parse(ignore=["P,N001,T"]), Selection.parse(select=["G"])]
+SOME = [Selection.parse(ignore=["P005"]), Selection.parse(select=["P013"]), Selection.parse(select=["P013,P008,G,W"])]
 
 
 @pytest.mark.parametrize("selection", OTHERS, ids=["all but P", "nor what is odd", "G"])
@@ -280,6 +284,45 @@ def test_with_signatures_the_report_is_that_of_the_whole(example: Checkout, coun
     codes = walk(random.Random(seed), example, 16, ALL)
     assert counter.whole < 34, "not every tree is judged as a whole"
     assert "P" in {code[0] for code in codes}
+
+
+@pytest.mark.parametrize("selection", SOME, ids=["all but P005", "P013", "a few"])
+def test_with_some_rules_of_a_family_the_report_is_that_of_the_whole(
+    example: Checkout, counter: Counter, selection: Selection
+) -> None:
+    walk(random.Random(7), example, 12, selection)
+    assert counter.whole < 30, "not every tree is judged as a whole"
+
+
+@pytest.mark.parametrize("selection", SOME, ids=["all but P005", "P013", "a few"])
+def test_an_owner_who_comes_back_is_asked_about_everything_signed(example: Checkout, selection: Selection) -> None:
+    """What the owner's absence hid was found then, and not asked for; it has not become right."""
+    path = ADAPTER_FILE
+    (owner,) = re.findall(r"owner_id: GLYMPH:([0-9a-f]{64})", example.read(path))
+    example.write(path, example.read(path) + "# edited\n")
+    example.git("rm", "-rq", f"registry/owners/{owner}")
+    example.commit("The owner is gone, and somebody edits a node")
+    both(example, selection)
+    example.git("checkout", "-q", "HEAD~1", "--", f"registry/owners/{owner}")
+    example.commit("The owner is back")
+    assert ("P013", path) in {(item.code, item.path) for item in both(example, selection).findings}
+
+
+def test_a_waiver_of_what_was_not_asked_for_is_not_called_unused(tmp_path: Path, home: dict[str, str]) -> None:
+    lab = Lab.found(tmp_path / "registry")
+    checkout = Checkout(lab.repository.path, home)
+    people = lab.fork()
+    path = people.register("lab.memory/deaf_v1", by=people.ada, hears=("rain_fell",))
+    one = {"code": "G001", "path": path, "reason": "Soon.", "owner": people.ada.handle, "until": "2099-12-31"}
+    people.files[WAIVERS_PATH] = json.dumps({"schema_version": "waivers.v1", "waivers": [one]}).encode() + b"\n"
+    people.seal()
+    waived = lab.act(people)
+    selection = Selection.parse(ignore=["G001"])
+    assert both(checkout, selection, at=waived).findings == ()
+    more = people.fork()
+    more.update(WEAVER, version="1.1.0")
+    changes = {name: data for name, data in more.files.items() if people.files.get(name) != data}
+    assert both(checkout, selection, at=lab.commit(changes, waived)).findings == ()
 
 
 # What is not believed, and what is not remembered.

@@ -110,7 +110,8 @@ class GitRepository:
         except (KeyError, ValueError, pygit2.InvalidSpecError, pygit2.GitError):
             if _DATE.match(revision):
                 return self._commit_by(revision)
-        hint = "git log --oneline shows commits" + (
+        hint = "that is a range: name its two ends, each by itself; " * (".." in revision)
+        hint += "git log --oneline shows commits" + (
             "; this clone is shallow: git fetch --unshallow gets the rest" if self.is_shallow else ""
         )
         raise UsageError(f"no commit is called {quoted(revision)}", hint=hint)

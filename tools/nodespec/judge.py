@@ -261,6 +261,7 @@ class Court:
             undecided=_is_undecided(missed, only),
             complete=not unseen and only is None and not odd,
             waived=tuple(pair for pair in waived if pair[0].code in self.selection.codes),
+            everything=tuple(sorted([*findings, *(item for item, _ in waived)], key=lambda item: item.order)),
         )
 
     def _about_waivers(

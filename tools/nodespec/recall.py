@@ -24,7 +24,7 @@ import stat
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from nodespec.errors import RegistryError
 from nodespec.finding import Finding
@@ -108,7 +108,7 @@ def known_roster(index_path: str | None, environment: Mapping[str, str] = os.env
     if index_path is None or own is None:
         return None
     try:
-        with open(_beside(index_path), "rb") as file:
+        with _plain_file(_beside(index_path)) as file:
             return Roster.parse(file.read(), own, rule_set())
     except OSError:
         return None
@@ -127,8 +127,17 @@ def _may_write(path: str) -> bool:
     """Say whether nothing stands at a path, or a roster, be it damaged."""
     if not os.path.lexists(path):
         return True
-    with open(path, "rb") as file:
-        return stat.S_ISREG(os.fstat(file.fileno()).st_mode) and Roster.begins(file.read(64))
+    with _plain_file(path) as file:
+        return Roster.begins(file.read(64))
+
+
+def _plain_file(path: str) -> BinaryIO:
+    """Open a file to be read; raise ``OSError`` for what is none, such as a pipe, on which opening would wait."""
+    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115  # whoever asked closes it
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(f"{path} is no plain file")
+    return file
 
 
 def _beside(index_path: str) -> str:

@@ -68,7 +68,10 @@ _LOOK_ALIKE = "G003"
 
 @frozen
 class Known:
-    """A commit that was judged, every file of it: its folders by Git's ids (empty: none), and what was found."""
+    """A commit that was judged, every file of it: its folders by Git's ids (empty: none), and all that was found.
+
+    All means whatever was asked for: an owner who comes is told by findings that nobody wanted to see.
+    """
 
     folders: tuple[str, ...]
     findings: tuple[Finding, ...]
@@ -78,10 +81,9 @@ class Known:
     @classmethod
     def of(cls, folders: tuple[str, ...], report: Report) -> Known | None:
         """Return what is worth remembering of a report; None where something could not be judged, or is odd."""
-        if not report.complete or any(item.code == _QUOTA for item in report.findings):
+        if not report.complete or any(item.code == _QUOTA for item in report.everything):
             return None
-        found = (*report.findings, *(item for item, _ in report.waived))
-        return cls(folders=folders, findings=found, files=report.files, specs=report.specs)
+        return cls(folders=folders, findings=report.everything, files=report.files, specs=report.specs)
 
 
 def circumstances(tree: CommitTree, selection: Selection) -> tuple[str, tuple[str, ...]] | None:

@@ -60,7 +60,8 @@ class Report:
     that were asked for, but that could not run on all of this input. ``waived`` are findings that a waiver puts up
     with, each with its waiver; they do not count. ``complete`` says that every file was seen by
     whatever was to see it, and stands where it belongs. ``undecided`` says that a policy could not be used, or gave no
-    answer: then there is no verdict, whatever else was found.
+    answer: then there is no verdict, whatever else was found. ``everything`` is what was found, in order, whether it
+    was asked for, waived or neither: what the next judgement goes on from.
     """
 
     label: str
@@ -72,6 +73,7 @@ class Report:
     complete: bool = False
     undecided: bool = False
     waived: tuple[tuple[Finding, Waiver], ...] = ()
+    everything: tuple[Finding, ...] = ()
 
     @property
     def errors(self) -> int:

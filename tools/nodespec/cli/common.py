@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from contextlib import closing, suppress
@@ -75,7 +76,7 @@ def open_registry(repo: str) -> Registry:
     if context.meta.get(f"{__name__}.no_index"):
         return Registry.open(repo, index=False)
     chosen = context.meta.get(f"{__name__}.index") or os.environ.get("NODESPEC_INDEX")
-    registry = Registry.open(repo, index=chosen or True, notice=note)
+    registry = Registry.open(repo, index=chosen or True, notice=functools.cache(note))  # each once
     context.call_on_close(registry.close)
     return registry
 
@@ -191,7 +192,6 @@ def unjudged(form: str, error: NodespecError) -> str:
 def open_snapshot(repo: str, at: str | None) -> Snapshot:
     """Open a registry at a revision, and say so when its keys are published ones."""
     snapshot = open_registry(repo).at(at, progress=Progress("reading"))
-    require_registry(snapshot)
     tell_example(snapshot)
     return snapshot
 

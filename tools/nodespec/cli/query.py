@@ -18,6 +18,7 @@ from nodespec.cli.common import (
     open_snapshot,
     painter,
     repo_option,
+    require_registry,
 )
 from nodespec.cli.terminal import table
 from nodespec.encoding import json_text, printable
@@ -89,6 +90,7 @@ def query_command(repo: str, at: str | None, form: str, color: str, node_type: s
         echo(_nodes(nodes, form, color))
     snapshot.require_complete()
     if not found:
+        require_registry(snapshot)
         _say_nothing_matched(snapshot, filters)
         return 4
     return 0

@@ -28,7 +28,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from nodespec.encoding import printable
@@ -79,6 +79,10 @@ INSERT INTO stand VALUES (1, 'nothing yet');
 """
 
 
+_MAGIC, _HEADER_BYTES = b"SQLite format 3\0", 100
+"""How a database begins, and how long its header is (sqlite.org/fileformat.html); a new one is empty for a moment."""
+
+
 class UnusableError(Exception):
     """The index cannot serve here, and the files must be read instead; ``str()`` says why."""
 
@@ -113,10 +117,10 @@ class Store:
     def _connect(self) -> sqlite3.Connection:
         if self.path != MEMORY:
             os.makedirs(os.path.dirname(self.path) or ".", exist_ok=True)
+        self._rules = rule_set()
         database = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)
         database.execute("PRAGMA synchronous = NORMAL")
         database.execute("PRAGMA cache_size = -65536")
-        self._rules = rule_set()
         if not self._is_ours(database):
             self._create(database)
         with suppress(sqlite3.OperationalError):  # while others use it, it cannot be changed; the next command will
@@ -150,9 +154,28 @@ class Store:
         database.execute("COMMIT")
 
     def _in_memory(self, error: Exception) -> sqlite3.Connection:
-        self.notice(f"note: the index {printable(self.path)} cannot be used ({error}); working without a file")
+        """Return an index in memory: a copy of the file, where that can be read, or a new one."""
+        copy, shown = self._copied(), printable(self.path)
+        how = "working without a file" if copy is None else "working on a copy of it in memory"
+        self.notice(f"note: the index {shown} cannot be used ({error}); {how}")
         self.path = MEMORY
-        return self._connect()
+        return copy or self._connect()
+
+    def _copied(self) -> sqlite3.Connection | None:
+        """Return what a whole file of ours holds, without writing beside it as a reader of a log does; else None."""
+        from pathlib import Path  # late: this is seldom needed
+
+        log = f"{self.path}-wal"
+        if self.path == MEMORY or (os.path.exists(log) and os.path.getsize(log)):
+            return None
+        with suppress(sqlite3.DatabaseError, OSError):
+            address = f"{Path(self.path).absolute().as_uri()}?mode=ro&immutable=1"
+            with closing(sqlite3.connect(address, uri=True)) as source:
+                if self._is_ours(source):
+                    database = sqlite3.connect(MEMORY, isolation_level=None)
+                    source.backup(database)
+                    return database
+        return None
 
     def _discard(self, why: str) -> None:
         self.notice(f"note: {why}")
@@ -275,12 +298,13 @@ def _refuse_foreign(path: str) -> None:
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise UsageError(f"{printable(path)} is no file that could hold an index")
         with open(path, "rb") as file:
-            head = file.read(100)
+            head = file.read(_HEADER_BYTES)
     except FileNotFoundError:
         return
     except OSError as error:
         raise UsageError(f"{printable(path)} cannot be read: {error.strerror}") from None
-    if head[68:72] != APPLICATION_ID.to_bytes(4, "big"):
+    begun = not head or (len(head) < _HEADER_BYTES and head.startswith(_MAGIC))  # by a writer that was killed
+    if not begun and head[68:72] != APPLICATION_ID.to_bytes(4, "big"):
         hint = "name a file that does not exist yet, or an index that nodespec made"
         raise UsageError(f"{printable(path)} is no index of nodespec, and will not be overwritten", hint=hint)
 
