@@ -28,13 +28,13 @@ lint: $(READY) ## ruff, mypy strict, zizmor, and whether the generated documents
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/zizmor --offline --quiet .github/workflows
-	$(BIN)/python tools/rules_page.py --check
+	$(BIN)/python tools/pages.py --check
 
 bench: $(READY) ## measure against other tools, side by side (minutes; BENCH=full asks 100,000 nodes; BENCH_STRICT=1 fails on a missed bar)
 	$(BIN)/python -m benchmarks.run
 
-docs: $(READY) ## write docs/rules.md from the rules
-	$(BIN)/python tools/rules_page.py
+docs: $(READY) ## write docs/rules.md, and the table of modules, from the code
+	$(BIN)/python tools/pages.py
 
 lock: $(READY) ## resolve the locked dependencies again, with hashes
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \

@@ -1,4 +1,4 @@
-"""How long it takes to judge a node by every policy of the example registry, in the box and back.
+"""How long it takes to judge a node by every policy of the example registry, in the sandbox and back.
 
 The nodes are those of the example registry, each judged by all four policies, whomever they govern: the question is
 written, sent to the process that evaluates, answered there, and read.
@@ -20,7 +20,7 @@ _TURNS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """Milliseconds for a node: the median, and within which 95 of 100 end; and for the first, which starts the box."""
+    """Milliseconds a node: the median, within which 95 of 100 end, and of the first, which starts the sandbox."""
 
     policies: int
     median: float

@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.nodes import ScalarNode as RuamelScalar
 from ruamel.yaml.tag import Tag
 
-from nodespec.document import Document, deciding, dump, parse, strict
+from nodespec.document import Document, dump, parse, reference, strict
 from nodespec.document.composer import Composer
 from nodespec.finding import START, Span
 from nodespec.scalar import plain_meaning
@@ -573,7 +573,7 @@ def test_what_can_be_refused_early_is_never_composed(name: str, monkeypatch: pyt
             events.append(name)
             return super().get_event()
 
-    monkeypatch.setattr(deciding, "Composer", Counting)
+    monkeypatch.setattr(reference, "Composer", Counting)
     monkeypatch.setattr(strict, "Composer", Counting)
     assert parse(HOSTILE[name][0]).problems
     assert composed == []
@@ -594,7 +594,7 @@ def test_a_file_without_problems_is_composed_at_most_once_without_an_event_pass(
             calls.append("event")
             return super().get_event()
 
-    monkeypatch.setattr(deciding, "Composer", Counting)
+    monkeypatch.setattr(reference, "Composer", Counting)
     monkeypatch.setattr(strict, "Composer", Counting)
     plain = parse(b"name: memoria\nsignals:\n  - {name: stored, latency: 10}\n")
     assert (plain.problems, calls) == ((), [])

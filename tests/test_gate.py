@@ -16,8 +16,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from nodespec import commit as commit_module
+from nodespec import criteria as grounds_module
 from nodespec import document, seal
-from nodespec import grounds as grounds_module
 from nodespec import proposal as proposal_module
 from nodespec.cli.common import lines_of
 from nodespec.errors import RegistryError

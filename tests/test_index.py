@@ -19,7 +19,7 @@ from benchmarks.population import Population
 from nodespec import Registry, difference, document, graph, history
 from nodespec.cli import cli
 from nodespec.encoding import printable
-from nodespec.index import facts, rows, stand, states
+from nodespec.index import facts, file_states, rows, stand
 from nodespec.tree import node_id
 from nodespec.worktree import WorkTree
 from tests.conftest import ADAPTER, ADAPTER_FILE, KILLED, Checkout, as_mere_owner
@@ -146,19 +146,19 @@ def test_folders_are_looked_at_alike_by_one_process_and_by_several(
     tree = WorkTree(str(copy.path))
     copy.write("registry/nodes/lab/deep/deeper/deepest/a.yaml", "x")
     copy.write("registry/nodes/top.yaml", "x")
-    alone = states.digests(tree, "registry/nodes", expected=0)
-    monkeypatch.setattr(states, "check_jobs", lambda _: 3)
-    assert states.digests(tree, "registry/nodes", expected=1000) == alone
+    alone = file_states.digests(tree, "registry/nodes", expected=0)
+    monkeypatch.setattr(file_states, "check_jobs", lambda _: 3)
+    assert file_states.digests(tree, "registry/nodes", expected=1000) == alone
     assert len(alone) > 12
     copy.write("registry/nodes/lab/deep/deeper/deepest/a.yaml", "xy")
-    changed = states.digests(tree, "registry/nodes", expected=1000)
+    changed = file_states.digests(tree, "registry/nodes", expected=1000)
     assert [path for path in alone if alone[path] != changed[path]] == ["registry/nodes/lab/deep/deeper/deepest"]
     (copy.path / "registry/nodes/lab/deep/deeper").rename(copy.path / "registry/nodes/lab/deep/link")
     (copy.path / "registry/nodes/lab/deep/link/deepest").chmod(0)
     try:
         if os.geteuid() != 0:
             with pytest.raises(OSError, match=r"failed|denied"):
-                states.digests(tree, "registry/nodes", expected=1000)
+                file_states.digests(tree, "registry/nodes", expected=1000)
     finally:
         (copy.path / "registry/nodes/lab/deep/link/deepest").chmod(0o755)
 

@@ -47,7 +47,7 @@ def test_a_command_that_is_ended_takes_everybody_along(
         command, cwd=registry, env={**os.environ, **home}, start_new_session=True, stdout=subprocess.DEVNULL
     )
     deadline = time.monotonic() + 60
-    while len(session(process.pid)) < 5:  # git, the box, and two workers
+    while len(session(process.pid)) < 5:  # git, the sandbox, and two workers
         assert process.poll() is None, "it ended before all were there"
         assert time.monotonic() < deadline
     process.send_signal(how)

@@ -27,7 +27,7 @@ main(sys.argv[1:])
 EXPLAINERS = {"difflib", "jsonschema", "referencing", "nodespec.violation", "yaml"}
 """They say where something is wrong, and why."""
 
-QUESTIONS = {"nodespec.question", "nodespec.index.answer", "nodespec.index.stand", "nodespec.index.rows"}
+QUESTIONS = {"nodespec.question", "nodespec.index.queries", "nodespec.index.stand", "nodespec.index.rows"}
 
 WRITERS = {"nodespec.registration", "nodespec.edit", "nodespec.publish", "nodespec.signing", "nodespec.checkpoint"}
 
@@ -64,7 +64,7 @@ def test_a_question_that_the_index_answers_loads_neither_git_nor_rules(example: 
     question = ("query", "--signal", "memory_stored", "--at", "HEAD", "--format", "ids")
     loaded(example, *question)
     again = loaded(example, *question)
-    assert "nodespec.index.answer" in again
+    assert "nodespec.index.queries" in again
     assert not again & (EXPLAINERS | WRITERS | {"pygit2", "cryptography", "jsonschema_rs", "rich", "pickle"})
     assert not {name for name in again if name.startswith(("nodespec.rules", "nodespec.document"))}
 

@@ -14,11 +14,11 @@ from nodespec.document import dump
 from nodespec.judge import judge
 from nodespec.policy import examples
 from nodespec.policy.examples import SPECIMEN, merged
-from nodespec.policy.form import existing, from_value
-from nodespec.policy.place import within_scalar
+from nodespec.policy.model import existing, from_value
 from nodespec.policy.policies import Policies, Ruling, said
+from nodespec.policy.position import within_scalar
+from nodespec.policy.source import Source
 from nodespec.policy.standing import Standing, subject
-from nodespec.policy.written import Source
 from nodespec.schema import builtin
 from nodespec.settings import Settings
 from nodespec.spec import SENSITIVITIES

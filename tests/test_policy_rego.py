@@ -1,4 +1,4 @@
-"""Policies in Rego: the same questions and answers, the same box, and what Rego has beyond that is kept out."""
+"""Policies in Rego: the same questions and answers, the same sandbox, and what Rego has beyond that is kept out."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from nodespec.judge import judge
 from nodespec.policy import examples
 from nodespec.policy.examples import SPECIMEN, merged
 from nodespec.policy.policies import Policies, said
+from nodespec.policy.source import Source
 from nodespec.policy.standing import Standing
-from nodespec.policy.written import Source
 from nodespec.schema import builtin
 from nodespec.settings import Settings
 from nodespec.spec import SENSITIVITIES
@@ -225,7 +225,7 @@ def test_a_node_refers_to_it_by_the_same_reference() -> None:
     assert [item.code for item in named.findings] == ["L001"]
 
 
-# The box.
+# The sandbox.
 
 DOUBLED = "\n".join(f"v{n} := concat(v{n - 1}, [v{n - 1}, v{n - 1}])" for n in range(1, 15))
 WALK = "\n".join(f'\tsome {name} in input.node["x-many"]' for name in "abc")
@@ -253,13 +253,13 @@ def test_what_never_ends_is_cut_off_and_others_go_on(body: str) -> None:
 WITHOUT = """
 import sys
 sys.modules["regorus"] = None
-from nodespec.policy import inside
-inside.main()
+from nodespec.policy import sandbox_child
+sandbox_child.main()
 """
 
 
 def test_without_the_extra_a_policy_in_rego_is_broken_and_others_go_on() -> None:
-    """The box is run as it is where the library is not installed."""
+    """The sandbox is run as it is where the library is not installed."""
     questions = (
         '{"languages": ["cel", "rego"]}\n'
         '{"load": 0, "language": "rego", "name": "lab.extra", "text": "package lab.extra"}\n'

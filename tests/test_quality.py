@@ -20,7 +20,7 @@ BIN = Path(sys.executable).parent
         ["mypy"],
         ["zizmor", "--offline", "--quiet", ".github/workflows"],
         ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", ".github/workflows/ci.yml"],
-        ["python", "tools/rules_page.py", "--check"],
+        ["python", "tools/pages.py", "--check"],
     ],
     ids=lambda command: " ".join(command[:2]),
 )

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from nodespec import neighbours
+from nodespec import impact
 from nodespec.gate import gate
 from nodespec.git import GitRepository
 from nodespec.mentions import mentioning
 from nodespec.proposal import propose
-from nodespec.recall import judge_anew, keep_roster, known_roster
 from nodespec.registry import Registry
 from nodespec.roster import Roster
 from nodespec.rules.graph import NodeFacts
 from nodespec.verdict import ALL
+from nodespec.verdict_cache import judge_anew, keep_roster, known_roster
 from tests.lab import CACHE, INDEX, WEAVER, Lab
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def test_with_a_roster_only_what_differs_is_read(
         read.append(len(entries))
         return mentioning(tree, entries, *names, **more)
 
-    monkeypatch.setattr(neighbours, "mentioning", counted)
+    monkeypatch.setattr(impact, "mentioning", counted)
     head = proposals(lab)[0]
     judged(lab, head, lab.base, index, home)
     assert read == [0]

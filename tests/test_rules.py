@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from nodespec import document, scalar, spec, text, tombstone, violation
-from nodespec.document import deciding, strict
+from nodespec.document import reference, strict
 from nodespec.judge import judge
 from nodespec.rules import RULES, families_of
 from nodespec.rules.format import CODES
@@ -372,9 +372,9 @@ def words_given_as(keyword: str, module: ModuleType) -> set[str]:
 
 def test_every_slug_that_the_loader_gives_is_declared_and_every_declared_one_is_given() -> None:
     source = "".join(
-        Path(module.__file__ or "").read_text(encoding="utf-8") for module in (deciding, strict, scalar, text)
+        Path(module.__file__ or "").read_text(encoding="utf-8") for module in (reference, strict, scalar, text)
     )
-    assert words_given_as("slug", deciding) <= set(CODES)
+    assert words_given_as("slug", reference) <= set(CODES)
     for slug in CODES:
         assert f'"{slug}"' in source, f"the loader never says {slug}"
 

@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
-from nodespec.child import let_go
+from nodespec.child_process import let_go
 from nodespec.cli import main
 
 

@@ -16,7 +16,7 @@ A checkpoint says: at this commit, this registry consisted of exactly these file
 
 It holds Git's ids so that a reader finds the commit, and a verification relies on none of them: the manifest is SHA-256
 throughout. Verification is :func:`verify`, in numbered steps; every one must hold. Making a checkpoint costs what
-changed since the one that it follows (:mod:`nodespec.growth`).
+changed since the one that it follows (:mod:`nodespec.manifest_update`).
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from nodespec import claims, envelope, growth, statement
+from nodespec import claims, envelope, manifest_update, statement
 from nodespec.encoding import quoted
 from nodespec.errors import NodespecError, UsageError
 from nodespec.frozen import frozen
-from nodespec.growth import Base, Extent
 from nodespec.keys import HMAC_SCHEME, HmacKey, PrivateKey, PublicKey
+from nodespec.manifest_update import Base, Extent
 from nodespec.provenance import Provenance
 from nodespec.quorum import valid_signers
 from nodespec.verification import Step, Verification
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from nodespec.commit import CommitTree
     from nodespec.envelope import Envelope, Signer
-    from nodespec.growth import Folders
+    from nodespec.manifest_update import Folders
     from nodespec.registry import Registry, Snapshot
     from nodespec.settings import Settings
     from nodespec.trust import Root
@@ -151,7 +151,7 @@ def describe(
     if before is not None and before.registry_id != snapshot.settings.registry_id:
         raise UsageError(f"the previous checkpoint is of another registry, {quoted(before.registry_id)}")
     base = Base(previous.tree, Extent(before.root, before.files)) if previous and previous.tree and before else None
-    found = growth.extent(snapshot.tree, base, folders)
+    found = manifest_update.extent(snapshot.tree, base, folders)
     roots = Provenance(snapshot.tree, snapshot.settings, issued_at).roots
     return Statement(
         registry_id=snapshot.settings.registry_id,

@@ -1,9 +1,9 @@
-"""Drift: how much of what the registry answers becomes another answer.
+"""Drift: the share of a fixed set of sample queries whose result a change alters.
 
-A fixed set of questions is asked before and after a change: each lane, each tier, each lane at each tier, who sends
-anything of each sensitivity, who sends or hears nothing, and who may do anything with each of the usual verbs. An
-answer is the set of nodes that it names, so it becomes another exactly when a node that differs enters or leaves it:
-only those are asked about, and the result is the same as if everybody were. A correction that moves nobody has drift 0.
+The queries ask for each lane, each tier, each lane at each tier, the emitters of each sensitivity, the nodes that emit
+or hear nothing, and the nodes that are allowed anything under each of the usual verbs. A result is a set of nodes, so
+it changes exactly when a changed node enters or leaves it; only changed nodes need to be matched. A correction that
+moves no node has drift 0.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _VERBS = ("connect", "delete", "read", "write")
 
 
 class Drift(NamedTuple):
-    """How many of the questions have another answer."""
+    """The queries whose result changes, and how many were asked."""
 
     changed: tuple[str, ...]
     asked: int
@@ -62,7 +62,7 @@ QUESTIONS = _questions()
 
 
 def drift(pairs: Iterable[Pair]) -> Drift:
-    """Return whose answers differ, given every node that differs, before and after (None where there is none)."""
+    """Return the queries whose result changes; ``pairs`` are the changed nodes, before and after (None: not there)."""
     listed = [pair for pair in pairs if pair[0] is not pair[1]]
 
     def differs(asked: Asked) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from nodespec import crew, document, rules, spec, tombstone
+from nodespec import document, rules, spec, tombstone, workers
 from nodespec.attestation import Subject
 from nodespec.finding import START, Finding, Hit, pointer
 from nodespec.policy.policies import Policies
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from nodespec.policy.policies import Ruling
-    from nodespec.policy.written import Source
+    from nodespec.policy.source import Source
     from nodespec.rules.node import Surroundings
     from nodespec.spec import NodeSpec
     from nodespec.tree import Entry, Progress, Tree
@@ -270,7 +270,7 @@ def examine_all(examiner: Examiner, entries: Sequence[Entry], jobs: int, progres
     if examiner.policies is not None and entries:
         examiner.policies.prepare()
     start = partial(_own_examiner, examiner.tree, contracts, examiner.around, now, sources)
-    return crew.each(entries, examiner.examine, jobs=jobs, progress=progress, start=start)
+    return workers.each(entries, examiner.examine, jobs=jobs, progress=progress, start=start)
 
 
 def _own_examiner(

@@ -26,14 +26,13 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, cast
 
 from nodespec import difference, seal, settings
-from nodespec.crew import check_jobs
+from nodespec.criteria import MAX_CONTRACT, listing_findings
 from nodespec.encoding import quoted
 from nodespec.examiner import finding
 from nodespec.finding import Hit
 from nodespec.frozen import frozen
-from nodespec.grounds import MAX_CONTRACT, listing_findings
-from nodespec.judge import FOR_ALL, MANY, Court, judge, missed
-from nodespec.neighbours import Neighbours, folder_of
+from nodespec.impact import Impact, folder_of
+from nodespec.judge import FOR_ALL, MANY, Evaluation, judge, missed
 from nodespec.owner import PREFIX, Chain
 from nodespec.provenance import Provenance
 from nodespec.reading import read_checked
@@ -63,6 +62,7 @@ from nodespec.tree import (
     tombstone_path,
 )
 from nodespec.verdict import ALL, NOT_RUN, RUN, Report
+from nodespec.workers import check_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -154,20 +154,20 @@ def gate(
     strange = _unsealed(proposal, now)
     if strange:
         return Judgement(proposal=proposal, report=_not_judged(proposal, strange))
-    court = Court(proposal.tree, ALL, now, proposal.before, keep=True)
-    trial = _Trial(proposal, court, roster, jobs, progress)
-    if trial.conflicts:
-        return _in_conflict(proposal, trial.conflicts)
-    if not trial.touches_registry():
+    evaluation = Evaluation(proposal.tree, ALL, now, proposal.before, keep=True)
+    run = _Run(proposal, evaluation, roster, jobs, progress)
+    if run.conflicts:
+        return _in_conflict(proposal, run.conflicts)
+    if not run.touches_registry():
         return Judgement(proposal=proposal, report=_not_judged(proposal), untouched=True)
-    report = trial.everywhere() if trial.decides_about_all() else trial.by_difference()
+    report = run.everywhere() if run.decides_about_all() else run.by_difference()
     return Judgement(
         proposal=proposal,
-        report=trial.with_what_is_beside(replace(report, label=_label(proposal))),
-        pairs=tuple(trial.pairs()),
-        affected=tuple(trial.affected()),
-        owners=tuple((handle, _name_of(court.provenance, handle)) for handle in trial.new_owners),
-        everywhere=trial.decides_about_all(),
+        report=run.with_what_is_beside(replace(report, label=_label(proposal))),
+        pairs=tuple(run.pairs()),
+        affected=tuple(run.affected()),
+        owners=tuple((handle, _name_of(evaluation.provenance, handle)) for handle in run.new_owners),
+        everywhere=run.decides_about_all(),
     )
 
 
@@ -198,12 +198,12 @@ def _unsealed(proposal: Proposal, now: datetime) -> tuple[Finding, ...]:
     if not come:
         return ()
     knobs = settings.from_value(read_checked(proposal.before, SETTINGS_PATH, SETTINGS_SCHEMA_PATH))
-    believed, trial = (Provenance(side, knobs, now) for side in (proposal.before, tree))
+    believed, proposed = (Provenance(side, knobs, now) for side in (proposal.before, tree))
     sealed: dict[str, str] = {}
-    data = trial.read(SEAL_PATH)
-    if data is not None and believed.roots and trial.roots[: len(believed.roots)] == believed.roots:
+    data = proposed.read(SEAL_PATH)
+    if data is not None and believed.roots and proposed.roots[: len(believed.roots)] == believed.roots:
         with suppress(ValueError):
-            sealed = dict(seal.verify(data, trial.roots, knobs.registry_id).files)
+            sealed = dict(seal.verify(data, proposed.roots, knobs.registry_id).files)
     files = [entry for entry in come if entry.mode in (REGULAR, EXECUTABLE)]
     strange = [entry for entry in files if sealed.get(entry.path) != _digest(tree, entry)]
     message = "no seal of the maintainers covers this file, by which all are judged; so nothing was judged yet"
@@ -221,11 +221,11 @@ def _not_judged(proposal: Proposal, findings: tuple[Finding, ...] = ()) -> Repor
 
 
 @dataclass(frozen=True)
-class _Trial:
-    """One proposal in front of its court, and what both need to know of it."""
+class _Run:
+    """One proposal, the evaluation of its tree, and what both need to know of it."""
 
     proposal: Proposal
-    court: Court
+    evaluation: Evaluation
     roster: Callable[[], Roster | None]
     jobs: int | None
     progress: Progress | None
@@ -235,7 +235,7 @@ class _Trial:
     @cached_property
     def change(self) -> Change | None:
         """The two sides, when both have settings."""
-        return self.court.change
+        return self.evaluation.change
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
@@ -250,7 +250,7 @@ class _Trial:
         return frozenset([*self.proposal.inside, *files, *map(attestation_path, files)])
 
     @cached_property
-    def neighbours(self) -> Neighbours:
+    def impact(self) -> Impact:
         """Whom the change can be felt by."""
         was: dict[str, NodeFacts] = {}
         now: dict[str, NodeFacts] = {}
@@ -259,8 +259,8 @@ class _Trial:
             was = {path: NodeFacts.of(node) for path, node in found if node is not None}
             now = {path: was[path] for path in was.keys() - self.proposal.paths}
             now |= {versions.path: NodeFacts.of(versions.now) for versions in self.change.nodes}
-        return Neighbours(
-            self.court,
+        return Impact(
+            self.evaluation,
             self.proposal.before,
             self.around,
             was=was,
@@ -325,13 +325,13 @@ class _Trial:
     def everywhere(self) -> Report:
         """Judge every node, and leave out what is not new in files that are not touched."""
         tree, before = self.proposal.tree, self.proposal.before
-        report = judge(tree, base=before, now=self.court.now, jobs=self.jobs, progress=self.progress)
+        report = judge(tree, base=before, now=self.evaluation.now, jobs=self.jobs, progress=self.progress)
         if not tree.entries:  # to judge alone, that is no registry; to a base, it is one that is gone
             gone = (finding(MISSING, hit, hit.path) for hit in missing_file(tree))
             return replace(report, findings=(*report.findings, *gone))
         if all(item.path in self.around or item.code in FOR_ALL for item in report.findings):
             return report
-        past = judge(before, now=self.court.now, jobs=self.jobs, progress=self.progress)
+        past = judge(before, now=self.evaluation.now, jobs=self.jobs, progress=self.progress)
         known = {_identity(item) for item in past.findings}
         return replace(report, findings=tuple(item for item in report.findings if self._is_new(item, known)))
 
@@ -344,17 +344,17 @@ class _Trial:
         come = [pair[1] for pair in self.proposal.changes if pair[1] is not None and pair[1].path in self.around]
         documents = [path for path in sorted(self.around) if is_node_path(path) or is_tombstone_path(path)]
         entries = [entry for entry in map(tree.entry, documents) if entry and entry.mode in (REGULAR, EXECUTABLE)]
-        examined = self.court.examine(entries, self._jobs(len(entries)), self.progress)
+        examined = self.evaluation.examine(entries, self._jobs(len(entries)), self.progress)
         facts = {one.facts.path: one.facts for one in examined if one.facts is not None}
         claimed = frozenset[str]().union(*(one.claimed for one in examined))
         unseen = missed(come, entries, examined)
-        found = [*self._listed(come), *self.court.unsettled, *(item for one in examined for item in one.findings)]
-        found += self.court.followed()
-        if self.court.sees_the_whole(unseen):
+        found = [*self._listed(come), *self.evaluation.unsettled, *(item for one in examined for item in one.findings)]
+        found += self.evaluation.followed()
+        if self.evaluation.sees_the_whole(unseen):
             found += self._graph(facts, claimed)
         stray = sorted(path for path in self.around if path.startswith((NODES, TOMBSTONES)))
-        found += self.court.vouched_for(stray, self.neighbours.held(facts.values()), self.new_owners)
-        report = self.court.report(
+        found += self.evaluation.vouched_for(stray, self.impact.held(facts.values()), self.new_owners)
+        report = self.evaluation.report(
             found,
             unseen,
             files=len(self.proposal.inside),
@@ -384,13 +384,15 @@ class _Trial:
 
     def _graph(self, facts: dict[str, NodeFacts], claimed: frozenset[str]) -> Iterator[Finding]:
         """Run family G on what is felt; what it would have found in base as well is not new."""
-        signals, owners = self.neighbours.felt
-        others, left = self.neighbours.others
-        was = self.neighbours.was
-        names = self.neighbours.names_in(folder_of(path) for path in facts if path not in was)
+        signals, owners = self.impact.felt
+        others, left = self.impact.others
+        was = self.impact.was
+        names = self.impact.names_in(folder_of(path) for path in facts if path not in was)
         part = Part(signals, owners, tuple(names), frozenset(facts))
-        known = {_identity(item) for item in self.court.graph([*was.values(), *others], left, part._replace(names=()))}
-        for item in self.court.graph([*facts.values(), *others], claimed | left, part):
+        known = {
+            _identity(item) for item in self.evaluation.graph([*was.values(), *others], left, part._replace(names=()))
+        }
+        for item in self.evaluation.graph([*facts.values(), *others], claimed | left, part):
             if item.path in facts or _identity(item) not in known:
                 yield item
 
@@ -418,7 +420,7 @@ class _Trial:
                     side.setdefault(emit.name, []).append(f"{node_id(path)}, {emit.sensitivity}")
         for signal in sorted(sent[0].keys() | sent[1].keys()):
             before, after = sent[0].get(signal, []), sent[1].get(signal, [])
-            hearing = tuple(node_id(node.path) for node in self.neighbours.others[0] if signal in node.subscribes)
+            hearing = tuple(node_id(node.path) for node in self.impact.others[0] if signal in node.subscribes)
             if before != after and hearing:
                 what = f"{' and '.join(before) or 'nobody'} → {' and '.join(after) or 'nobody'}"
                 yield Affected(signal=signal, what=what, subscribers=hearing)

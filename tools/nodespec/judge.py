@@ -16,16 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from nodespec import document, rules, schema, settings, waiver
-from nodespec.crew import check_jobs
-from nodespec.examiner import (
-    UNANSWERED,
-    Examiner,
-    examine_all,
-    finding,
-    unvouched,
-)
-from nodespec.finding import Finding, Hit
-from nodespec.grounds import (
+from nodespec.criteria import (
     believed_settings,
     both,
     contracts_of,
@@ -34,8 +25,16 @@ from nodespec.grounds import (
     surroundings_of,
     waivers_of,
 )
+from nodespec.examiner import (
+    UNANSWERED,
+    Examiner,
+    examine_all,
+    finding,
+    unvouched,
+)
+from nodespec.finding import Finding, Hit
 from nodespec.policy.policies import Policies
-from nodespec.policy.written import UNREAD
+from nodespec.policy.source import UNREAD
 from nodespec.provenance import Provenance
 from nodespec.reading import may_hold_nodes
 from nodespec.rules.change import Change
@@ -58,13 +57,14 @@ from nodespec.tree import (
     is_tombstone_path,
 )
 from nodespec.verdict import ALL, RUN, Report, Selection, blocked, family_states
+from nodespec.workers import check_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from nodespec.criteria import Contracts
     from nodespec.examiner import Examined
-    from nodespec.grounds import Contracts
-    from nodespec.policy.written import Source
+    from nodespec.policy.source import Source
     from nodespec.rules.graph import NodeFacts, Part
     from nodespec.tree import Progress, Tree
     from nodespec.waiver import Waiver
@@ -100,28 +100,28 @@ def judge(
     What came of each document is added to ``seen``.
     """
     only = None if only is None else _with_those_it_is_about(tree, only)
-    court = Court(tree, selection, now or datetime.now(UTC), base)
+    evaluation = Evaluation(tree, selection, now or datetime.now(UTC), base)
     readable = [entry for entry in tree.entries if entry.mode in (REGULAR, EXECUTABLE)]
     entries = [entry for entry in readable if _is_to_examine(entry.path, selection, only)]
     worth = check_jobs(0) if len(entries) >= MANY else 1
-    examined = court.examine(entries, worth if jobs is None else jobs, progress)
+    examined = evaluation.examine(entries, worth if jobs is None else jobs, progress)
     if seen is not None:
         seen += zip(entries, examined, strict=True)
-    findings = [*listing_findings(tree), *court.unsettled, *(found for one in examined for found in one.findings)]
+    findings = [*listing_findings(tree), *evaluation.unsettled, *(found for one in examined for found in one.findings)]
     unseen = missed(tree.entries, entries, examined)
     owners = [(one.facts.path, one.facts.owner) for one in examined if one.facts]
-    findings += court.vouched_for(None, owners)
-    findings += court.followed()
+    findings += evaluation.vouched_for(None, owners)
+    findings += evaluation.followed()
     claimed = frozenset[str]().union(*(one.claimed for one in examined))
-    if court.sees_the_whole(unseen):
-        findings += court.graph([one.facts for one in examined if one.facts is not None], claimed)
+    if evaluation.sees_the_whole(unseen):
+        findings += evaluation.graph([one.facts for one in examined if one.facts is not None], claimed)
     reported = readable if only is None else [entry for entry in readable if entry.path in only]
     nodes = sum(is_node_path(entry.path) for entry in reported)
-    return court.report(findings, unseen, files=len(reported), specs=nodes, only=only)
+    return evaluation.report(findings, unseen, files=len(reported), specs=nodes, only=only)
 
 
-class Court:
-    """What is needed to judge a tree, whether all of it or what has changed: contracts, settings, whom to believe.
+class Evaluation:
+    """The evaluation of one tree, whole or in part: its schemas, settings, policies, provenance, and the rules.
 
     With ``keep``, nodes that were examined in this process are at hand for family C, and are not read again. The
     policies that nodes must comply with are the tree's own and base's, unless others are given.

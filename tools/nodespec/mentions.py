@@ -1,4 +1,4 @@
-"""The files that have to do with a signal or an owner, found without parsing the others.
+"""A text search for the files that may name a signal or an owner, so that only those are parsed.
 
 A name that a document holds stands in its bytes letter by letter, unless it is written with an escape; so a file that
 holds neither one of the names nor a backslash has nothing to do with any of them. Every file is read: nothing is taken
@@ -12,7 +12,7 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING
 
-from nodespec import crew
+from nodespec import workers
 from nodespec.text import MAX_BYTES
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def mentioning(
     if not wanted:
         return []
     start = partial(_reader, tree, wanted)
-    found = crew.each(entries, start(), jobs=jobs, progress=progress, start=start)
+    found = workers.each(entries, start(), jobs=jobs, progress=progress, start=start)
     return [entry for entry, holds in zip(entries, found, strict=True) if holds]
 
 

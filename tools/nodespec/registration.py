@@ -48,8 +48,8 @@ class Plan:
 
 
 @frozen
-class Desk:
-    """What a plan is made from: where things stand, what is believed, who signs, when; ``nonce`` is 32 hex digits.
+class PlanInputs:
+    """What a plan is made from: the tree, its base, who signs, and when; ``nonce`` is 32 hex digits.
 
     ``here`` is the tree to change (with owners that are not committed yet), ``base`` the one that the change follows.
     """
@@ -88,13 +88,13 @@ def read_draft(data: bytes, name: str) -> NodeSpec:
     return spec.from_value(parsed.value)
 
 
-def put(desk: Desk, data: bytes, node: NodeSpec, *, action: str) -> Plan:
+def put(inputs: PlanInputs, data: bytes, node: NodeSpec, *, action: str) -> Plan:
     """Plan to register or update a node."""
     path = node_path(node.id)
-    before = desk.before(node.id)
+    before = inputs.before(node.id)
     if action == "register" and before is not None:
         raise UsageError(f"{node.id} is registered already", hint="to change it: nodespec update FILE")
-    if action == "register" and desk.here.read(tombstone_path(node.id)) is not None:
+    if action == "register" and inputs.here.read(tombstone_path(node.id)) is not None:
         raise UsageError(f"the name {node.id} is locked by a tombstone", hint="choose another name")
     if action == "update" and before is None:
         raise UsageError(f"{node.id} is not registered here yet", hint="to add it: nodespec register FILE")
@@ -102,21 +102,21 @@ def put(desk: Desk, data: bytes, node: NodeSpec, *, action: str) -> Plan:
         hint = "hand it over: nodespec transfer ID --to OWNER"
         raise UsageError(f"{node.id} belongs to {short(before.owner.handle)}, not to {short(node.owner)}", hint=hint)
     final = with_modeline(data, path)[0]
-    _refuse_to_lose(desk, path, data, final)
+    _refuse_to_lose(inputs, path, data, final)
     subject = Subject.of_node(node, final, path)
-    return _attested(desk, subject, action, before, {path: final})
+    return _attested(inputs, subject, action, before, {path: final})
 
 
-def transfer(desk: Desk, data: bytes, node: NodeSpec, *, to: str, version: str | None) -> Plan:
+def transfer(inputs: PlanInputs, data: bytes, node: NodeSpec, *, to: str, version: str | None) -> Plan:
     """Plan to hand a node over: its owner and its version change, and both owners sign."""
-    before = desk.before(node.id)
+    before = inputs.before(node.id)
     if before is None:
         raise UsageError(f"{node.id} is not registered here yet", hint="register it under the new owner at once")
     if to == node.owner:
         raise UsageError(f"{node.id} belongs to that owner already")
     path = node_path(node.id)
-    _refuse_to_lose(desk, path)
-    _refuse_unvouched(desk, Subject.of_node(node, data))
+    _refuse_to_lose(inputs, path)
+    _refuse_unvouched(inputs, Subject.of_node(node, data))
     if version is not None and not SEMVER.match(version):
         raise UsageError(f"{quoted(version)} is not a semantic version", hint="expected three numbers, as in 1.4.1")
     edits: dict[KeyPath, str] = {
@@ -126,24 +126,30 @@ def transfer(desk: Desk, data: bytes, node: NodeSpec, *, to: str, version: str |
     final = _rewritten(data, edits)
     changed = replace(read_draft(final, path), path=path)
     subject = Subject.of_node(changed, final, path)
-    beyond = beyond_delegation(subject, desk.here)
+    beyond = beyond_delegation(subject, inputs.here)
     if beyond is not None:
         raise UsageError(f"the new owner may not hold it: {beyond.message}", hint="nodespec trust grant delegates more")
-    return _attested(desk, subject, "transfer", before, {path: final}, giver=desk.party(before.owner.handle))
+    return _attested(inputs, subject, "transfer", before, {path: final}, giver=inputs.party(before.owner.handle))
 
 
 def deregister(
-    desk: Desk, node: NodeSpec, others: Iterable[NodeSpec], *, reason: str, successor: str | None, force: str | None
+    inputs: PlanInputs,
+    node: NodeSpec,
+    others: Iterable[NodeSpec],
+    *,
+    reason: str,
+    successor: str | None,
+    force: str | None,
 ) -> Plan:
     """Plan to take a node out; refuse while others wait for signals that only it sends, unless ``force`` says why."""
     if successor == node.id:
         raise UsageError("a node does not succeed itself", hint="name another one as --successor, or none")
-    before = desk.before(node.id)
+    before = inputs.before(node.id)
     if before is None:
         raise UsageError(
             f"{node.id} is not registered in the base", hint="a file that was never committed can be deleted"
         )
-    _refuse_to_lose(desk, node_path(node.id))
+    _refuse_to_lose(inputs, node_path(node.id))
     waiting = dangling(node, others)
     if waiting and force is None:
         names = "; ".join(f"{subscriber} waits for {signal}" for signal, subscriber in waiting[:5])
@@ -159,40 +165,40 @@ def deregister(
     except UnicodeEncodeError:
         raise UsageError("the reason is not UTF-8") from None
     files = {stone.path: data, node_path(node.id): None, attestation_path(node_path(node.id)): None}
-    return _attested(desk, Subject.of_tombstone(stone, data), "deregister", before, files)
+    return _attested(inputs, Subject.of_tombstone(stone, data), "deregister", before, files)
 
 
-def sign_anew(desk: Desk, stone: Tombstone, data: bytes) -> Plan:
+def sign_anew(inputs: PlanInputs, stone: Tombstone, data: bytes) -> Plan:
     """Plan to attest a tombstone once more, byte for byte as it stands: after a loss of keys its signature must be new.
 
     A tombstone is never edited.
     """
-    before = desk.attested(stone.path)
+    before = inputs.attested(stone.path)
     if before is None:
         hint = "to take a node out: nodespec deregister ID --reason TEXT"
         raise UsageError(f"{stone.path} is not committed yet", hint=hint)
     if before.sha256 != sha256(data).hexdigest():
         raise UsageError(f"{stone.path} was edited; a tombstone stays as it was", hint="restore it: git restore PATH")
-    return _attested(desk, Subject.of_tombstone(stone, data), "deregister", before, {stone.path: data})
+    return _attested(inputs, Subject.of_tombstone(stone, data), "deregister", before, {stone.path: data})
 
 
-def _refuse_unvouched(desk: Desk, subject: Subject) -> None:
+def _refuse_unvouched(inputs: PlanInputs, subject: Subject) -> None:
     """Raise ``UsageError`` when the owner does not stand behind the file as it is: who gives it away signs it all."""
-    wrong = next((item for item in desk.here.verify(subject).problems if item.slug != "delegation-exceeded"), None)
+    wrong = next((item for item in inputs.here.verify(subject).problems if item.slug != "delegation-exceeded"), None)
     if wrong is not None:
         hint = f"look at it, and if it is what it should be: nodespec update {subject.path}"
         raise UsageError(f"{subject.path} does not verify as it stands: {wrong.message}", hint=hint)
 
 
-def _refuse_to_lose(desk: Desk, path: str, *known: bytes) -> None:
+def _refuse_to_lose(inputs: PlanInputs, path: str, *known: bytes) -> None:
     """Raise ``UsageError`` when a file was edited and not committed, and is none of the ``known`` texts.
 
     A text that was signed as it stands came from a draft and is no edit.
     """
-    here = desk.here.read(path)
-    if here is None or here in known or (desk.base is not None and here == desk.base.read(path)):
+    here = inputs.here.read(path)
+    if here is None or here in known or (inputs.base is not None and here == inputs.base.read(path)):
         return
-    signed = desk.here.attestation(path)
+    signed = inputs.here.attestation(path)
     if known and signed is not None and signed.sha256 == sha256(here).hexdigest():
         return
     hint = f"sign them first: nodespec update {path}; or restore the file: git restore {path}"
@@ -244,38 +250,38 @@ def _at(value: Any, place: KeyPath) -> Any:
 
 
 def _attested(
-    desk: Desk,
+    inputs: PlanInputs,
     subject: Subject,
     action: str,
     before: Attestation | None,
     files: dict[str, bytes | None],
     giver: Party | None = None,
 ) -> Plan:
-    verifier = desk.party(subject.verifier) if subject.needs_verifier and subject.verifier else None
+    verifier = inputs.party(subject.verifier) if subject.needs_verifier and subject.verifier else None
     claim = Attestation(
         path=subject.path,
         sha256=subject.sha256,
-        registry_id=desk.here.settings.registry_id,
+        registry_id=inputs.here.settings.registry_id,
         node_id=subject.node_id,
         version=subject.version,
         action=action,
-        owner=desk.party(subject.owner),
+        owner=inputs.party(subject.owner),
         from_owner=giver,
         verifier=verifier,
         sequence=before.sequence + 1 if before else 0,
         previous=before.digest if before else None,
-        issued_at=desk.now,
-        nonce=desk.nonce,
+        issued_at=inputs.now,
+        nonce=inputs.nonce,
     )
     unsigned = envelope.Envelope(payload_type=statement.PAYLOAD_TYPE, payload=claim.payload, signatures=())
-    begun = _begun(desk, claim)
+    begun = _begun(inputs, claim)
     if begun is not None:
         unsigned, claim = begun
-    sealed = sign(desk, unsigned, [party for party in (claim.owner, claim.from_owner) if party])
+    sealed = sign(inputs, unsigned, [party for party in (claim.owner, claim.from_owner) if party])
     if not sealed.signatures:
-        owner = desk.chain(subject.owner)
+        owner = inputs.chain(subject.owner)
         if giver is not None:
-            giving = desk.chain(giver.handle).current.name
+            giving = inputs.chain(giver.handle).current.name
             hint = "one of the two begins, and the other completes it with nodespec sign"
             raise UsageError(f"you hold no key of {giving}, and none of {owner.current.name}", hint=hint)
         keys = ", ".join(short(key.key_id) for key in owner.current.quorum.keys)
@@ -286,16 +292,16 @@ def _attested(
         action=action,
         files={**files, attestation_path(subject.path): sealed.dump()},
         claim=claim,
-        waiting=waiting_for(desk, sealed, claim),
+        waiting=waiting_for(inputs, sealed, claim),
     )
 
 
-def _begun(desk: Desk, claim: Attestation) -> tuple[Envelope, Attestation] | None:
+def _begun(inputs: PlanInputs, claim: Attestation) -> tuple[Envelope, Attestation] | None:
     """Return what stands here, if it says the same and is signed by those who may: their signatures are kept."""
-    data = desk.here.read(attestation_path(claim.path))
+    data = inputs.here.read(attestation_path(claim.path))
     try:
         sealed, found = attestation.read(data or b"")
-        keys = [key for party in found.parties for key in desk.chain(party.handle).records[party.record].quorum.keys]
+        keys = [key for party in found.parties for key in inputs.chain(party.handle).records[party.record].quorum.keys]
         refuse_strangers(sealed, keys)
     except (ValueError, IndexError, RegistryError):
         return None
@@ -303,21 +309,21 @@ def _begun(desk: Desk, claim: Attestation) -> tuple[Envelope, Attestation] | Non
     return (sealed, found) if same else None
 
 
-def sign(desk: Desk, sealed: Envelope, parties: Iterable[Party]) -> Envelope:
+def sign(inputs: PlanInputs, sealed: Envelope, parties: Iterable[Party]) -> Envelope:
     """Add the signatures that the wallet can give for these parties, by the keys of the records that they name."""
-    wanted = [key for party in parties for key in desk.chain(party.handle).records[party.record].quorum.keys]
+    wanted = [key for party in parties for key in inputs.chain(party.handle).records[party.record].quorum.keys]
     done = valid_signers(sealed, wanted)
-    mine = {key.key_id: key for key in holding(desk.wallet, wanted) if key.key_id not in done}
-    return sealed.signed_with(desk.wallet.signers(mine.values()))
+    mine = {key.key_id: key for key in holding(inputs.wallet, wanted) if key.key_id not in done}
+    return sealed.signed_with(inputs.wallet.signers(mine.values()))
 
 
-def waiting_for(desk: Desk, sealed: Envelope, claim: Attestation) -> tuple[str, ...]:
+def waiting_for(inputs: PlanInputs, sealed: Envelope, claim: Attestation) -> tuple[str, ...]:
     """Say in words whose signatures are missing."""
     names = []
     for role, party in (("owner", claim.owner), ("former owner", claim.from_owner), ("verifier", claim.verifier)):
         if party is None:
             continue
-        chain = desk.chain(party.handle)
+        chain = inputs.chain(party.handle)
         tally = chain.records[party.record].quorum.counted(sealed)
         if not tally.reached:
             names.append(f"the {role} {called(chain)} ({tally})")

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from typing import TypedDict
 
-    from nodespec.catfile import CatFile
+    from nodespec.cat_file import CatFile
     from nodespec.commit import Commit, CommitTree, Objects
     from nodespec.git import GitRepository
     from nodespec.index.stand import Stand
@@ -157,7 +157,7 @@ class Registry:
         None where it is loaded already, and where it could see something else: what is being pushed, or a history that
         was cut off or mended.
         """
-        from nodespec.catfile import CatFile
+        from nodespec.cat_file import CatFile
 
         if self.root is None or "git" in vars(self):
             return None

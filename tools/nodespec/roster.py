@@ -1,9 +1,9 @@
-"""The roster: who sends and hears what, and who owns it, in the nodes of one commit, kept for what comes after.
+"""The roster: a sealed index of which nodes of one commit emit, hear and own what.
 
-Whether anybody *else* sends a signal can only be said by whoever has looked at every node. The roster is that look,
-written down by a tool that judged all of them, and believed by nobody but the same user's tool: it ends with a tag
-under the user's own secret (:mod:`nodespec.recall`), so that no copy of a clone and no restored cache can leave a node
-out. It is derived and disposable; without it, every file is read (:mod:`nodespec.mentions`).
+Whether any *other* node emits a signal can be answered only after reading every node. The roster keeps that answer for
+later commits. It is believed only by the same user's tool: it ends with an authentication tag under the user's own
+secret (:mod:`nodespec.verdict_cache`), so neither a copied clone nor a restored cache can hide a node. It is derived
+and disposable; without it, every file is searched (:mod:`nodespec.mentions`).
 
 The file is UTF-8, one line a thing, each ended by a newline; the tag follows the last::
 

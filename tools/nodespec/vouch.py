@@ -1,11 +1,11 @@
-"""Who stands behind the files of a tree: one node's verification, or all of them."""
+"""The verification of a tree's attestations: one node's, or all of them."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING
 
-from nodespec import crew
+from nodespec import workers
 from nodespec.attestation import Subject
 from nodespec.errors import NodespecError
 from nodespec.provenance import Provenance
@@ -42,7 +42,7 @@ def verify_all(
 ) -> list[Verification]:
     """Verify many, in the order of the paths and in up to ``jobs`` processes."""
     start = partial(_verifier, provenance.tree, provenance.settings, provenance.now)
-    return crew.each(paths, partial(verify_file, provenance), jobs=jobs, progress=progress, start=start)
+    return workers.each(paths, partial(verify_file, provenance), jobs=jobs, progress=progress, start=start)
 
 
 def _verifier(tree: Tree, settings: Settings, now: datetime) -> Callable[[str], Verification]:

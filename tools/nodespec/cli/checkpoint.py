@@ -95,7 +95,7 @@ def create_command(
     trust, files = _own_trust(snapshot, scheme, key_name)
     now = datetime.now(UTC)
     before = None if anew else _previous(previous, registry, snapshot, trust, scheme, now)
-    from nodespec.index.folders import KnownFolders  # late: verify opens no index
+    from nodespec.index.merkle_cache import KnownFolders  # late: verify opens no index
 
     folders = KnownFolders(indexed.index_path, indexed.notice) if indexed.index_path is not None else None
     about = checkpoints.describe(snapshot, issued_at=now, previous=before, folders=folders)

@@ -27,7 +27,6 @@ from nodespec.cli.common import (
     write_output,
 )
 from nodespec.cli.terminal import Progress
-from nodespec.crew import check_jobs
 from nodespec.drift import drift
 from nodespec.encoding import printable, quoted
 from nodespec.errors import NodespecError, UsageError
@@ -35,11 +34,12 @@ from nodespec.gate import gate
 from nodespec.git import GitRepository
 from nodespec.proposal import propose
 from nodespec.provenance import Provenance
-from nodespec.recall import known_roster
 from nodespec.registry import Snapshot
+from nodespec.report.gate_text import closing, to_trial_text
 from nodespec.report.page import to_markdown
-from nodespec.report.trial import closing, to_trial_text
 from nodespec.scorecard import FAILED, scorecard
+from nodespec.verdict_cache import known_roster
+from nodespec.workers import check_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -24,11 +24,11 @@ from nodespec.judge import judge
 from nodespec.pin import fingerprint
 from nodespec.proposal import Proposal, holds_registry, propose, propose_tree
 from nodespec.provenance import Provenance
-from nodespec.recall import known_roster
 from nodespec.receive import NOTHING, RefusedError, Update, joined, parse, steps
 from nodespec.registry import Registry, Snapshot
+from nodespec.report.gate_text import closing
 from nodespec.report.text import to_text
-from nodespec.report.trial import closing
+from nodespec.verdict_cache import known_roster
 from nodespec.worktree import write_file
 
 if TYPE_CHECKING:

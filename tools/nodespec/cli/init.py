@@ -12,8 +12,8 @@ import click
 from nodespec import keyring
 from nodespec.chain import record_path
 from nodespec.cli.common import echo, note, passphrase
-from nodespec.cli.desk import now
 from nodespec.cli.trust import DEFAULT_LIFE, first_root, life, sealed_root
+from nodespec.cli.workspace import now
 from nodespec.edit import new_registry
 from nodespec.encoding import printable, quoted
 from nodespec.errors import UsageError

@@ -12,10 +12,10 @@ import click
 from nodespec import countersign, envelope, journal, owner, quorum, signing
 from nodespec.chain import record_path
 from nodespec.cli.common import color_option, colored, echo, note, repo_option
-from nodespec.cli.desk import Place, now, signing_options, wallet
 from nodespec.cli.sign import say_missing
 from nodespec.cli.terminal import table
 from nodespec.cli.trust import key_ids, public_keys
+from nodespec.cli.workspace import Workspace, now, signing_options, wallet
 from nodespec.encoding import json_text, printable, quoted
 from nodespec.errors import RegistryError, UsageError
 from nodespec.owner import Chain, Record, Recovery, Revocation
@@ -47,20 +47,20 @@ def create_command(
     name: str, more: tuple[str, ...], threshold: int, repo: str, key_names: tuple[str, ...], signer: str | None
 ) -> int:
     """Make a new owner called NAME, with your key (main, unless --key names another)."""
-    place = Place.open(repo, now())
+    workspace = Workspace.open(repo, now())
     keys = wallet(key_names, signer)
     own = list(keys.keys) if signer else public_keys(key_names or ("main",))
     record = Record(sequence=0, previous=None, name=_name(name), quorum=_quorum([*own, *public_keys(more)], threshold))
-    _check(place, [record])
+    _check(workspace, [record])
     handle = owner.handle_of(record.payload())
     path = record_path(owner.folder_of(handle), 0)
-    if place.provenance.read(path) is not None:
+    if workspace.provenance.read(path) is not None:
         raise UsageError(f"this owner exists: {handle}", hint="the same name with the same keys is the same owner")
-    _refuse_taken(place, record.name, handle)
-    _write(place, path, _signed(record, [record.quorum], keys))
+    _refuse_taken(workspace, record.name, handle)
+    _write(workspace, path, _signed(record, [record.quorum], keys))
     echo(f"{handle}\n")
     note(f"made owner {printable(name)}; put the handle under identity.owner_id of its nodes")
-    again = Place.open(place.root, place.provenance.now)
+    again = Workspace.open(workspace.root, workspace.provenance.now)
     if countersign.waiting(again.provenance, path).missing:
         say_missing(countersign.waiting(again.provenance, path))
     return 0
@@ -86,15 +86,15 @@ def rotate_command(
     """Add a record with other keys. The old keys and the new ones sign; what was signed before stays good."""
     if not add and not drop and threshold is None and name is None:
         raise UsageError("nothing would change", hint="say what does: --add, --drop, --threshold or --name")
-    place = Place.open(repo, now())
-    chain = _chain(place, who)
+    workspace = Workspace.open(repo, now())
+    chain = _chain(workspace, who)
     retired = tuple(Revocation(key_id=key, reason="superseded", from_record=0) for key in _key_ids(chain, drop))
     record = _next(chain, add=public_keys(add), revoked=retired, threshold=threshold)
     if name is not None:
         record = replace(record, name=_name(name))
-        _refuse_taken(place, record.name, chain.handle)
+        _refuse_taken(workspace, record.name, chain.handle)
     keys = wallet(key_names, signer)
-    return _append(place, chain, record, [chain.current.quorum, record.quorum], keys)
+    return _append(workspace, chain, record, [chain.current.quorum, record.quorum], keys)
 
 
 @owner_command.command("revoke")
@@ -131,12 +131,12 @@ def revoke_command(
     KEY is a public key file, the name of a key of yours, or a key id. Choose for --standing-at a commit from before the
     loss, whose checkpoint you verified.
     """
-    place = Place.open(repo, now())
-    chain = _chain(place, who)
-    standing = _standing(place, chain.handle, standing_at)
+    workspace = Workspace.open(repo, now())
+    chain = _chain(workspace, who)
+    standing = _standing(workspace, chain.handle, standing_at)
     revoked = _revocations(_key_ids(chain, gone), reason, from_record, standing)
     record = _next(chain, add=public_keys(add), revoked=revoked, threshold=threshold)
-    return _append(place, chain, record, [chain.current.quorum, record.quorum], wallet(key_names, signer))
+    return _append(workspace, chain, record, [chain.current.quorum, record.quorum], wallet(key_names, signer))
 
 
 @owner_command.command("recover")
@@ -178,11 +178,11 @@ def recover_command(
 
     The root keys sign, and the new ones. Every key that the owner ever had is revoked.
     """
-    place = Place.open(repo, now())
-    place.require_trust()
-    chain = _chain(place, who)
-    root = place.provenance.root
-    standing = _standing(place, chain.handle, standing_at)
+    workspace = Workspace.open(repo, now())
+    workspace.require_trust()
+    chain = _chain(workspace, who)
+    root = workspace.provenance.root
+    standing = _standing(workspace, chain.handle, standing_at)
     gone = {item.key_id for record in chain.records for item in record.revoked if item.reason == reason}
     old = sorted({key.key_id for record in chain.records for key in record.quorum.keys} - gone)
     record = Record(
@@ -193,7 +193,7 @@ def recover_command(
         revoked=_revocations(old, reason, from_record, standing),
         recovery=Recovery(registry_id=root.registry_id, root_version=root.version),
     )
-    return _append(place, chain, record, [root.roles["root"], record.quorum], wallet(key_names, signer))
+    return _append(workspace, chain, record, [root.roles["root"], record.quorum], wallet(key_names, signer))
 
 
 @owner_command.command("list")
@@ -201,11 +201,11 @@ def recover_command(
 @color_option
 def list_command(repo: str, color: str) -> int:
     """List every owner."""
-    place = Place.open(repo, now(), reading=True)
+    workspace = Workspace.open(repo, now(), reading=True)
     rows = []
-    held = _held(place)
-    for handle in place.provenance.handles():
-        found = place.provenance.chain(handle)
+    held = _held(workspace)
+    for handle in workspace.provenance.handles():
+        found = workspace.provenance.chain(handle)
         if isinstance(found, Problem):
             rows.append((handle, "BROKEN", "", "", ""))
             note(f"{handle}: {found.message}")
@@ -226,8 +226,8 @@ def list_command(repo: str, color: str) -> int:
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def show_command(who: str, repo: str, form: str) -> int:
     """Show an owner's records, keys, and what is delegated to it."""
-    place = Place.open(repo, now(), reading=True)
-    chain = _chain(place, who)
+    workspace = Workspace.open(repo, now(), reading=True)
+    chain = _chain(workspace, who)
     if form == "json":
         records = [json.loads(record.payload()) for record in chain.records]
         echo(json_text({"handle": chain.handle, "records": records}, indent=2) + "\n")
@@ -242,7 +242,7 @@ def show_command(who: str, repo: str, form: str) -> int:
             since = f", void from record {item.from_record} on" if item.reason == "compromised" else ""
             kept = f", attestations that stand: {len(item.standing)}" if item.standing else ""
             echo(f"  revoked    {item.key_id} ({item.reason}{since}{kept})\n")
-    granted = place.provenance.root.of_owner(chain.handle) if place.has_trust else ()
+    granted = workspace.provenance.root.of_owner(chain.handle) if workspace.has_trust else ()
     for grant in granted:
         echo(f"delegated: {grant}\n")
     if not granted:
@@ -250,9 +250,9 @@ def show_command(who: str, repo: str, form: str) -> int:
     return 0
 
 
-def _chain(place: Place, who: str) -> Chain:
-    handle = place.owner(who)
-    found = place.provenance.chain(handle)
+def _chain(workspace: Workspace, who: str) -> Chain:
+    handle = workspace.owner(who)
+    found = workspace.provenance.chain(handle)
     if isinstance(found, Problem):
         hint = f"if it waits for signatures: nodespec sign {printable(who)}; nodespec validate says more"
         raise RegistryError(found.message, hint=hint)
@@ -295,14 +295,14 @@ def _key_ids(chain: Chain, texts: tuple[str, ...]) -> list[str]:
     return sorted(key_ids(texts, known, chain.current.name))
 
 
-def _standing(place: Place, handle: str, revision: str | None) -> tuple[str, ...]:
+def _standing(workspace: Workspace, handle: str, revision: str | None) -> tuple[str, ...]:
     """Return the digests of the owner's attestations that stood at a commit."""
     if revision is None:
         return ()
     from nodespec.provenance import Provenance
 
-    snapshot = place.registry.at(revision)
-    then = Provenance(snapshot.tree, snapshot.settings, place.provenance.now)
+    snapshot = workspace.registry.at(revision)
+    then = Provenance(snapshot.tree, snapshot.settings, workspace.provenance.now)
     paths = [entry.path for entry in snapshot.tree.entries if is_node_path(entry.path) or is_tombstone_path(entry.path)]
     claims = (then.attestation(path) for path in paths)
     return tuple(
@@ -310,26 +310,26 @@ def _standing(place: Place, handle: str, revision: str | None) -> tuple[str, ...
     )
 
 
-def _held(place: Place) -> dict[str, int]:
+def _held(workspace: Workspace) -> dict[str, int]:
     held: dict[str, int] = {}
-    for node in place.snapshot:
+    for node in workspace.snapshot:
         held[node.owner] = held.get(node.owner, 0) + 1
     return held
 
 
-def _append(place: Place, chain: Chain, record: Record, quorums: list[Quorum], keys: Wallet) -> int:
+def _append(workspace: Workspace, chain: Chain, record: Record, quorums: list[Quorum], keys: Wallet) -> int:
     path = record_path(owner.folder_of(chain.handle), record.sequence)
-    _check(place, [*chain.records, record])
-    _write(place, path, _signed(record, quorums, keys))
+    _check(workspace, [*chain.records, record])
+    _write(workspace, path, _signed(record, quorums, keys))
     echo(f"wrote record {record.sequence} of {printable(record.name)}: {path}\n")
-    again = Place.open(place.root, place.provenance.now)
+    again = Workspace.open(workspace.root, workspace.provenance.now)
     say_missing(countersign.waiting(again.provenance, path))
     return 0
 
 
-def _check(place: Place, records: list[Record]) -> None:
+def _check(workspace: Workspace, records: list[Record]) -> None:
     """Refuse what could never verify, before anybody signs it."""
-    place.refuse_published(records[-1].quorum.keys)
+    workspace.refuse_published(records[-1].quorum.keys)
     try:
         owner.check(records)
     except ValueError as error:
@@ -346,8 +346,8 @@ def _signed(record: Record, quorums: list[Quorum], keys: Wallet) -> Envelope:
     return unsigned.signed_with(keys.signers(mine))
 
 
-def _write(place: Place, path: str, sealed: Envelope) -> None:
-    journal.apply(place.root, {path: sealed.dump()})
+def _write(workspace: Workspace, path: str, sealed: Envelope) -> None:
+    journal.apply(workspace.root, {path: sealed.dump()})
 
 
 def _quorum(keys: Iterable[PublicKey], threshold: int) -> Quorum:
@@ -357,9 +357,9 @@ def _quorum(keys: Iterable[PublicKey], threshold: int) -> Quorum:
         raise UsageError(f"the owner would have {error}", hint="give --threshold, or more keys") from None
 
 
-def _refuse_taken(place: Place, name: str, handle: str) -> None:
+def _refuse_taken(workspace: Workspace, name: str, handle: str) -> None:
     """Raise ``UsageError`` when people would take this owner for another."""
-    for other, known in place.provenance.names().items():
+    for other, known in workspace.provenance.names().items():
         if other != handle and owner.likeness(known) == owner.likeness(name):
             raise UsageError(f"an owner is called {quoted(known)} already: {other}", hint="choose another name")
 

@@ -25,7 +25,7 @@ from nodespec.errors import UsageError
 from nodespec.judge import judge_policies
 from nodespec.policy import examples
 from nodespec.policy.policies import Policies
-from nodespec.policy.written import Source
+from nodespec.policy.source import Source
 from nodespec.registry import Registry
 from nodespec.report.text import to_text
 from nodespec.text import MAX_BYTES
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from nodespec.policy.examples import Trial
-    from nodespec.policy.form import Match, Policy
+    from nodespec.policy.model import Match, Policy
     from nodespec.tree import Tree
 
 _OUTCOMES = {True: ("ok", "ok"), False: ("FAIL", "error")}

@@ -9,9 +9,9 @@ import click
 
 from nodespec import registration
 from nodespec.cli.common import complete_id, note
-from nodespec.cli.desk import (
-    Place,
+from nodespec.cli.workspace import (
     Request,
+    Workspace,
     change_options,
     now,
     show_difference,
@@ -44,7 +44,7 @@ def register_command(file: str, request: Request) -> int:
     FILE is a NodeSpec, anywhere; - is standard input. Its path in the registry follows from its node_type and name.
     Nothing is written when a rule finds an error. Then open a pull request with what was written.
     """
-    return _put(Place.open(request.repo, now(), base=request.base), file, "register", request)
+    return _put(Workspace.open(request.repo, now(), base=request.base), file, "register", request)
 
 
 @click.command("update")
@@ -56,13 +56,13 @@ def update_command(file: str, request: Request) -> int:
     FILE may be the node's own file, after you have edited it; - is standard input. A tombstone, which nobody edits, is
     signed anew as it stands, as after a loss of keys.
     """
-    place = Place.open(request.repo, now(), base=request.base)
-    path = place.relative(file)
+    workspace = Workspace.open(request.repo, now(), base=request.base)
+    path = workspace.relative(file)
     if is_tombstone_path(path):
-        stone = place.snapshot.tombstone(node_id(path))
-        data = read_path(place.snapshot.tree, path) or b""
-        return _carry_out(place, registration.sign_anew(place.desk(request.wallet()), stone, data), request)
-    return _put(place, file, "update", request)
+        stone = workspace.snapshot.tombstone(node_id(path))
+        data = read_path(workspace.snapshot.tree, path) or b""
+        return _carry_out(workspace, registration.sign_anew(workspace.inputs(request.wallet()), stone, data), request)
+    return _put(workspace, file, "update", request)
 
 
 @click.command("transfer")
@@ -72,11 +72,13 @@ def update_command(file: str, request: Request) -> int:
 @change_options
 def transfer_command(identifier: str, to: str, version: str | None, request: Request) -> int:
     """Hand a node over to another owner. Both sign: you now, the other with nodespec sign."""
-    place = Place.open(request.repo, now(), base=request.base)
-    node = place.snapshot.get(identifier)
-    data = read_path(place.snapshot.tree, node.path) or b""
-    desk = place.desk(request.wallet())
-    return _carry_out(place, registration.transfer(desk, data, node, to=place.owner(to), version=version), request)
+    workspace = Workspace.open(request.repo, now(), base=request.base)
+    node = workspace.snapshot.get(identifier)
+    data = read_path(workspace.snapshot.tree, node.path) or b""
+    inputs = workspace.inputs(request.wallet())
+    return _carry_out(
+        workspace, registration.transfer(inputs, data, node, to=workspace.owner(to), version=version), request
+    )
 
 
 @click.command("deregister")
@@ -89,73 +91,75 @@ def deregister_command(
     identifier: str, reason: str, successor: str | None, force_dangling: str | None, request: Request
 ) -> int:
     """Take a node out and leave a signed tombstone, which locks its name for good."""
-    place = Place.open(request.repo, now(), base=request.base)
-    node = place.snapshot.get(identifier)
+    workspace = Workspace.open(request.repo, now(), base=request.base)
+    node = workspace.snapshot.get(identifier)
     if successor is not None:
-        place.snapshot.get(successor)
-    place.snapshot.require_complete()
+        workspace.snapshot.get(successor)
+    workspace.snapshot.require_complete()
     plan = registration.deregister(
-        place.desk(request.wallet()),
+        workspace.inputs(request.wallet()),
         node,
-        place.snapshot,
+        workspace.snapshot,
         reason=reason,
         successor=successor,
         force=force_dangling,
     )
-    return _carry_out(place, plan, request)
+    return _carry_out(workspace, plan, request)
 
 
-def _put(place: Place, file: str, action: str, request: Request) -> int:
+def _put(workspace: Workspace, file: str, action: str, request: Request) -> int:
     data = _read(file)
     shown = "-" if file == "-" else file
-    draft = judge_text(data, tree=place.snapshot.tree, path=shown)
+    draft = judge_text(data, tree=workspace.snapshot.tree, path=shown)
     if any(finding.code[0] in "FS" for finding in draft.findings):
-        show_findings(draft, Overlay(place.snapshot.tree, {shown: data}), request.color)
+        show_findings(draft, Overlay(workspace.snapshot.tree, {shown: data}), request.color)
         note("nothing was written")
         return 1
     node: NodeSpec = registration.read_draft(data, shown)
-    plan = registration.put(place.desk(request.wallet()), data, node, action=action)
-    _check_heard(place, node)
-    return _carry_out(place, plan, request)
+    plan = registration.put(workspace.inputs(request.wallet()), data, node, action=action)
+    _check_heard(workspace, node)
+    return _carry_out(workspace, plan, request)
 
 
-def _check_heard(place: Place, node: NodeSpec) -> None:
+def _check_heard(workspace: Workspace, node: NodeSpec) -> None:
     """Raise ``UsageError`` when others subscribe to signals that only this node sent, and would no longer send."""
     path = node_path(node.id)
-    entry = place.base.entry(path) if place.base else None
-    old = load(place.base, entry) if place.base and entry else None
+    entry = workspace.base.entry(path) if workspace.base else None
+    old = load(workspace.base, entry) if workspace.base and entry else None
     if old is None or isinstance(old, Unreadable):
         return
     sent = {emit.name for emit in node.emits}
     lost = [
-        f"{who} waits for {signal}" for signal, who in registration.dangling(old, place.snapshot) if signal not in sent
+        f"{who} waits for {signal}"
+        for signal, who in registration.dangling(old, workspace.snapshot)
+        if signal not in sent
     ]
     if lost:
         hint = "change the subscribers first, or go on sending them"
         raise UsageError(f"{node.id} would no longer send what others hear: {'; '.join(lost[:5])}", hint=hint)
 
 
-def _carry_out(place: Place, plan: Plan, request: Request) -> int:
+def _carry_out(workspace: Workspace, plan: Plan, request: Request) -> int:
     files: Mapping[str, bytes | None] = {
-        **place.pending_owners({party.handle for party in plan.claim.parties}),
+        **workspace.pending_owners({party.handle for party in plan.claim.parties}),
         **plan.files,
     }
-    found = place.judge(files, committed=request.committed)
+    found = workspace.judge(files, committed=request.committed)
     serious = [item for item in found.findings if item.severity == "error" and item.code not in _STILL_TO_SIGN]
     if serious or found.blocked:
-        show_findings(found, place.judged(files, committed=request.committed), request.color)
+        show_findings(found, workspace.judged(files, committed=request.committed), request.color)
         if not serious:
             families = ", ".join(found.blocked)
             note(f"{families} could not run on everything, because of another file; nodespec validate says which")
         note("nothing was written")
         return 1 if serious and not found.undecided else 3
     if request.dry_run:
-        show_difference(place.base or place.snapshot.tree, files)
+        show_difference(workspace.base or workspace.snapshot.tree, files)
         note("dry run: nothing was written")
         return 0
     message = f"{plan.action.capitalize()} {plan.node_id} {plan.claim.version}"
     default = f"{plan.action}/{plan.node_id}"
-    write(place, files, message, request, default_branch=default)
+    write(workspace, files, message, request, default_branch=default)
     for missing in plan.waiting:
         verb = f"nodespec cosign {plan.node_id}" if "verifier" in missing else f"nodespec sign {plan.node_id}"
         note(f"still to sign: {missing}, with: {verb}")

@@ -11,9 +11,8 @@ import click
 from nodespec import countersign, journal, quorum, seal, signing, statement
 from nodespec.cli.believed import check_root
 from nodespec.cli.common import at_option, color_option, complete_id, echo, note, painter, repo_option, tell_example
-from nodespec.cli.desk import Place, base_option, now, signing_options, wallet
 from nodespec.cli.terminal import Progress
-from nodespec.crew import check_jobs
+from nodespec.cli.workspace import Workspace, base_option, now, signing_options, wallet
 from nodespec.encoding import printable, quoted
 from nodespec.envelope import Envelope
 from nodespec.errors import RegistryError, UsageError
@@ -34,6 +33,7 @@ from nodespec.tree import (
     tombstone_path,
 )
 from nodespec.vouch import verify_all, verify_file
+from nodespec.workers import check_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,8 +57,8 @@ def sign_command(target: str, repo: str, key_names: tuple[str, ...], signer: str
     FILE is a file that ends in .dsse.json; ID stands for a node's attestation, OWNER for the owner's newest record.
     Says what you are about to sign, and whose signatures are missing afterwards.
     """
-    place = Place.open(repo, now())
-    return add_signatures(place, _signed_file(place, target), wallet(key_names, signer))
+    workspace = Workspace.open(repo, now())
+    return add_signatures(workspace, _signed_file(workspace, target), wallet(key_names, signer))
 
 
 @click.command("cosign")
@@ -70,25 +70,25 @@ def cosign_command(target: str, repo: str, key_names: tuple[str, ...], signer: s
 
     Your signature says that you checked the evidence under security.attestation; this command cannot check it for you.
     """
-    place = Place.open(repo, now())
-    place.require_trust()
-    path = _subject_path(place, target)
-    result = verify_file(place.provenance, path)
+    workspace = Workspace.open(repo, now())
+    workspace.require_trust()
+    path = _subject_path(workspace, target)
+    result = verify_file(workspace.provenance, path)
     open_steps = [item for item in result.problems if item.slug != "verifier-missing"]
     if open_steps:
         print_verification(node_id(path), result, color)
         raise UsageError("what does not verify is not cosigned", hint="let the owner sign it again")
     if result.held:
-        claim = place.provenance.attestation(path)
+        claim = workspace.provenance.attestation(path)
         said = "is cosigned already" if claim and claim.verifier else "needs no verifier's signature"
         echo(f"{node_id(path)} {said}\n")
         return 0
-    return add_signatures(place, attestation_path(path), wallet(key_names, signer), verifier=True)
+    return add_signatures(workspace, attestation_path(path), wallet(key_names, signer), verifier=True)
 
 
-def add_signatures(place: Place, path: str, keys: Wallet, *, verifier: bool = False) -> int:
+def add_signatures(workspace: Workspace, path: str, keys: Wallet, *, verifier: bool = False) -> int:
     """Sign one file with every key that counts for it; print what is still missing."""
-    waiting = countersign.waiting(place.provenance, path, verifier=verifier, base=place.believed)
+    waiting = countersign.waiting(workspace.provenance, path, verifier=verifier, base=workspace.believed)
     wanted = {key.key_id: key for _, who in waiting.signing for key in who.keys}
     mine = signing.holding(keys, wanted.values())
     if not mine:
@@ -102,22 +102,22 @@ def add_signatures(place: Place, path: str, keys: Wallet, *, verifier: bool = Fa
     mine = [key for key in mine if key.key_id not in done]
     if not mine:
         echo(f"your keys have signed {printable(waiting.says)} already\n")
-        committed = place.believed is not None and place.believed.read(path) == place.provenance.read(path)
+        committed = workspace.believed is not None and workspace.believed.read(path) == workspace.provenance.read(path)
         if waiting.missing or not committed:
             say_missing(waiting)
         return 0
     if path.startswith((NODES, TOMBSTONES)):
-        _check_follows(place, path)
+        _check_follows(workspace, path)
     echo(f"signing {printable(waiting.says)}\n")
     for detail in waiting.details:
         echo(f"  {printable(detail)}\n")
     sealed = waiting.envelope.signed_with(keys.signers(mine))
-    journal.apply(place.root, {path: sealed.dump()})
+    journal.apply(workspace.root, {path: sealed.dump()})
     for key in mine:
         echo(f"  signed by {key.scheme} {key.key_id[:16]}…\n")
     signed = replace(waiting, envelope=sealed)
     if not signed.missing and path.startswith((NODES, TOMBSTONES)):
-        again = Place.open(place.root, place.provenance.now)
+        again = Workspace.open(workspace.root, workspace.provenance.now)
         result = verify_file(again.provenance, path.removesuffix(ATTESTATION_SUFFIX) + ".yaml")
         if not result.held:
             failed = next(step.seen for step in result.steps if not step.held)
@@ -127,11 +127,11 @@ def add_signatures(place: Place, path: str, keys: Wallet, *, verifier: bool = Fa
     return 0
 
 
-def _check_follows(place: Place, path: str) -> None:
+def _check_follows(workspace: Workspace, path: str) -> None:
     """Refuse an attestation that does not follow from the one that the base holds: it is for another time or place."""
     subject = path.removesuffix(".dsse.json") + ".yaml"
-    claim = place.provenance.attestation(subject)
-    base = place.believed
+    claim = workspace.provenance.attestation(subject)
+    base = workspace.believed
     if base is None or claim is None:
         return
     identifier = node_id(subject)
@@ -151,27 +151,27 @@ def say_missing(waiting: Waiting) -> None:
         note(f"complete: commit {waiting.path}")
 
 
-def _signed_file(place: Place, target: str) -> str:
+def _signed_file(workspace: Workspace, target: str) -> str:
     """Return the signed file that an id, a path, or a spec's path stands for."""
     if os.path.isfile(target):
-        inside = place.inside(target)
+        inside = workspace.inside(target)
         return attestation_path(inside) if inside.endswith(".yaml") else inside
     if target.startswith("registry/") and target.endswith(".dsse.json"):
         return target
     if "/" not in target:
-        records = place.provenance.records(folder_of(place.owner(target)))
+        records = workspace.provenance.records(folder_of(workspace.owner(target)))
         return records[-1]
-    return attestation_path(_subject_path(place, target))
+    return attestation_path(_subject_path(workspace, target))
 
 
-def _subject_path(place: Place, target: str) -> str:
+def _subject_path(workspace: Workspace, target: str) -> str:
     if os.path.isfile(target):
-        inside = place.inside(target)
+        inside = workspace.inside(target)
         path = inside.removesuffix(".dsse.json") + ".yaml" if inside.endswith(".dsse.json") else inside
         if not (is_node_path(path) or is_tombstone_path(path)):
             raise UsageError(f"{printable(target)} is no node", hint="give a node's id, or its file")
         return path
-    return find(place.snapshot, target)
+    return find(workspace.snapshot, target)
 
 
 def find(snapshot: Snapshot, target: str) -> str:
@@ -195,43 +195,43 @@ def seal_command(repo: str, key_names: tuple[str, ...], signer: str | None, base
     last one completes it. A registry that has a seal accepts changes of these files with the next one only. To seal
     anew on a branch whose seal is not merged, name what it will be merged into: --base origin/main.
     """
-    place = Place.open(repo, now(), base=base)
-    place.require_trust()
-    before = place.believed.seal if place.believed else None
+    workspace = Workspace.open(repo, now(), base=base)
+    workspace.require_trust()
+    before = workspace.believed.seal if workspace.believed else None
     made = Seal(
-        registry_id=place.snapshot.settings.registry_id,
-        files=place.provenance.protected(),
+        registry_id=workspace.snapshot.settings.registry_id,
+        files=workspace.provenance.protected(),
         sequence=before.sequence + 1 if before else 0,
         previous=before.digest if before else None,
-        issued_at=place.provenance.now,
+        issued_at=workspace.provenance.now,
     )
-    if _is_begun(place, made):
-        return add_signatures(place, SEAL_PATH, wallet(key_names, signer))
-    keys, role = wallet(key_names, signer), place.provenance.root.roles["maintainer"]
+    if _is_begun(workspace, made):
+        return add_signatures(workspace, SEAL_PATH, wallet(key_names, signer))
+    keys, role = wallet(key_names, signer), workspace.provenance.root.roles["maintainer"]
     mine = signing.holding(keys, role.keys)
     if not mine:
         raise UsageError("none of your keys is a maintainer's", hint="nodespec trust show lists them")
     for line in countersign.sealed_changes(before, made):
         echo(f"  {printable(line)}\n")
     unsigned = Envelope(payload_type=statement.PAYLOAD_TYPE, payload=made.payload(), signatures=())
-    journal.apply(place.root, {SEAL_PATH: unsigned.signed_with(keys.signers(mine)).dump()})
+    journal.apply(workspace.root, {SEAL_PATH: unsigned.signed_with(keys.signers(mine)).dump()})
     echo(f"wrote seal {made.sequence} over {len(made.files)} files: {SEAL_PATH}\n")
-    again = Place.open(place.root, place.provenance.now)
+    again = Workspace.open(workspace.root, workspace.provenance.now)
     say_missing(countersign.waiting(again.provenance, SEAL_PATH))
     return 0
 
 
-def _is_begun(place: Place, made: Seal) -> bool:
+def _is_begun(workspace: Workspace, made: Seal) -> bool:
     """Say whether the seal that stands here is about the same files, and one of today's maintainers has signed it.
 
     It is the one that follows from the base, or the base's own, to which some of them have still to sign.
     """
-    standing, data = place.provenance.seal, place.provenance.read(SEAL_PATH)
+    standing, data = workspace.provenance.seal, workspace.provenance.read(SEAL_PATH)
     if standing is None or data is None or (standing.registry_id, standing.files) != (made.registry_id, made.files):
         return False
-    before = place.believed.seal if place.believed else None
+    before = workspace.believed.seal if workspace.believed else None
     follows = (standing.sequence, standing.previous) == (made.sequence, made.previous)
-    maintainers = place.provenance.root.roles["maintainer"]
+    maintainers = workspace.provenance.root.roles["maintainer"]
     return (follows or standing == before) and bool(quorum.valid_signers(seal.read(data)[0], maintainers.keys))
 
 
@@ -297,9 +297,9 @@ def print_verification(name: str, result: Verification, color: str) -> None:
     """Print every step."""
     paint = painter(color)
     echo(paint(printable(name), "strong") + "\n")
-    for place, step in enumerate(result.steps, 1):
+    for workspace, step in enumerate(result.steps, 1):
         mark = paint("ok", "ok") if step.held else paint("FAILED", "error")
-        echo(f"  {step.number or place:2} {step.name}: {mark}: {printable(step.seen)}\n")
+        echo(f"  {step.number or workspace:2} {step.name}: {mark}: {printable(step.seen)}\n")
     echo(f"  {paint('verified', 'ok') if result.held else paint('NOT verified', 'error')}\n")
 
 
@@ -321,8 +321,8 @@ def _to_json(results: list[tuple[str, Verification]], owed: tuple[str, ...]) -> 
             "path": path,
             "verified": result.held,
             "steps": [
-                {"number": step.number or place, "name": step.name, "held": step.held, "seen": step.seen}
-                for place, step in enumerate(result.steps, 1)
+                {"number": step.number or workspace, "name": step.name, "held": step.held, "seen": step.seen}
+                for workspace, step in enumerate(result.steps, 1)
             ],
         }
         for path, result in results

@@ -16,8 +16,8 @@ from nodespec import countersign, envelope, journal, keyring, pin, quorum, signi
 from nodespec.chain import Link, record_path
 from nodespec.cli.believed import check_pin, check_root
 from nodespec.cli.common import color_option, echo, note, painter, repo_option
-from nodespec.cli.desk import Place, now, signing_options, wallet
 from nodespec.cli.sign import add_signatures, say_missing
+from nodespec.cli.workspace import Workspace, now, signing_options, wallet
 from nodespec.encoding import json_text, printable, quoted
 from nodespec.errors import RegistryError, UsageError
 from nodespec.keys import SCHEMES
@@ -89,12 +89,12 @@ def init_command(
     held by three people, and a threshold of two: SECURITY.md describes the ceremony.
     """
     moment = now()
-    place = Place.open(repo, moment)
+    workspace = Workspace.open(repo, moment)
     path = record_path(TRUST, 1)
-    if place.provenance.read(path) is not None:
+    if workspace.provenance.read(path) is not None:
         raise UsageError(f"{path} exists; a trust root is made once", hint="to change it: nodespec trust rotate")
-    if pin.load(keyring.home(os.environ), place.snapshot.settings.registry_id) is not None:
-        name = place.snapshot.settings.registry_id
+    if pin.load(keyring.home(os.environ), workspace.snapshot.settings.registry_id) is not None:
+        name = workspace.snapshot.settings.registry_id
         hint = "restore that trust root, or give this registry another registry_id"
         raise UsageError(f"you have pinned a trust root of {quoted(name)} already", hint=hint)
     keys = wallet(key_names, signer)
@@ -102,8 +102,8 @@ def init_command(
     given = {"root": root_keys or default, "checkpoint": checkpoint_keys, "maintainer": maintainer_keys}
     thresholds = {"root": root_threshold, "checkpoint": checkpoint_threshold, "maintainer": maintainer_threshold}
     own = list(keys.keys) if signer and not root_keys else None
-    root = first_root(place.snapshot.settings.registry_id, given, thresholds, moment, life(expires), own)
-    return draft(place, root, (), keys)
+    root = first_root(workspace.snapshot.settings.registry_id, given, thresholds, moment, life(expires), own)
+    return draft(workspace, root, (), keys)
 
 
 def first_root(
@@ -176,16 +176,16 @@ def life(text: str) -> timedelta:
     return timedelta(days=int(match[1]))
 
 
-def draft(place: Place, root: Root, before: tuple[Root, ...], keys: Wallet) -> int:
+def draft(workspace: Workspace, root: Root, before: tuple[Root, ...], keys: Wallet) -> int:
     """Write a version, signed with the keys at hand; say who has yet to sign."""
     path = record_path(TRUST, root.version)
-    place.refuse_published(root.keys)
+    workspace.refuse_published(root.keys)
     for line in countersign.changes(before[-1] if before else None, root):
         echo(f"  {printable(line)}\n")
-    journal.apply(place.root, {path: sealed_root(root, before, keys).dump()})
+    journal.apply(workspace.root, {path: sealed_root(root, before, keys).dump()})
     echo(f"wrote version {root.version} of the trust root: {path}\n")
     echo(f"  fingerprint {pin.fingerprint(root)}\n  good until  {root.expires:%Y-%m-%d}\n")
-    again = Place.open(place.root, place.provenance.now)
+    again = Workspace.open(workspace.root, workspace.provenance.now)
     say_missing(countersign.waiting(again.provenance, path))
     return 0
 
@@ -206,16 +206,16 @@ def sealed_root(root: Root, before: tuple[Root, ...], keys: Wallet) -> envelope.
     return unsigned.signed_with(keys.signers(mine))
 
 
-def next_root(place: Place, keys: Wallet, lasts: timedelta | None = None) -> tuple[Root, tuple[Root, ...]]:
+def next_root(workspace: Workspace, keys: Wallet, lasts: timedelta | None = None) -> tuple[Root, tuple[Root, ...]]:
     """Return what the next version starts from, and the versions that are committed.
 
     A version that you began and that is not complete and committed is changed in place and signed anew. One that
     somebody else began is refused: what it changes would be signed unseen.
     """
-    moment = place.provenance.now
-    committed = Provenance(place.base, place.snapshot.settings, moment).sound_roots() if place.base else ()
+    moment = workspace.provenance.now
+    committed = Provenance(workspace.base, workspace.snapshot.settings, moment).sound_roots() if workspace.base else ()
     path = record_path(TRUST, len(committed) + 1)
-    data = place.provenance.read(path)
+    data = workspace.provenance.read(path)
     if data is not None:
         try:
             link = Link(path=path, number=len(committed) + 1, envelope=envelope.parse_exact(data, trust.PAYLOAD_TYPE))
@@ -279,9 +279,9 @@ def rotate_command(
 
     --root, --checkpoint and --maintainer add keys. The root keys of both versions sign, each up to its threshold.
     """
-    place = Place.open(repo, now())
+    workspace = Workspace.open(repo, now())
     keys = wallet(key_names, signer)
-    root, before = next_root(place, keys, life(expires) if expires else None)
+    root, before = next_root(workspace, keys, life(expires) if expires else None)
     added = {"root": root_keys, "checkpoint": checkpoint_keys, "maintainer": maintainer_keys}
     thresholds = {"root": root_threshold, "checkpoint": checkpoint_threshold, "maintainer": maintainer_threshold}
     gone = key_ids(drop, [key.key_id for key in root.keys], "the trust root")
@@ -289,11 +289,11 @@ def rotate_command(
     allowed = tuple(scheme for scheme in SCHEMES if scheme in (attestation_scheme or root.attestation_schemes))
     schemes = _required(checkpoint_scheme, root.checkpoint_schemes, {key.scheme for key in roles["checkpoint"].keys})
     root = replace(root, checkpoint_schemes=schemes, attestation_schemes=allowed)
-    verifiers = (set(root.verifiers) | {place.owner(name) for name in verifier}) - {
-        place.owner(name) for name in no_verifier
+    verifiers = (set(root.verifiers) | {workspace.owner(name) for name in verifier}) - {
+        workspace.owner(name) for name in no_verifier
     }
-    code = draft(place, replace(root, roles=roles, verifiers=tuple(sorted(verifiers))), before, keys)
-    if place.provenance.seal is not None and roles["maintainer"] != root.roles["maintainer"]:
+    code = draft(workspace, replace(root, roles=roles, verifiers=tuple(sorted(verifiers))), before, keys)
+    if workspace.provenance.seal is not None and roles["maintainer"] != root.roles["maintainer"]:
         note("the maintainers change, and the seal is judged by the newest: let them seal on the same branch, too")
     return code
 
@@ -332,14 +332,14 @@ def grant_command(
     signer: str | None,
 ) -> int:
     """Delegate node types, lanes and tiers to OWNER, in a new version."""
-    place = Place.open(repo, now())
+    workspace = Workspace.open(repo, now())
     keys = wallet(key_names, signer)
-    root, before = next_root(place, keys)
+    root, before = next_root(workspace, keys)
     ordered = tuple(lane for lane in LANES if lane in lanes)
-    handle = place.owner(owner)
+    handle = workspace.owner(owner)
     echo(f"granting to {handle}\n")
     item = Delegation(owner=handle, node_types=tuple(sorted(set(node_types))), lanes=ordered, max_tier=max_tier)
-    return draft(place, replace(root, delegations=trust.in_order([*root.delegations, item])), before, keys)
+    return draft(workspace, replace(root, delegations=trust.in_order([*root.delegations, item])), before, keys)
 
 
 @trust_command.command("revoke")
@@ -348,10 +348,10 @@ def grant_command(
 @signing_options
 def revoke_command(owner: str, prefix: str | None, repo: str, key_names: tuple[str, ...], signer: str | None) -> int:
     """Take delegations away from OWNER, in a new version. Nodes that they cover become findings."""
-    place = Place.open(repo, now())
+    workspace = Workspace.open(repo, now())
     keys = wallet(key_names, signer)
-    root, before = next_root(place, keys)
-    handle = place.owner(owner)
+    root, before = next_root(workspace, keys)
+    handle = workspace.owner(owner)
     gone = [item for item in root.of_owner(handle) if prefix is None or prefix in item.node_types]
     if not gone:
         raise UsageError(f"nothing such is delegated to {quoted(owner)}", hint="nodespec trust show")
@@ -359,18 +359,18 @@ def revoke_command(owner: str, prefix: str | None, repo: str, key_names: tuple[s
     for item in gone if prefix is not None else ():
         others = tuple(other for other in item.node_types if other != prefix)
         left += [replace(item, node_types=others)] if others else []
-    return draft(place, replace(root, delegations=trust.in_order(left)), before, keys)
+    return draft(workspace, replace(root, delegations=trust.in_order(left)), before, keys)
 
 
 @trust_command.command("sign")
 @signing_options
 def sign_command(repo: str, key_names: tuple[str, ...], signer: str | None) -> int:
     """Add your signature to the newest version, when it still needs some."""
-    place = Place.open(repo, now())
-    paths = place.provenance.records(TRUST)
+    workspace = Workspace.open(repo, now())
+    paths = workspace.provenance.records(TRUST)
     if not paths:
         raise UsageError("there is no trust root to sign", hint="nodespec trust init makes one")
-    return add_signatures(place, paths[-1], wallet(key_names, signer))
+    return add_signatures(workspace, paths[-1], wallet(key_names, signer))
 
 
 @trust_command.command("verify")
@@ -378,20 +378,20 @@ def sign_command(repo: str, key_names: tuple[str, ...], signer: str | None) -> i
 @color_option
 def verify_command(repo: str, color: str) -> int:
     """Verify every version, and the pin where there is one."""
-    place = Place.open(repo, now(), reading=True)
+    workspace = Workspace.open(repo, now(), reading=True)
     paint = painter(color)
-    problems = [item for item in place.provenance.problems() if item.path.startswith(TRUST)]
+    problems = [item for item in workspace.provenance.problems() if item.path.startswith(TRUST)]
     for problem in problems:
         echo(f"{paint('FAILED', 'error')} {printable(problem.path)}: {printable(problem.problem.message)}\n")
     if problems:
         return 1
-    for root in place.provenance.roots:
+    for root in workspace.provenance.roots:
         role = root.roles["root"]
         echo(
             f"{paint('ok', 'ok')} version {root.version}, {role.threshold} of {len(role.keys)} root keys, "
             f"until {root.expires:%Y-%m-%d}\n"
         )
-    for duty in check_root(place.provenance):
+    for duty in check_root(workspace.provenance):
         note(f"not checked: {duty}")
     return 0
 
@@ -407,12 +407,12 @@ def pin_command(repo: str, expect: str | None, again: bool) -> int:
     newest version, so that an older one is refused; pin again, when the registry went on, to remember that.
     """
     bare = Registry.open(repo, index=False).root is None
-    place = Place.open(repo, now(), pinned=False, reading=bare)
-    place.require_trust()
+    workspace = Workspace.open(repo, now(), pinned=False, reading=bare)
+    workspace.require_trust()
     home = keyring.home(os.environ)
-    roots = place.provenance.roots
-    if place.base is not None:  # what is not committed yet may still change
-        roots = Provenance(place.base, place.snapshot.settings, place.provenance.now).roots or roots
+    roots = workspace.provenance.roots
+    if workspace.base is not None:  # what is not committed yet may still change
+        roots = Provenance(workspace.base, workspace.snapshot.settings, workspace.provenance.now).roots or roots
     found = pin.fingerprint(roots[0])
     if expect is not None and expect != found:
         raise UsageError(
@@ -440,23 +440,23 @@ def pin_command(repo: str, expect: str | None, again: bool) -> int:
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def show_command(repo: str, form: str) -> int:
     """Show the newest version: roles, delegations, verifiers, schemes."""
-    place = Place.open(repo, now(), reading=True, pinned=False)
-    place.require_trust()
+    workspace = Workspace.open(repo, now(), reading=True, pinned=False)
+    workspace.require_trust()
     try:
-        check_pin(place.provenance)
+        check_pin(workspace.provenance)
     except RegistryError as error:
         note(f"warning: this is not the trust root that you pinned: {error}")
-    root = place.provenance.root
+    root = workspace.provenance.root
     if form == "json":
         echo(json_text(json.loads(root.payload()), indent=2) + "\n")
         return 0
-    chains = place.provenance.chains()
+    chains = workspace.provenance.chains()
 
     def named(handle: str) -> str:
         return f"{printable(chains[handle].current.name) if handle in chains else '(unknown)'} {short(handle)}"
 
     echo(f"{root.registry_id}, version {root.version}, until {root.expires:%Y-%m-%d}\n")
-    echo(f"fingerprint of version 1: {pin.fingerprint(place.provenance.roots[0])}\n")
+    echo(f"fingerprint of version 1: {pin.fingerprint(workspace.provenance.roots[0])}\n")
     for name, role in root.roles.items():
         echo(f"{name}: {role.threshold} of {len(role.keys)}\n")
         for key in role.keys:

@@ -25,18 +25,18 @@ from nodespec.cli.common import (
     tell_example,
 )
 from nodespec.cli.terminal import Progress
-from nodespec.crew import check_jobs
 from nodespec.encoding import printable
 from nodespec.errors import RegistryError, UsageError
 from nodespec.judge import judge, judge_text
 from nodespec.policy import policies
 from nodespec.provenance import Provenance
-from nodespec.recall import judge_anew
 from nodespec.registry import Registry
 from nodespec.report.text import to_text
 from nodespec.text import MAX_BYTES
 from nodespec.tree import REGISTRY, SCHEMAS
 from nodespec.verdict import Selection
+from nodespec.verdict_cache import judge_anew
+from nodespec.workers import check_jobs
 
 if TYPE_CHECKING:
     from nodespec.registry import Snapshot

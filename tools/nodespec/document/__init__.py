@@ -15,7 +15,7 @@ The profile is the part of YAML that every 1.1 and 1.2 parser reads alike:
 Sources: YAML 1.1 (yaml.org/type), YAML 1.2.2 core schema, RFC 8259; the readings of PyYAML, go-yaml,
 libyaml, Psych and SnakeYAML where they go beyond either.
 
-How it is read: what is written in the usual way is read line by line (:mod:`nodespec.document.quick`), and its marks
+How it is read: what is written in the usual way is read line by line (:mod:`nodespec.document.fast`), and its marks
 are made when somebody asks where something stands. Whatever the quick reader declines is decided here: one pass of
 libyaml's composer gives nodes with marks; a walk of our own turns them into values and sees duplicate keys. Anchors,
 tags and directives are refused in an event pass, before anything is composed, and only when the bytes hold a character
@@ -32,7 +32,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nodespec.document import quick
+from nodespec.document import fast
 from nodespec.scalar import spell
 
 if TYPE_CHECKING:
@@ -64,21 +64,21 @@ class Document:
         With ``on_key`` the span covers the key itself, else its value. A mapping or a list that
         begins on a later line than its key is shown at the key, where a reader looks for it.
         """
-        from nodespec.document import deciding
+        from nodespec.document import reference
 
         if self._root is None and self._data:
-            self._root = deciding.compose(self._data)
-        return deciding.locate(self._root, path, on_key=on_key)
+            self._root = reference.compose(self._data)
+        return reference.locate(self._root, path, on_key=on_key)
 
 
 def parse(data: bytes) -> Document:
     """Parse one spec. Never raises for any input; what is wrong is in ``problems``."""
-    value = quick.read(data)
+    value = fast.read(data)
     if value is not None:
         return Document(value, (), None, data)
-    from nodespec.document import deciding
+    from nodespec.document import reference
 
-    return Document(*deciding.decide(data))
+    return Document(*reference.decide(data))
 
 
 def dump(value: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 ``<git folder>/nodespec/index.sqlite3`` holds what was once read, so that it is read once ever: a node's value by the id
 of its blob, and which blobs stood where at a few trees. It answers questions; it never vouches for anything. Whoever
 verifies a signature, or judges a file, reads the file. Whoever signs a checkpoint takes lists of folders from it, and
-hashes each before it is believed (:mod:`nodespec.growth`).
+hashes each before it is believed (:mod:`nodespec.manifest_update`).
 
 - ``facts``: what one blob says;
 - ``store``: the file, its tables, and what happens when it is damaged, foreign, full or not writable;
@@ -12,7 +12,7 @@ hashes each before it is believed (:mod:`nodespec.growth`).
 - ``rows``: what a change writes;
 - ``commits``: commits that were looked at before;
 - ``answer``: questions in SQL;
-- ``verdicts``: what was found before, sealed by whoever found it (:mod:`nodespec.recall`);
+- ``verdicts``: what was found before, sealed by whoever found it (:mod:`nodespec.verdict_cache`);
 - ``folders``: what folders hold, by their Merkle digest.
 
 Whoever needs a part imports that part, so that a question loads no writer and a verdict no questions.

@@ -15,7 +15,7 @@ from hashlib import sha256
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from nodespec import builtin, crew, spec
+from nodespec import builtin, spec, workers
 from nodespec.capability import parts
 from nodespec.reading import Unreadable, checked_value
 from nodespec.tree import NODE_SCHEMA_PATH, SETTINGS_SCHEMA_PATH, TOMBSTONE_SCHEMA_PATH, Entry, blob_id
@@ -135,7 +135,7 @@ def unpack(data: bytes) -> Any:
 def learn_all(tree: Tree, entries: Sequence[Entry], jobs: int, progress: Progress | None) -> list[Fact]:
     """Read many files, in up to ``jobs`` processes."""
     start = partial(_learner, tree)
-    return crew.each(entries, partial(learn, tree), jobs=jobs, progress=progress, start=start)
+    return workers.each(entries, partial(learn, tree), jobs=jobs, progress=progress, start=start)
 
 
 def _learner(tree: Tree) -> Callable[[Entry], Fact]:

@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Any
 
 from nodespec.encoding import printable
 from nodespec.errors import RegistryError
-from nodespec.index import answer
+from nodespec.index import queries
 from nodespec.index.facts import Fact, identify, learn_all, pack
+from nodespec.index.file_states import digest, digests
 from nodespec.index.rows import (
     BASE,
     Changes,
@@ -36,7 +37,6 @@ from nodespec.index.rows import (
     write_facts,
     write_stand,
 )
-from nodespec.index.states import digest, digests
 from nodespec.index.store import NOTHING, OddError, UnusableError, many
 from nodespec.question import Question
 from nodespec.tree import ATTESTATION_SUFFIX, EXECUTABLE, NODES, REGULAR, Entry, is_node_path
@@ -73,19 +73,19 @@ class Stand:
 
     def nodes(self, question: Question | None = None) -> Iterator[NodeSpec]:
         """Yield the nodes that pass a question, by default all, in order of path."""
-        return answer.nodes(self.store, self.name, question or Question())
+        return queries.nodes(self.store, self.name, question or Question())
 
     def touching(self, signals: Sequence[str]) -> Iterator[NodeSpec]:
         """Yield the nodes that send or receive one of these signals, in order of path."""
-        return answer.touching(self.store, self.name, signals)
+        return queries.touching(self.store, self.name, signals)
 
     def at_paths(self, paths: Sequence[str]) -> Iterator[NodeSpec]:
         """Yield the nodes whose files are at these paths, in order of path."""
-        return answer.at_paths(self.store, self.name, paths)
+        return queries.at_paths(self.store, self.name, paths)
 
     def unreadable(self) -> list[Unreadable]:
         """Return the files that are no nodes, in order of path."""
-        return answer.unreadable(self.store, self.name)
+        return queries.unreadable(self.store, self.name)
 
     def document(self, path: str, read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Return the value of another document of the tree, which is ``read`` once ever."""
@@ -99,7 +99,7 @@ class Stand:
         with self.store.using() as database:
             known = database.execute("SELECT value FROM document WHERE blob = ?", (blob,)).fetchone()
         if known is not None:
-            return answer.unpacked(self.store, known[0])
+            return queries.unpacked(self.store, known[0])
         value = read()
         if not entry or (not entry.blob and identify(self.tree, entry) != blob):
             return value  # it changed meanwhile
@@ -109,19 +109,19 @@ class Stand:
 
     def signals(self) -> list[str]:
         """Return every signal that a node sends or receives, in order."""
-        return answer.signals(self.store, self.name)
+        return queries.signals(self.store, self.name)
 
     def counts(self, by: str) -> dict[Any, int]:
         """Return how many nodes have each lane, tier, owner or type."""
-        return answer.counts(self.store, self.name, by)
+        return queries.counts(self.store, self.name, by)
 
     def one_sided(self) -> tuple[list[str], list[str]]:
         """Return the signals that nobody emits, and those that nobody subscribes to."""
-        return answer.one_sided(self.store, self.name)
+        return queries.one_sided(self.store, self.name)
 
     def apart(self, other: Stand) -> list[str] | None:
         """Return every path at which the two may differ; None when they are not of one index."""
-        return answer.apart(self.store, self.name, other.name) if self.store is other.store else None
+        return queries.apart(self.store, self.name, other.name) if self.store is other.store else None
 
 
 def stand_at(
@@ -156,7 +156,7 @@ class _Work:
 
     def learn(self, entries: list[Entry]) -> list[Fact]:
         """Read files that nothing is known of, and write down what they say."""
-        from nodespec.crew import check_jobs
+        from nodespec.workers import check_jobs
 
         jobs = check_jobs(0 if len(entries) >= PARALLEL_FROM else 1) if self.jobs is None else self.jobs
         facts: list[Fact] = []

@@ -1,4 +1,4 @@
-"""Verdicts that were come to before, as sealed bytes: what they are worth is for :mod:`nodespec.recall` to say."""
+"""Storage of sealed reports as bytes; whether they can be believed is for :mod:`nodespec.verdict_cache` to say."""
 
 from __future__ import annotations
 

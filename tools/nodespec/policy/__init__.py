@@ -32,7 +32,7 @@ Limits: 64 policies in a registry, 16 variables and 32 rules in a policy, 2,048 
 of nesting and 10,000 steps of comprehensions (both by CEL's own runtime); 512 MiB of memory; and for each policy one
 second of processor time, and 10 ms more for each node. Time and memory are bounded from outside, since an expression
 within all other limits can ask for hours and terabytes: policies are evaluated in a process of their own
-(:mod:`nodespec.policy.box`), without environment, files or network, which is killed when it takes more.
+(:mod:`nodespec.policy.sandbox`), without environment, files or network, which is killed when it takes more.
 
 With the extra ``rego``, a policy may be a module of Rego, ``registry/policies/<name>.rego``
 (:mod:`nodespec.policy.rego`).
@@ -40,7 +40,7 @@ With the extra ``rego``, a policy may be a module of Rego, ``registry/policies/<
 >>> from nodespec import document, settings, spec
 >>> from nodespec.policy.examples import SPECIMEN
 >>> from nodespec.policy.policies import Policies
->>> from nodespec.policy.written import Source
+>>> from nodespec.policy.source import Source
 >>> from nodespec.policy.standing import Standing
 >>> text = b'''
 ... policy: lab.care

@@ -1,8 +1,7 @@
 """CEL, as policies use it: expressions compiled and evaluated (the only importer of cel_expr_python).
 
-This runs in the box only (:mod:`nodespec.policy.inside`), since evaluating holds on to the process until it is done.
-Names and their types are declared, so that a misspelt name is an error of the policy and not of the first node that
-meets it.
+This runs in the sandbox only (:mod:`nodespec.policy.sandbox_child`), since an evaluation cannot be interrupted. Names
+and their types are declared, so that a misspelt name is an error of the policy and not of the first node that meets it.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from cel_expr_python import cel
 from nodespec.policy.limits import MEMORY
 
 if TYPE_CHECKING:
-    from nodespec.policy.inside import Problem
+    from nodespec.policy.sandbox_child import Problem
 
 _TEXT, _BOOL, _DYN = cel.Type.STRING, cel.Type.BOOL, cel.Type.DYN
 _MAPPING = cel.Type.Map(_TEXT, _DYN)

@@ -10,7 +10,7 @@ from nodespec.settings import Settings
 from nodespec.tree import NODE_SCHEMA_PATH
 
 if TYPE_CHECKING:
-    from nodespec.policy.form import Example
+    from nodespec.policy.model import Example
     from nodespec.policy.policies import Policies
 
 SPECIMEN: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""How much a policy may ask for. Nothing is imported here, because the box begins with it."""
+"""How much a policy may ask for. Nothing is imported here, because the sandbox begins with it."""
 
 MAX_POLICIES = 64
 """Policies of one registry: more than people can keep in mind."""
@@ -20,4 +20,4 @@ MAX_ANSWER = 64 * 1024
 
 
 class LostError(Exception):
-    """The box ended, or said nothing, before it had answered; the text says why."""
+    """The sandbox ended, or said nothing, before it had answered; the text says why."""

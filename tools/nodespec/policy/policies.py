@@ -15,16 +15,16 @@ from nodespec import schema
 from nodespec.encoding import quoted
 from nodespec.finding import Hit
 from nodespec.policy.limits import MAX_POLICIES, LostError
+from nodespec.policy.source import Source, Written
 from nodespec.policy.standing import Standing, subject
-from nodespec.policy.written import Source, Written
 from nodespec.text import MAX_BYTES
 from nodespec.tree import EXECUTABLE, POLICIES, POLICY_SCHEMA_PATH, REGULAR, is_policy_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from nodespec.policy.box import Box
-    from nodespec.policy.form import Policy, Rule
+    from nodespec.policy.model import Policy, Rule
+    from nodespec.policy.sandbox import Sandbox
     from nodespec.schema import Contract
     from nodespec.settings import Settings
     from nodespec.spec import NodeSpec
@@ -53,13 +53,13 @@ class Ruling(NamedTuple):
 
 
 class Policies:
-    """Some policies, and the box in which they are evaluated."""
+    """Some policies, and the sandbox in which they are evaluated."""
 
     def __init__(self, sources: Iterable[Source], contracts: Sequence[Contract] = ()) -> None:
         """Take files in their order; ``contracts`` are those of the registry, by default the tool's own."""
         self.sources = tuple(dict.fromkeys(sources))
         self._contracts = contracts
-        self._box: Box | None = None
+        self._sandbox: Sandbox | None = None
         self._inside: set[int] = set()
         self._known: dict[int, bool] = {}
         self._lost: dict[int, str] = {}
@@ -96,13 +96,13 @@ class Policies:
         return forms
 
     def prepare(self) -> None:
-        """Start the box, so that it is there when the first node asks; without this, it is started then."""
-        if self.sources and self._box is None:
-            self._open_box()
+        """Start the sandbox, so that it is there when the first node asks; without this, it is started then."""
+        if self.sources and self._sandbox is None:
+            self._open_sandbox()
 
-    def _open_box(self) -> Box:
-        self._box, self._inside = _box_for(self.sources), set()
-        return self._box
+    def _open_sandbox(self) -> Sandbox:
+        self._sandbox, self._inside = _sandbox_for(self.sources), set()
+        return self._sandbox
 
     def forms(self) -> Iterator[tuple[Source, Policy | None]]:
         """Yield each file, and the policy that it holds; None where it holds none that could be used."""
@@ -158,9 +158,9 @@ class Policies:
                 seen = form.sight.of(node, standing) if form.sight is not None else None
                 answers = self._answers.get((number, seen)) if seen is not None else None
                 if answers is None:
-                    assert self._box is not None
-                    if told is not self._box:
-                        told = self._box
+                    assert self._sandbox is not None
+                    if told is not self._sandbox:
+                        told = self._sandbox
                         told.tell({"subject": subject(node, standing, settings)})
                     answers = self._ask(number, {"judge": number})
                     self._remember(number, seen, answers)
@@ -181,11 +181,11 @@ class Policies:
             self._answers[number, seen] = answers
 
     def _load(self, number: int, form: Written) -> bool:
-        """Have a policy compiled, unless the box has it already; say whether it can be used."""
+        """Have a policy compiled, unless the sandbox has it already; say whether it can be used."""
         if number in self._lost:
             raise LostError(self._lost[number])
-        if self._box is None:
-            self._open_box()
+        if self._sandbox is None:
+            self._open_sandbox()
         if number not in self._inside:
             answer = self._ask(number, form.question(number))
             self._inside.add(number)
@@ -195,45 +195,45 @@ class Policies:
         return self._known[number]
 
     def _ask(self, number: int, question: dict[str, Any]) -> Any:
-        """Ask the box; a policy that it was lost over is not asked again."""
-        assert self._box is not None
+        """Ask the sandbox; a policy that it was lost over is not asked again."""
+        assert self._sandbox is not None
         try:
-            return self._box.ask(question)
+            return self._sandbox.ask(question)
         except LostError as lost:
-            self._box = None
+            self._sandbox = None
             self._lost[number] = str(lost)
             raise
 
 
 _KEPT = 4
-"""Sets of policies that are kept at hand, each with its box: those of a change and of what it follows, twice."""
+"""Sets of policies that are kept at hand, each with its sandbox: those of a change and of what it follows, twice."""
 
 _RECENT: dict[tuple[int, tuple[Source, ...], tuple[bytes, ...]], Policies] = {}
-"""The sets that were asked for last, the newest at the end. A process has its own: boxes are not shared."""
+"""The sets that were asked for last, the newest at the end. A process has its own: sandboxes are not shared."""
 
 
 def start_early(tree: Tree) -> None:
-    """Start the box for the policies of a tree, before they are read: it takes longer than most else to be ready."""
+    """Start the sandbox for the policies of a tree before they are read: it takes longest to be ready."""
     sources = [Source(entry.path, None) for entry in tree.below(POLICIES) if is_policy_path(entry.path)]
     if sources:
-        _SPARE[os.getpid()] = (_languages(sources), _box_for(sources))
+        _SPARE[os.getpid()] = (_languages(sources), _sandbox_for(sources))
 
 
-def _box_for(sources: Iterable[Source]) -> Box:
-    from nodespec.policy.box import Box  # late: where nobody is governed, no process is started
+def _sandbox_for(sources: Iterable[Source]) -> Sandbox:
+    from nodespec.policy.sandbox import Sandbox  # late: where nobody is governed, no process is started
 
     languages = _languages(sources)
     spare = _SPARE.pop(os.getpid(), None)
     fits = spare is not None and spare[0] == languages and spare[1].is_there
-    return spare[1] if spare is not None and fits else Box(languages)
+    return spare[1] if spare is not None and fits else Sandbox(languages)
 
 
 def _languages(sources: Iterable[Source]) -> list[str]:
     return sorted({source.language for source in sources})
 
 
-_SPARE: dict[int, tuple[list[str], Box]] = {}
-"""The box that was started before it was needed, by process."""
+_SPARE: dict[int, tuple[list[str], Sandbox]] = {}
+"""The sandbox that was started before it was needed, by process."""
 
 
 def _exclude(forms: Sequence[Written]) -> None:

@@ -18,8 +18,8 @@ name of a rule of the module in place of each expression::
 ``input`` has the names that CEL expressions see: node, emits, provenance, registry. A rule that is undefined has no
 answer. One whose default is true is refused: Rego takes whatever is absent for undefined, so that it would pass.
 
-This runs in the box only (:mod:`nodespec.policy.inside`): recursion ends the process, and so it may. What is beyond
-the language's own logic is kept out before anything is evaluated: the version is 1, nothing but ``rego.v1`` is
+This runs in the sandbox only (:mod:`nodespec.policy.sandbox_child`): recursion ends the process, as it may. What is
+beyond the language's own logic is kept out before anything is evaluated: the version is 1, nothing but ``rego.v1`` is
 imported, and each function that is called is one of the module's own or one of :data:`ALLOWED`. None of these knows the
 time, the environment, chance, or another machine.
 """
@@ -35,7 +35,7 @@ import regorus
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from nodespec.policy.inside import Problem
+    from nodespec.policy.sandbox_child import Problem
 
 _OF = {
     "": "abs ceil concat contains count endswith floor format_int indexof indexof_n intersection is_array is_boolean"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from nodespec.encoding import counted, printable
 from nodespec.report.changes import versions
-from nodespec.report.trial import closing, notices
+from nodespec.report.gate_text import closing, notices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nodespec.finding import Hit
-from nodespec.policy.form import existing
+from nodespec.policy.model import existing
 from nodespec.policy.policies import said
 from nodespec.rules.declare import Rule, declare
 

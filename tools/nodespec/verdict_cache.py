@@ -1,8 +1,8 @@
-"""What this user's own tool found before, so that it need not find it again.
+"""A cache of validation reports, authenticated with a key of the user's own.
 
-``validate`` writes its verdict on a commit into the index, and judges the next commit by what differs from it
-(:mod:`nodespec.rejudge`). The index is derived and may be anybody's: a copy of a clone, a cache that a build restored.
-So a verdict carries a tag, and only one that this user's tool wrote is believed::
+``validate`` stores its report of a commit in the index, and validates the next commit by what differs
+(:mod:`nodespec.incremental`). The index itself is untrusted: it may be a copy of somebody's clone, or a cache that a
+build restored. So each entry carries a tag, and only entries that this user's tool wrote are believed::
 
     tag  =  HMAC-SHA256(secret, "nodespec-verdict/v2" 0x00 circumstances 0x00 folders 0x00 body)
 
@@ -11,8 +11,8 @@ So a verdict carries a tag, and only one that this user's tool wrote is believed
     folders         Git's ids of registry/nodes, tombstones and owners, a space between them; empty where there is none
     body            JSON: findings, files, specs
 
-Whoever can read the secret can already run programs as this user. Where there is no secret (no home, a folder that
-cannot be written, a file that others may read), nothing is remembered and everything is judged.
+Whoever can read the secret can already run programs as this user. Without a secret (no home, a folder that cannot be
+written, a file that others may read), nothing is cached and everything is judged.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from nodespec.errors import RegistryError
 from nodespec.finding import Finding
 from nodespec.frozen import frozen
+from nodespec.incremental import FOLLOWED, MOST, Known, circumstances, rejudge
 from nodespec.index.facts import rule_set
 from nodespec.index.store import UnusableError
 from nodespec.index.verdicts import Sealed, keep, newest
 from nodespec.judge import judge
 from nodespec.keyring import home
-from nodespec.rejudge import FOLLOWED, MOST, Known, circumstances, rejudge
 from nodespec.roster import Roster
 from nodespec.text import MAX_BYTES
 from nodespec.tree import NODES, REGULAR, TOMBSTONES, Overlay, changed_paths, is_tombstone_path

@@ -15,13 +15,13 @@ import pytest
 
 from benchmarks.generate import generate
 from benchmarks.population import Population
-from nodespec import Registry, document, recall
-from nodespec.child import Child
+from nodespec import Registry, document, verdict_cache
+from nodespec.child_process import Child
 from nodespec.commit import CommitTree
 from nodespec.judge import judge
-from nodespec.recall import judge_anew
 from nodespec.tree import WAIVERS_PATH
 from nodespec.verdict import ALL, Selection
+from nodespec.verdict_cache import judge_anew
 from tests.conduct import FALSE, HONEST, carry_out
 from tests.conftest import ADAPTER_FILE, Checkout
 from tests.lab import WEAVER, Lab
@@ -55,7 +55,7 @@ class Counter:
             self.whole += 1
             return judge(*arguments, **options)
 
-        monkeypatch.setattr(recall, "judge", counted)
+        monkeypatch.setattr(verdict_cache, "judge", counted)
 
 
 @pytest.fixture
@@ -390,7 +390,7 @@ def test_a_work_tree_that_changes_while_it_is_judged_leaves_no_verdict_about_its
         path.write_text(good)
         return judge(*arguments, **options)
 
-    monkeypatch.setattr(recall, "judge", saved)
+    monkeypatch.setattr(verdict_cache, "judge", saved)
     opened = Registry.open(grown.path)
     now, environment = datetime.now(UTC), grown.environment
     report = judge_anew(opened, opened.at(), selection=UNSIGNED, now=now, environment=environment)
@@ -573,7 +573,7 @@ def test_a_commit_of_one_file_costs_what_it_was_and_what_it_is_whatever_the_size
         work = work_of(registry, monkeypatch)
         assert len(work.specs) == specs, "what it was, and what it is"
         assert len(work.statements) <= 25, work.statements
-        assert len(work.programs) <= 2, "git, for objects, and the box, for policies"
+        assert len(work.programs) <= 2, "git, for objects, and the sandbox, for policies"
         assert len(work.folders) <= 40, "the folders on the way to the file, in both commits, and of the settings"
     assert counter.whole == 0
 

@@ -1,6 +1,6 @@
 """The quick reader: it declines, or it gives the very value that the deciding parser gives without a problem.
 
-``QUICK_TEXTS=1000000 python -m pytest tests/test_quick.py`` tries that many texts in each of the random tests.
+``QUICK_TEXTS=1000000 python -m pytest tests/test_fast.py`` tries that many texts in each of the random tests.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from benchmarks.population import Population
 from benchmarks.spec_text import render
-from nodespec.document import Document, parse, quick
-from nodespec.document.deciding import decide
+from nodespec.document import Document, fast, parse
+from nodespec.document.reference import decide
 from nodespec.edit import new_registry
 from nodespec.text import MAX_BYTES, MAX_DEPTH
 from tests.test_yaml_suite import SUITE, below_a_key, read_cases
@@ -35,7 +35,7 @@ Dice = random.Random
 
 def taken(data: bytes) -> bool:
     """Say whether the quick reader takes a text; if so, the deciding parser must agree to the letter."""
-    value = quick.read(data)
+    value = fast.read(data)
     if value is None:
         return False
     found = decide(data)
@@ -163,7 +163,7 @@ DECLINED = {
 
 @pytest.mark.parametrize("text", DECLINED.values(), ids=DECLINED)
 def test_it_declines(text: str) -> None:
-    assert quick.read(text.encode()) is None
+    assert fast.read(text.encode()) is None
 
 
 # What there might be.
@@ -402,9 +402,9 @@ HOSTILE += [("a: [" + "b c, " * 95 + "\n") * 120, ("a: {" + "b: [c d], " * 48 + 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: text.strip()[:10])
 def test_a_hostile_text_is_declined_at_once(text: str) -> None:
     begin = time.process_time()
-    assert quick.read(text.encode()) is None
+    assert fast.read(text.encode()) is None
     for line in text.split("\n"):
-        quick.read(f"{line}\n".encode())
+        fast.read(f"{line}\n".encode())
     assert time.process_time() - begin < 0.2
 
 

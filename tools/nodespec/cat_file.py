@@ -1,4 +1,4 @@
-"""Git's objects through its own command: ``git cat-file``, which answers before libgit2 is loaded.
+"""Git's objects through ``git cat-file --batch``, which answers before libgit2 would be loaded.
 
 Most questions about a commit read a few dozen objects, and loading pygit2 takes longer than all of them. So the first
 :data:`FEW` come from one ``git cat-file --batch``, and the others, as well as everything that it cannot answer,
@@ -16,7 +16,7 @@ from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
-from nodespec.child import Child
+from nodespec.child_process import Child
 from nodespec.commit import Commit, CommitTree
 from nodespec.tree import object_id
 

@@ -1,13 +1,13 @@
-"""A commit judged by what differs from another that was judged before: the same report, at the cost of the change.
+"""Incremental validation: the report of a commit from an earlier report and what differs, at the cost of the change.
 
-What is found about a file depends on the file, on what decides about all files (:func:`circumstances`), and on what
-the other nodes are called, send and hear. So where the circumstances are the same, the files that differ are judged,
-and every other finding stays what it was. Where a node came, went or shows others something else, those who can see it
-are looked up on the roster (:mod:`nodespec.neighbours`); if they have something to say, or had before, the graph is
-drawn anew of everybody on it. The trust root and the seal are verified anew each time, for time passes.
+A finding about a file depends on the file, on what decides about all files (:func:`circumstances`), and on the names,
+signals and lanes of the other nodes. So where the circumstances are equal, the files that differ are judged, and every
+other finding is kept. Where a node was added or removed, or changed what others depend on, the affected nodes are
+looked up (:mod:`nodespec.impact`); if there is a finding about the graph, now or before, the graph rules run on the
+whole roster. The trust root and the seal are verified every time, since time passes.
 
-What differs is read from the commits themselves, and :func:`rejudge` returns None for whatever it is not made for: then
-the caller judges all of the tree.
+Differences are read from the commits themselves. :func:`rejudge` returns None for every case that it does not cover,
+and the caller then judges the whole tree.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from nodespec import owner, rules
 from nodespec.chain import record_path
 from nodespec.errors import RegistryError
 from nodespec.frozen import frozen
-from nodespec.judge import Court, missed
-from nodespec.neighbours import Neighbours, folder_of, left_by
+from nodespec.impact import Impact, folder_of, left_by
+from nodespec.judge import Evaluation, missed
 from nodespec.owner import PREFIX
 from nodespec.reading import Unreadable, load
 from nodespec.rules.graph import NodeFacts, Part
@@ -130,8 +130,8 @@ def _rejudge(
     now: datetime,
     roster: Callable[[], Roster | None],
 ) -> Report | None:
-    court = Court(tree, selection, now)
-    court.prepare()  # while the difference is found
+    evaluation = Evaluation(tree, selection, now)
+    evaluation.prepare()  # while the difference is found
     commit = cast("CommitTree", tree.under) if isinstance(tree, Overlay) else tree
     pairs = _difference(known.folders, tree, commit)
     step = _Step(pairs, commit, tree.files if isinstance(tree, Overlay) else ()) if pairs is not None else None
@@ -141,11 +141,11 @@ def _rejudge(
     if shown is None:
         return None
     entries = [entry for entry in map(tree.entry, step.documents) if entry is not None]
-    examined = court.examine(entries)
+    examined = evaluation.examine(entries)
     facts = {one.facts.path: one.facts for one in examined if one.facts is not None}
     claimed = frozenset[str]().union(*(one.claimed for one in examined))
-    neighbours = Neighbours(
-        court,
+    impact = Impact(
+        evaluation,
         commit,
         step.around,
         was={path: one for path, one in facts.items() if path not in step.paths} | shown,
@@ -153,15 +153,15 @@ def _rejudge(
         besides=claimed | step.left_before(),
         roster=roster,
     )
-    if any(neighbours.felt) and not neighbours.are_at_hand(MOST):
+    if any(impact.felt) and not impact.are_at_hand(MOST):
         return None
     unseen = missed(step.come, entries, examined)
-    graph = _graph(known, court, neighbours, claimed) if court.sees_the_whole(unseen) else []
+    graph = _graph(known, evaluation, impact, claimed) if evaluation.sees_the_whole(unseen) else []
     if graph is None:
         return None
     found = [item for one in examined for item in one.findings]
-    vouched = court.vouched_for(step.stray, neighbours.held(facts.values()), step.owners)
-    return court.report(
+    vouched = evaluation.vouched_for(step.stray, impact.held(facts.values()), step.owners)
+    return evaluation.report(
         [*_kept(known, step.around), *found, *vouched, *graph],
         unseen,
         files=known.files + step.growth(lambda _path: True),
@@ -274,28 +274,28 @@ def _kept(known: Known, around: frozenset[str]) -> list[Finding]:
     return [item for item in known.findings if item.path not in around and item.code[0] != "G" and not _is_live(item)]
 
 
-def _graph(known: Known, court: Court, neighbours: Neighbours, claimed: frozenset[str]) -> list[Finding] | None:
+def _graph(known: Known, evaluation: Evaluation, impact: Impact, claimed: frozenset[str]) -> list[Finding] | None:
     """Return what family G finds; None where nobody knows who else there is.
 
     As long as there is nothing to find but names that look alike, whoever feels the change is asked; else everybody.
     """
     had = [item for item in known.findings if item.code[0] == "G"]
-    alike = {folder_of(path) for path in neighbours.was.keys() ^ neighbours.now.keys()}
-    alike |= {folder_of(item.path) for item in had if item.path in neighbours.around}
-    if not alike and not any(neighbours.felt):
+    alike = {folder_of(path) for path in impact.was.keys() ^ impact.now.keys()}
+    alike |= {folder_of(item.path) for item in had if item.path in impact.around}
+    if not alike and not any(impact.felt):
         return had
-    astray = any(f"{node.node_type}/{node.name}" != node_id(path) for path, node in neighbours.now.items())
+    astray = any(f"{node.node_type}/{node.name}" != node_id(path) for path, node in impact.now.items())
     if not astray and all(item.code == _LOOK_ALIKE for item in had):
-        signals, owners = neighbours.felt
-        others, left = neighbours.others
-        part = Part(signals, owners, tuple(neighbours.names_in(alike)), None)
-        found = list(court.graph([*neighbours.now.values(), *others], claimed | left, part))
+        signals, owners = impact.felt
+        others, left = impact.others
+        part = Part(signals, owners, tuple(impact.names_in(alike)), None)
+        found = list(evaluation.graph([*impact.now.values(), *others], claimed | left, part))
         if all(item.code == _LOOK_ALIKE for item in found):
             return [*(item for item in had if folder_of(item.path) not in alike), *found]
-    if not neighbours.are_at_hand(MOST):
+    if not impact.are_at_hand(MOST):
         return None
-    everybody, left = neighbours.everybody
-    return list(court.graph(sorted([*neighbours.now.values(), *everybody]), claimed | left))
+    everybody, left = impact.everybody
+    return list(evaluation.graph(sorted([*impact.now.values(), *everybody]), claimed | left))
 
 
 def _is_live(item: Finding) -> bool:

@@ -1,4 +1,4 @@
-"""What runs in the box: it reads questions from standard input and answers them, one JSON text a line.
+"""What runs in the sandbox: it reads questions from standard input and answers them, one JSON text a line.
 
     {"languages": [...]}                                        no answer; the libraries are loaded, the door is shut
     {"load": n, "language": "cel", "variables": [[name, expr]], "rules": [expr]}

@@ -4,8 +4,8 @@ A row's bytes are a folder's entries in order of name, each::
 
     kind  "f" or "d"      digest(32)      name  0x00
 
-Kind and digest have their lengths, and a name ends where it ends, so bytes read one way only. Nothing here is
-believed: :mod:`nodespec.growth` hashes what it loads. So whoever changes a row makes a checkpoint slower, and no other.
+Kind and digest have fixed lengths, and a name ends at its NUL, so bytes read one way only. Nothing here is believed:
+:mod:`nodespec.manifest_update` hashes what it loads, so a manipulated row can only make a checkpoint slower.
 
 >>> unpack(pack({b"a": (FILE_KIND, bytes(32)), b"b": (FOLDER_KIND, b"\n" * 32)}))[b"b"] == (FOLDER_KIND, b"\n" * 32)
 True
@@ -38,7 +38,7 @@ _ENTRY = re.compile(rb"([fd])(.{32})([^\x00]+)\x00", re.DOTALL)
 
 
 class KnownFolders:
-    """The lists of an index, which is opened when the first is asked for. See :class:`nodespec.growth.Folders`."""
+    """The folder lists of an index that is opened on first use (:class:`nodespec.manifest_update.Folders`)."""
 
     def __init__(self, path: str, notice: Callable[[str], None]) -> None:
         self._path = path

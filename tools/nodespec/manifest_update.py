@@ -1,4 +1,4 @@
-"""A commit's root from an earlier commit's: by what changed between the two, and not by everything.
+"""Incremental manifests: a commit's Merkle root from an earlier commit's, by what changed between the two.
 
 The Merkle tree follows the folders (:mod:`nodespec.merkle`), so a changed file costs the folders on the way to it::
 
@@ -52,7 +52,7 @@ class Base(NamedTuple):
 
 
 class Folders(Protocol):
-    """Lists of what folders hold, by their digests. It may forget any of them, and fail without a word."""
+    """Lists of what folders hold, by digest. A best-effort cache: any list may be missing, and errors are silent."""
 
     def entries(self, digest: bytes) -> Entries | None:
         """Return what the folder with this digest is said to hold, or None."""

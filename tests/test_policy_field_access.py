@@ -9,8 +9,8 @@ import pytest
 
 from nodespec import spec
 from nodespec.policy.examples import SPECIMEN
+from nodespec.policy.field_access import Sight
 from nodespec.policy.policies import MOST_ANSWERS, Policies
-from nodespec.policy.sight import Sight
 from nodespec.policy.standing import Standing
 from nodespec.settings import Settings
 from tests.test_policy import SHIPPED, policies, policy_text

@@ -11,13 +11,13 @@ import pytest
 
 from benchmarks.generate import generate
 from benchmarks.population import Population
-from nodespec import growth, manifest, merkle
+from nodespec import manifest, manifest_update, merkle
 from nodespec.commit import CommitTree
 from nodespec.errors import RegistryError
 from nodespec.git import GitRepository
-from nodespec.growth import Base, Extent
-from nodespec.index import folders
-from nodespec.index.folders import KnownFolders
+from nodespec.index import merkle_cache
+from nodespec.index.merkle_cache import KnownFolders
+from nodespec.manifest_update import Base, Extent
 from nodespec.tree import MAX_FOLDER_DEPTH
 from tests.simulator import Repository
 
@@ -94,7 +94,7 @@ def repo(tmp_path: Path) -> Repository:
 def kept(repo: Repository, tmp_path: Path) -> Kept:
     """A store that knows the folders of HEAD."""
     store = Kept(tmp_path / "index.sqlite3")
-    growth.extent(tree_of(repo.path), None, store)
+    manifest_update.extent(tree_of(repo.path), None, store)
     return store.again()
 
 
@@ -177,12 +177,12 @@ class Gardener:
 def test_a_random_history_has_the_same_roots_and_counts_both_ways(tmp_path: Path, repo: Repository, seed: int) -> None:
     gardener = Gardener(repo, seed)
     store = Kept(tmp_path / "index.sqlite3")
-    history = [Base(tree := tree_of(repo.path), growth.extent(tree, None, store))]
+    history = [Base(tree := tree_of(repo.path), manifest_update.extent(tree, None, store))]
     for _ in range(70):
         gardener.commit()
         tree = tree_of(repo.path)
         base = history[-1] if gardener.rng.random() < 0.8 else gardener.rng.choice(history[-20:])
-        found = growth.extent(tree, base, store)
+        found = manifest_update.extent(tree, base, store)
         assert found == whole(tree)
         history.append(Base(tree, found))
     assert len({base.extent.root for base in history}) > 50
@@ -212,7 +212,7 @@ def test_every_change_of_kind_between_files_and_folders(repo: Repository, kept: 
             repo.write(path, "new\n")
         repo.commit()
         tree = tree_of(repo.path)
-        assert growth.extent(tree, base, kept) == whole(tree)
+        assert manifest_update.extent(tree, base, kept) == whole(tree)
     assert kept.renewed == 0
 
 
@@ -220,7 +220,7 @@ def test_a_commit_that_touches_no_file_asks_the_store_for_nothing(repo: Reposito
     base = base_of(repo.path)
     repo.write("README.md", "changed\n")
     repo.commit()
-    assert growth.extent(tree_of(repo.path), base, kept) == base.extent
+    assert manifest_update.extent(tree_of(repo.path), base, kept) == base.extent
     assert kept.loaded == 0
 
 
@@ -228,7 +228,7 @@ def test_a_name_that_is_not_utf8_grows_as_the_bytes_it_is(repo: Repository, kept
     base = base_of(repo.path)
     repo.commit_registry(("100644", b"a\xff.yaml", repo.blob(b"x")), ("100644", "é\n".encode()[:2], repo.blob(b"y")))
     tree = tree_of(repo.path)
-    assert growth.extent(tree, base, kept) == whole(tree)
+    assert manifest_update.extent(tree, base, kept) == whole(tree)
     assert kept.renewed == 0
 
 
@@ -275,7 +275,7 @@ def test_an_odd_tree_is_refused_in_the_same_words(repo: Repository, kept: Kept, 
     with pytest.raises(RegistryError) as plain:
         manifest.of_tree(tree)
     with pytest.raises(RegistryError) as grown:
-        growth.extent(tree_of(repo.path), base, kept)
+        manifest_update.extent(tree_of(repo.path), base, kept)
     assert (str(grown.value), grown.value.hint) == (str(plain.value), plain.value.hint)
 
 
@@ -284,7 +284,7 @@ def test_the_deepest_folder_that_is_listed_grows(repo: Repository, kept: Kept) -
     repo.write("registry/" + "d/" * (MAX_FOLDER_DEPTH - 1) + "deep.yaml", "a: 1\n")
     repo.commit()
     tree = tree_of(repo.path)
-    assert growth.extent(tree, base, kept) == whole(tree)
+    assert manifest_update.extent(tree, base, kept) == whole(tree)
     assert kept.renewed == 0
 
 
@@ -294,16 +294,16 @@ def test_the_deepest_folder_that_is_listed_grows(repo: Repository, kept: Kept) -
 def poisons(rows: dict[bytes, bytes], rng: random.Random) -> dict[str, object]:
     """Return what may stand in place of a list, by what is wrong about it."""
     other = rng.choice(list(rows.values()))
-    entries = dict(folders.unpack(rng.choice([row for row in rows.values() if row])) or {})
+    entries = dict(merkle_cache.unpack(rng.choice([row for row in rows.values() if row])) or {})
     name = rng.choice(list(entries))
     kind, digest = entries[name]
     swapped = entries | {name: (kind, bytes(32))}
     return {
-        "another digest": folders.pack(swapped),
-        "another kind": folders.pack(entries | {name: (b"file" if kind == b"folder" else b"folder", digest)}),
-        "another name": folders.pack({b"z" + key: value for key, value in entries.items()}),
-        "an entry more": folders.pack(entries | {b"guest": (b"file", digest)}),
-        "an entry less": folders.pack({key: value for key, value in entries.items() if key != name}),
+        "another digest": merkle_cache.pack(swapped),
+        "another kind": merkle_cache.pack(entries | {name: (b"file" if kind == b"folder" else b"folder", digest)}),
+        "another name": merkle_cache.pack({b"z" + key: value for key, value in entries.items()}),
+        "an entry more": merkle_cache.pack(entries | {b"guest": (b"file", digest)}),
+        "an entry less": merkle_cache.pack({key: value for key, value in entries.items() if key != name}),
         "cut short": other[:-3],
         "nothing": b"",
         "another folder's": other,
@@ -333,10 +333,10 @@ def test_a_poisoned_store_never_changes_a_root(repo: Repository, kept: Kept) -> 
                 database.executemany("INSERT OR REPLACE INTO merkle VALUES (?, ?, NULL)", healthy.items())
                 database.execute("UPDATE merkle SET entries = ? WHERE digest = ?", (lie, digest))
             store = kept.again()
-            assert growth.extent(tree, base, store) == wanted, what
+            assert manifest_update.extent(tree, base, store) == wanted, what
             slower += store.renewed
             again = kept.again()
-            assert growth.extent(tree, Base(tree, wanted), again) == wanted
+            assert manifest_update.extent(tree, Base(tree, wanted), again) == wanted
             assert again.renewed == 0
     assert slower > len(healthy), "many a lie made it slower"
 
@@ -349,10 +349,10 @@ def test_what_is_forgotten_costs_a_full_build_and_is_known_again(repo: Repositor
     for digest in lists_of(kept.path):
         with sqlite3.connect(kept.path) as database:
             database.execute("DELETE FROM merkle WHERE digest = ?", (digest,))
-        assert growth.extent(tree, base, kept.again()) == whole(tree)
-        growth.extent(base.tree, None, kept.again())
+        assert manifest_update.extent(tree, base, kept.again()) == whole(tree)
+        manifest_update.extent(base.tree, None, kept.again())
     last = kept.again()
-    assert growth.extent(tree, base, last) == whole(tree)
+    assert manifest_update.extent(tree, base, last) == whole(tree)
     assert last.renewed == 0
 
 
@@ -362,27 +362,27 @@ def test_a_base_that_is_not_the_trees_own_is_left_to_the_full_build(repo: Reposi
     repo.write("registry/nodes/a/b/new.yaml", "a: 1\n")
     repo.commit()
     after = tree_of(repo.path)
-    stranger = Base(before, growth.extent(after, None, kept))
+    stranger = Base(before, manifest_update.extent(after, None, kept))
     kept.renewed = 0
-    assert growth.extent(after, stranger, kept) == whole(after)
+    assert manifest_update.extent(after, stranger, kept) == whole(after)
     assert kept.renewed == 1
 
 
 def test_what_was_replaced_is_kept_for_some_turns_and_no_longer(
     repo: Repository, kept: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folders, "KEPT", 5)
+    monkeypatch.setattr(merkle_cache, "KEPT", 5)
     first = base = base_of(repo.path)
     sizes = []
     for number in range(20):
         repo.write("registry/nodes/a/b/one.yaml", f"a: {number}\n")
         repo.commit()
         tree = tree_of(repo.path)
-        base = Base(tree, growth.extent(tree, base, kept))
+        base = Base(tree, manifest_update.extent(tree, base, kept))
         sizes.append(len(lists_of(kept.path)))
     assert kept.renewed == 0
     assert sizes[-1] == sizes[-8] < sizes[0] + 30
-    assert growth.extent(tree, first, kept) == whole(tree)
+    assert manifest_update.extent(tree, first, kept) == whole(tree)
     assert kept.renewed == 1, "the first root is forgotten"
 
 
@@ -395,14 +395,14 @@ def test_a_poisoned_turn_does_no_harm(repo: Repository, kept: Kept, turn: object
         repo.write("registry/nodes/a/b/one.yaml", f"a: {number}\n")
         repo.commit()
         tree = tree_of(repo.path)
-        base = Base(tree, growth.extent(tree, base, kept))
+        base = Base(tree, manifest_update.extent(tree, base, kept))
         assert base.extent == whole(tree)
     assert kept.notices == []
 
 
 @pytest.mark.parametrize("data", [b"f", b"x" * 60, b"f" + bytes(32) + b"\0", b"f" + bytes(32) + b"a", "text", None, 3])
 def test_bytes_that_are_no_list_are_none(data: object) -> None:
-    assert folders.unpack(data) is None
+    assert merkle_cache.unpack(data) is None
 
 
 # The work that is done.
@@ -422,7 +422,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
         return folder_hash(entries)
 
     monkeypatch.setattr(CommitTree, "read", counted_read)
-    for module in (merkle, growth):
+    for module in (merkle, manifest_update):
         monkeypatch.setattr(module, "folder_hash", counted_hash)
     return counted
 
@@ -436,7 +436,7 @@ def test_a_commit_of_one_file_costs_the_same_in_a_small_and_in_a_large_registry(
         generate(folder, Population(seed=3, nodes=nodes, types=8), 2)
         store = Kept(tmp_path / f"{nodes}.sqlite3")
         tree = tree_of(folder)
-        base = Base(tree, growth.extent(tree, None, store))
+        base = Base(tree, manifest_update.extent(tree, None, store))
         assert work["blobs read"] == base.extent.files
         made = Repository(folder)
         spec = next(folder.glob("registry/nodes/**/*.yaml")).relative_to(folder).as_posix()
@@ -444,7 +444,7 @@ def test_a_commit_of_one_file_costs_the_same_in_a_small_and_in_a_large_registry(
         made.commit()
         work.update(dict.fromkeys(work, 0))
         tree = tree_of(folder)
-        found = growth.extent(tree, base, store)
+        found = manifest_update.extent(tree, base, store)
         costs.append((dict(work), spec.count("/")))
         assert found == whole(tree)
         work.update(dict.fromkeys(work, 0))

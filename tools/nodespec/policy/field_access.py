@@ -1,4 +1,4 @@
-"""What a policy can see of a node: two nodes that look the same to it get the same answer, and are asked about once.
+"""Static analysis of which fields of a node a CEL policy reads, so that equal inputs are evaluated once.
 
 An expression of CEL reaches a node by the name ``node`` alone, and what it selects from it stands behind that name,
 letter by letter: ``node.identity.tier``. So the text tells which values an answer depends on, or, inside ``has()``,

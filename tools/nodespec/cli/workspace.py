@@ -1,4 +1,4 @@
-"""What the commands that sign share: the registry, what it believes, who signs, and how a change is published."""
+"""What the commands that sign share: the work tree and its provenance, who signs, and how a change is published."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from nodespec.errors import RegistryError, UsageError
 from nodespec.judge import judge
 from nodespec.owner import PREFIX
 from nodespec.provenance import Provenance
-from nodespec.registration import Desk
+from nodespec.registration import PlanInputs
 from nodespec.registry import Registry
 from nodespec.report.text import to_text
 from nodespec.tree import OWNERS, SETTINGS_PATH, Overlay, read_path
@@ -121,7 +121,7 @@ def wallet(key_names: tuple[str, ...], signer: str | None) -> Wallet:
 
 
 @dataclass(frozen=True)
-class Place:
+class Workspace:
     """A work tree to change: its tree, its provenance, and the commit that the change follows, if there is one."""
 
     root: str
@@ -133,7 +133,7 @@ class Place:
     @classmethod
     def open(
         cls, repo: str, now: datetime, *, reading: bool = False, pinned: bool = True, base: str | None = None
-    ) -> Place:
+    ) -> Workspace:
         """Open the work tree at ``repo``; only for ``reading``, a bare repository will do.
 
         What is signed follows from what stands at ``base``, by default at HEAD.
@@ -179,11 +179,11 @@ class Place:
             problem = next(self.provenance.problems()).problem
             raise RegistryError(problem.message, hint="nodespec trust init makes one; nodespec trust verify shows more")
 
-    def desk(self, keys: Wallet) -> Desk:
+    def inputs(self, keys: Wallet) -> PlanInputs:
         """Return what a plan is made from."""
         self.require_trust()
         nonce = secrets.token_hex(16)
-        return Desk(here=self.provenance, base=self.believed, wallet=keys, now=self.provenance.now, nonce=nonce)
+        return PlanInputs(here=self.provenance, base=self.believed, wallet=keys, now=self.provenance.now, nonce=nonce)
 
     def owner(self, text: str) -> str:
         """Return the handle that ``text`` names: a handle, its digits, the beginning of one, or an owner's name."""
@@ -272,27 +272,29 @@ def show_difference(tree: Tree, files: Mapping[str, bytes | None]) -> None:
 
 
 def write(
-    place: Place, files: Mapping[str, bytes | None], message: str, request: Request, *, default_branch: str
+    workspace: Workspace, files: Mapping[str, bytes | None], message: str, request: Request, *, default_branch: str
 ) -> None:
     """Write a change where the options say, and tell what to do next."""
     branch, push = request.branch, request.push
     if push is not None and branch is None:
         branch = ""
     if branch is None:
-        changed = {path: data for path, data in files.items() if place.provenance.read(path) != data}
-        prepared = publish.prepare(place.root, files, message, branch=None) if request.commit else None
-        journal.apply(place.root, changed)
+        changed = {path: data for path, data in files.items() if workspace.provenance.read(path) != data}
+        prepared = publish.prepare(workspace.root, files, message, branch=None) if request.commit else None
+        journal.apply(workspace.root, changed)
         for path, data in changed.items():
             echo(f"{'removed' if data is None else 'wrote'} {printable(path)}\n")
         if not changed:
             echo("nothing to write: all of it stands there already, and is signed\n")
         if prepared is not None:
-            echo(f"committed {prepared.commit[:10]} on {printable(publish.land(place.root, prepared))}\n")
+            echo(f"committed {prepared.commit[:10]} on {printable(publish.land(workspace.root, prepared))}\n")
         return
-    prepared = publish.prepare(place.root, files, message, branch=branch or default_branch)
-    name = publish.land(place.root, prepared)
+    prepared = publish.prepare(workspace.root, files, message, branch=branch or default_branch)
+    name = publish.land(workspace.root, prepared)
     echo(f"committed {prepared.commit[:10]} on the new branch {printable(name)}; your work tree is as it was\n")
-    records = {os.path.dirname(path) for path in files if path.startswith(OWNERS) and place.snapshot.tree.entry(path)}
+    records = {
+        os.path.dirname(path) for path in files if path.startswith(OWNERS) and workspace.snapshot.tree.entry(path)
+    }
     if records:  # git would not overwrite them
         note(
             f"the branch holds the owner's record, too; before you check it out, or pull it: rm -r {' '.join(records)}"
@@ -300,7 +302,7 @@ def write(
     if push is None:
         note(f"next: git push origin {printable(name)}, and open a pull request from it")
         return
-    address = publish.push(place.root, push, name)
+    address = publish.push(workspace.root, push, name)
     echo(f"pushed {printable(name)} to {printable(push)}\n")
     where = publish.pull_request_address(address, name)
     note(f"next: open the pull request{f' at {where}' if where else f' from branch {printable(name)}'}")

@@ -1,4 +1,4 @@
-"""The box in which policies are evaluated: what it cannot do, how it ends, and what becomes of its questions."""
+"""The sandbox in which policies are evaluated: what it cannot do, how it ends, and what becomes of its questions."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nodespec.policy import policies
-from nodespec.policy.box import Box
 from nodespec.policy.cel import _DECLARED
 from nodespec.policy.examples import SPECIMEN
 from nodespec.policy.limits import LostError
+from nodespec.policy.sandbox import Sandbox
 from nodespec.policy.standing import Standing, subject
 from nodespec.settings import Settings
 from nodespec.spec import from_value
@@ -31,27 +31,27 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc"
 SUBJECT = subject(from_value(SPECIMEN), Standing(), Settings())
 
 
-def loaded(*rules: str) -> Box:
-    """A box that knows one policy of these rules, and the plainest node."""
-    box = Box(["cel"])
-    answer = box.ask({"load": 0, "language": "cel", "variables": [], "rules": list(rules)})
+def loaded(*rules: str) -> Sandbox:
+    """A sandbox that knows one policy of these rules, and the plainest node."""
+    sandbox = Sandbox(["cel"])
+    answer = sandbox.ask({"load": 0, "language": "cel", "variables": [], "rules": list(rules)})
     assert answer["problems"] == []
-    box.tell({"subject": SUBJECT})
-    return box
+    sandbox.tell({"subject": SUBJECT})
+    return sandbox
 
 
-def test_a_box_answers_one_question_after_another() -> None:
-    box = loaded("node.identity.tier == 0", "emits.size() == 0")
-    assert [box.ask({"judge": 0}) for _ in range(3)] == [[True, False]] * 3
-    box.tell({"subject": {**SUBJECT, "emits": []}})
-    assert box.ask({"judge": 0}) == [True, True]
+def test_a_sandbox_answers_one_question_after_another() -> None:
+    sandbox = loaded("node.identity.tier == 0", "emits.size() == 0")
+    assert [sandbox.ask({"judge": 0}) for _ in range(3)] == [[True, False]] * 3
+    sandbox.tell({"subject": {**SUBJECT, "emits": []}})
+    assert sandbox.ask({"judge": 0}) == [True, True]
 
 
 @linux
-def test_a_box_has_no_environment_no_files_and_no_folder_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sandbox_has_no_environment_no_files_and_no_folder_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REGISTRY_HMAC_KEY", "a secret of ours")
-    box = loaded("true")
-    inside = Path(f"/proc/{box._child.process.pid}")
+    sandbox = loaded("true")
+    inside = Path(f"/proc/{sandbox._child.process.pid}")
     assert b"secret" not in (inside / "environ").read_bytes()
     assert {os.readlink(link).partition(":")[0] for link in (inside / "fd").iterdir()} <= {"socket", "/dev/null"}
     assert os.readlink(inside / "cwd") == "/"
@@ -59,8 +59,8 @@ def test_a_box_has_no_environment_no_files_and_no_folder_of_ours(monkeypatch: py
 
 CONFINED = """
 import os, socket, sys
-from nodespec.policy import inside
-inside._shut_the_door()
+from nodespec.policy import sandbox_child
+sandbox_child._shut_the_door()
 def tried(what):
     try:
         what()
@@ -82,36 +82,36 @@ def test_behind_the_door_nothing_can_be_opened_and_memory_ends() -> None:
     assert done.stdout.split() == ["OSError", "OSError", "OSError", "OSError", "MemoryError"]
 
 
-def test_a_box_ends_with_whoever_holds_it() -> None:
-    box = loaded("true")
-    process = box._child.process
-    gone = weakref.ref(box)
-    del box
+def test_a_sandbox_ends_with_whoever_holds_it() -> None:
+    sandbox = loaded("true")
+    process = sandbox._child.process
+    gone = weakref.ref(sandbox)
+    del sandbox
     gc.collect()
     assert gone() is None
     assert process.returncode is not None
 
 
-def test_a_box_that_was_killed_says_so_and_does_not_kill_us() -> None:
-    box = loaded("true")
-    box._child.process.kill()
-    box._child.process.wait()
+def test_a_sandbox_that_was_killed_says_so_and_does_not_kill_us() -> None:
+    sandbox = loaded("true")
+    sandbox._child.process.kill()
+    sandbox._child.process.wait()
     with pytest.raises(LostError, match="the process that evaluates it ended"):
-        box.ask({"judge": 0})
+        sandbox.ask({"judge": 0})
 
 
-def test_a_box_that_runs_out_of_processor_time_says_so() -> None:
-    box = loaded("true")
-    box._child.process.send_signal(signal.SIGPROF)
-    box._child.process.wait()
+def test_a_sandbox_that_runs_out_of_processor_time_says_so() -> None:
+    sandbox = loaded("true")
+    sandbox._child.process.send_signal(signal.SIGPROF)
+    sandbox._child.process.wait()
     with pytest.raises(LostError, match="it took more processor time than it may: 1 s, and 10 ms a node"):
-        box.ask({"judge": 0})
+        sandbox.ask({"judge": 0})
 
 
-def test_a_question_that_makes_no_sense_ends_the_box_and_nothing_else() -> None:
-    box = loaded("true")
+def test_a_question_that_makes_no_sense_ends_the_sandbox_and_nothing_else() -> None:
+    sandbox = loaded("true")
     with pytest.raises(LostError):
-        box.ask({"judge": 7})
+        sandbox.ask({"judge": 7})
 
 
 def test_what_expressions_may_name_is_what_they_are_given() -> None:
@@ -119,15 +119,15 @@ def test_what_expressions_may_name_is_what_they_are_given() -> None:
     assert set(_DECLARED) == given
 
 
-def test_a_box_that_was_started_early_is_the_one_that_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sandbox_that_was_started_early_is_the_one_that_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[list[str]] = []
 
-    class Counted(Box):
+    class Counted(Sandbox):
         def __init__(self, languages: Sequence[str]) -> None:
             started.append(list(languages))
             super().__init__(languages)
 
-    monkeypatch.setattr("nodespec.policy.box.Box", Counted)
+    monkeypatch.setattr("nodespec.policy.sandbox.Sandbox", Counted)
     cel = MemoryTree({"registry/policies/a.cel.yaml": b"", "registry/policies/notes.md": b""})
     both = MemoryTree({"registry/policies/a.cel.yaml": b"other", "registry/policies/b.rego": b""})
     policies.start_early(MemoryTree({"registry/policies/notes.md": b""}))
@@ -140,7 +140,7 @@ def test_a_box_that_was_started_early_is_the_one_that_is_used(monkeypatch: pytes
     assert started == [["cel"], ["cel"], ["cel", "rego"]], "one for fewer languages is let go of"
 
 
-def test_a_box_that_ended_before_it_was_asked_is_no_fault_of_a_policy() -> None:
+def test_a_sandbox_that_ended_before_it_was_asked_is_no_fault_of_a_policy() -> None:
     path = "registry/policies/matriz.consent.cel.yaml"
     tree = MemoryTree({path: (ROOT / path).read_bytes()})
     policies.start_early(tree)

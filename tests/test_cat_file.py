@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nodespec import catfile
-from nodespec.catfile import AT_ONCE, FEW, LARGE, CatFile
+from nodespec import cat_file
+from nodespec.cat_file import AT_ONCE, FEW, LARGE, CatFile
 from nodespec.errors import RegistryError, UsageError
 from nodespec.git import GitRepository
 from nodespec.registry import Registry
@@ -357,7 +357,7 @@ def test_a_command_that_says_nothing_is_given_up(
     silent.parent.mkdir()
     silent.write_text("#!/bin/sh\nexec cat > /dev/null\n")
     silent.chmod(0o755)
-    monkeypatch.setattr(catfile, "PATIENCE", 0.1)
+    monkeypatch.setattr(cat_file, "PATIENCE", 0.1)
     wanted = GitRepository.open(str(repo.path)).resolve("HEAD")
     monkeypatch.setenv("PATH", f"{silent.parent}{os.pathsep}{os.environ['PATH']}")
     assert Registry.open(repo.path, index=False).at("HEAD").commit == wanted

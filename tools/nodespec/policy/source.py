@@ -1,7 +1,7 @@
-"""A policy as somebody wrote it, in YAML with CEL or in Rego: what it holds, and what the box is asked about it.
+"""A policy as somebody wrote it, in YAML with CEL or in Rego: what it holds, and what the sandbox is asked about it.
 
-What YAML holds is known from its text. What a module of Rego holds is what it says when it is evaluated, so the box is
-asked first, and says what ``policy`` is; that must fulfil the same contract.
+What YAML holds is known from its text. What a module of Rego holds is what it says when it is evaluated, so the sandbox
+is asked first, and says what ``policy`` is; that must fulfil the same contract.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from nodespec import document, schema
 from nodespec.encoding import printable
 from nodespec.finding import Hit, Span
-from nodespec.policy.form import from_value, oddities
-from nodespec.policy.place import within_scalar
-from nodespec.policy.sight import Sight
+from nodespec.policy.field_access import Sight
+from nodespec.policy.model import from_value, oddities
+from nodespec.policy.position import within_scalar
 from nodespec.text import HIDDEN_CHARACTER, MAX_BYTES
 from nodespec.tree import POLICY_SCHEMA_PATH, REGO_SUFFIX, is_policy_path, policy_name
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nodespec.document import Document
-    from nodespec.policy.form import Policy
+    from nodespec.policy.model import Policy
     from nodespec.schema import Contract
     from nodespec.spec import NodeSpec
 
@@ -93,13 +93,13 @@ class Written:
 
     @property
     def is_askable(self) -> bool:
-        """Whether the box can make something of it."""
+        """Whether the sandbox can make something of it."""
         if self.source.language == "rego":
             return self.source.data is not None and not self.trouble
         return self.policy is not None
 
     def question(self, number: int) -> dict[str, Any]:
-        """Return what the box is told, so that it knows the policy by this number."""
+        """Return what the sandbox is told, so that it knows the policy by this number."""
         question: dict[str, Any] = {"load": number, "language": self.source.language}
         if self.source.language == "rego":
             name = policy_name(self.source.path) if is_policy_path(self.source.path) else ""
@@ -111,7 +111,7 @@ class Written:
         }
 
     def learn(self, answer: dict[str, Any]) -> None:
-        """Take in what the box made of it."""
+        """Take in what the sandbox made of it."""
         if self.policy is None and not answer["problems"]:
             self._hold(answer["policy"])
             if self.policy is None:

@@ -1,6 +1,6 @@
-"""On what grounds a tree is judged: its contracts, its settings, its waivers; and what its listing alone shows.
+"""What a tree is judged by: its schemas, settings and waivers; and the rules that need only its listing.
 
-All of it is read before any node is. What is unusable is a finding, and grants nothing.
+All of it is read before any node is. A criterion that cannot be used is a finding, and grants nothing.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import os
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from nodespec.crew import check_jobs
+from nodespec.workers import check_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

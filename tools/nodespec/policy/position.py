@@ -1,4 +1,4 @@
-"""Where something inside of a YAML scalar stands in the file: an expression's line and column to the file's."""
+"""Source positions inside a YAML scalar: an expression's line and column to the file's."""
 
 from __future__ import annotations
 

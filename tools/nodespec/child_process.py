@@ -1,8 +1,8 @@
-"""Another program, spoken to over one socket that is its standard input and output.
+"""A helper process, spoken to over one socket that is its standard input and output.
 
-A socket and not a pipe: whoever writes to a program that has ended gets an error here, where a pipe would send SIGPIPE,
-of which a command of the terminal is to die. The program ends with whoever holds it, and has nothing to lose. A process
-that is forked meanwhile has to let go of it (:func:`let_go`), or the program would outlive its holder.
+It is a socket and not a pipe, because writing to a process that has ended must be an error here: a pipe would raise
+SIGPIPE, which ends the command line by design. The helper ends when its holder closes the socket, and holds no state
+worth saving. A process that is forked meanwhile must close its copy (:func:`let_go`), or the helper would live on.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""The box: a process of its own in which policies are evaluated, and nothing else happens.
+"""The sandbox: a process of its own in which policies are evaluated, and nothing else happens.
 
 A policy is written by whoever could merge it, and may be on trial itself. No bound within this process would hold:
 native code that evaluates an expression cannot be interrupted, and when it crashes, the process is gone. So it is done
-in a child process with an empty environment, in the root folder, with one open socket (:mod:`nodespec.policy.inside`),
-whose processor time is bounded for each question. When it ends, or stays silent, the question has no answer, and the
-next question needs a new box.
+in a child process (:mod:`nodespec.policy.sandbox_child`) with an empty environment, in the root folder, with one open
+socket, whose processor time is bounded for each question. When it ends, or stays silent, the question has no answer,
+and the next question needs a new sandbox.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from nodespec.child import Child
+from nodespec.child_process import Child
 from nodespec.errors import RegistryError
 from nodespec.policy.limits import MAX_ANSWER, PATIENCE, SECONDS, SECONDS_EACH, LostError
 
@@ -34,7 +34,7 @@ spec = importlib.util.spec_from_file_location("nodespec", sys.argv[1] + "/__init
 sys.modules["nodespec"] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(sys.modules["nodespec"])
 sys.path += sys.argv[2:]
-from nodespec.policy.inside import main
+from nodespec.policy.sandbox_child import main
 main()
 """
 """The package is this very one, wherever it was imported from; the libraries are those that would be found here."""
@@ -42,7 +42,7 @@ main()
 _LIBRARIES = {"cel": "cel_expr_python", "rego": "regorus"}
 
 
-class Box:
+class Sandbox:
     """A process that evaluates policies in these languages; it ends with whoever holds it."""
 
     def __init__(self, languages: Sequence[str]) -> None:
@@ -66,7 +66,7 @@ class Box:
         self._before += _line(message)
 
     def ask(self, question: Any) -> Any:
-        """Return the answer to a question; raise ``LostError`` when there is none, and the box is gone then."""
+        """Return the answer to a question; raise ``LostError`` when there is none, and the sandbox is gone then."""
         try:
             self._child.send(self._before + _line(question))
             self._before = b""

@@ -1,8 +1,8 @@
-"""Whom a change can be felt by: the nodes that it does not touch, and that see something of it all the same.
+"""Impact analysis: the unchanged nodes that a change may affect.
 
-A node is seen by others in what it is called, sends and hears, in its lane, and in whom it counts for. Where a change
-alters none of that, nobody is looked for. Where it does, everybody who names one of the signals, or has one of the
-owners, is found on the roster (:mod:`nodespec.roster`), or in the files (:mod:`nodespec.mentions`).
+Other nodes depend on a node's name, signals, lane and owner, and on nothing else of it. Where a change alters none of
+these, no other node is looked at. Where it does, every node that shares one of the affected signals or owners is looked
+up in the roster (:mod:`nodespec.roster`), or else searched for in the files (:mod:`nodespec.mentions`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from nodespec.commit import CommitTree
-    from nodespec.judge import Court
+    from nodespec.judge import Evaluation
     from nodespec.roster import Roster
     from nodespec.tree import Entry, Progress, Tree
 
@@ -30,7 +30,7 @@ def _one(_files: int) -> int:
     return 1
 
 
-class Neighbours:
+class Impact:
     """What is around these paths, and is the same before and after.
 
     ``was`` and ``now`` are what others see of the nodes at these paths, by path, on either side; ``before`` is the
@@ -40,7 +40,7 @@ class Neighbours:
 
     def __init__(
         self,
-        court: Court,
+        evaluation: Evaluation,
         before: CommitTree,
         around: frozenset[str],
         *,
@@ -51,7 +51,7 @@ class Neighbours:
         jobs: Callable[[int], int] = _one,
         progress: Progress | None = None,
     ) -> None:
-        self.court = court
+        self.evaluation = evaluation
         self.before = before
         self.around = around
         self.was = was
@@ -76,7 +76,7 @@ class Neighbours:
 
     def _is_bounded(self, owner: str) -> bool:
         """Say whether it matters how many nodes an owner holds."""
-        knobs, provenance = self.court.knobs, self.court.provenance
+        knobs, provenance = self.evaluation.knobs, self.evaluation.provenance
         if knobs is None or provenance is None:
             return False
         newcomer = knobs.newcomers is not None and bool(provenance.roots) and not provenance.root.of_owner(owner)

@@ -1,7 +1,7 @@
-"""The same work for many things, in this process or in several.
+"""The same work for many items, in this process or in several.
 
-A worker process begins with nothing: it is told once how to make its own worker, from what can be pickled, and is then
-handed chunk after chunk. Results come back in the order of the items.
+A worker process starts empty: it is told once how to set itself up, from picklable values, and is then handed one chunk
+after another. Results come back in the order of the items.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def _begin(start: bytes) -> None:
     from multiprocessing.connection import wait
     from threading import Thread
 
-    from nodespec.child import let_go
+    from nodespec.child_process import let_go
 
     def follow(parent: int) -> None:
         """End with the parent, however it ends."""
