@@ -165,7 +165,7 @@ def test_a_key_that_cannot_satisfy_the_registry_does_not_sign(signed: Checkout) 
     assert signed.run("keys", "new", "half", "--scheme", "ed25519").returncode == 0
     done = signed.run("checkpoint", "create", "--key", "half", "-o", "half.json")
     assert done.returncode == 2
-    assert "your key half (ed25519) is no checkpoint key here" in done.stderr
+    assert "your key half (ed25519) does not hold the checkpoint role here" in done.stderr
     signed.git("rm", "-q", "registry/trust/0001.dsse.json")
     signed.commit("no trust root")
     done = signed.run("checkpoint", "create", "--key", "half", "-o", "half.json")
@@ -591,7 +591,7 @@ class TestTheTrustRoot:
         assert signed.run("keys", "new", "other").returncode == 0
         done = signed.run("checkpoint", "create", "--key", "other")
         assert done.returncode == 2
-        assert "your key other (ed25519) is no checkpoint key here" in done.stderr
+        assert "your key other (ed25519) does not hold the checkpoint role here" in done.stderr
         assert signed.run("checkpoint", "verify", "head.json").returncode == 0
 
     def test_without_a_pin_the_own_keys_are_believed(self, signed: Checkout, tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_check_shows_what_is_wrong_at_its_line_and_column(
     whole = example.run("validate")
     assert whole.returncode == 3
     assert f"--> {EXTRA}:{line}:{column}\n" in whole.stdout
-    assert "L could not run on everything" in whole.stderr
+    assert "L could not check every file" in whole.stderr
     assert example.run("policy", "test").returncode == 3
 
 

@@ -135,7 +135,7 @@ def test_families_and_codes_are_selected_and_ignored(example: Checkout) -> None:
     for ignored in ("S", "s004,T", "value-not-allowed", "F,S"):
         done = example.run("validate", "--ignore", ignored)
         assert done.returncode == 3, "a spec that N never saw has not passed N"
-        assert "N, P, G, L could not run on everything" in done.stderr
+        assert "N, P, G, L could not check every file" in done.stderr
     assert example.run("validate", "--select", "N").returncode == 3
     assert example.run("validate", "--select", "P").returncode == 3
     assert example.run("validate", "--ignore", "S,N,P,G,L").returncode == 0
@@ -389,7 +389,7 @@ def test_ignoring_the_cause_never_turns_what_could_not_run_green(example: Checko
     (example.path / "schemas" / "nodespec.v1.schema.json").unlink()
     done = example.run("validate", "--ignore", "T")
     assert done.returncode == 3
-    assert "S, N, P, G, L could not run on everything" in done.stderr
+    assert "S, N, P, G, L could not check every file" in done.stderr
 
 
 def test_ignoring_the_format_does_not_hide_what_the_schema_says(example: Checkout) -> None:
@@ -439,7 +439,7 @@ def test_a_misshapen_neighbour_does_not_turn_the_whole_green(example: Checkout) 
     example.replace(PULSE, "tier: 7", "tier: 9")
     done = example.run("validate", ADAPTER_FILE)
     assert done.returncode == 3
-    assert "G could not run on everything" in done.stderr
+    assert "G could not check every file" in done.stderr
 
 
 def test_a_path_through_a_link_is_the_same_file(example: Checkout) -> None:

@@ -45,11 +45,15 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
-    git = ["git", "-C", str(folder), "-c", "user.name=Tour", "-c", "user.email=tour@example.org"]
-    subprocess.run([*git, "init", "-q", "-b", "main"], check=True)
-    subprocess.run([*git, "add", "-A"], check=True)
-    subprocess.run([*git, "commit", "-q", "-m", "The example registry"], check=True)
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "The example registry")
     return folder
+
+
+def git(folder: Path, *words: str) -> None:
+    who = ("-c", "user.name=Tour", "-c", "user.email=tour@example.org")
+    subprocess.run(["git", "-C", str(folder), *who, *words], check=True)
 
 
 def test_the_tour_shows_what_really_happens(checkout: Path) -> None:
@@ -60,7 +64,8 @@ def test_the_tour_shows_what_really_happens(checkout: Path) -> None:
     environment.pop("NODESPEC_HOME", None)
     for command, expected in commands:
         if command.startswith("export "):
-            environment |= dict(word.split("=", 1) for word in command.removeprefix("export ").split())
+            words = command.removeprefix("export ").replace('"', "").replace("$PWD", str(checkout)).split()
+            environment |= dict(word.split("=", 1) for word in words)
             continue
         done = subprocess.run(
             ["bash", "-c", command], cwd=checkout, env=environment, capture_output=True, text=True, timeout=120
@@ -94,8 +99,9 @@ def test_every_step_of_the_operations_guide_works(tmp_path: Path) -> None:
         assert done.returncode == intended, f"{command}\n{done.stdout}{done.stderr}"
 
 
-def test_the_python_example_runs(checkout: Path) -> None:
-    (example,) = blocks("python")
+def test_the_python_examples_run(checkout: Path) -> None:
+    example = "\n".join(blocks("python"))
+    git(checkout, "commit", "-q", "--allow-empty", "-m", "One more")
     done = subprocess.run([sys.executable, "-c", example], cwd=checkout, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "matriz.memory.adapter/memoria_adapter_v1 5 ['memory_stored', 'memory_recalled']" in done.stdout

@@ -101,6 +101,7 @@ Changing
     publish          files to a commit, a branch, a remote
 
 Interfaces
+    api              the Python API beyond queries: validate, gate, verify
     ci               pipeline files for GitHub and GitLab
     receive          what a server is about to receive, step by step
     report           findings as text, JSON, SARIF, JUnit, Markdown, and for GitHub and GitLab
@@ -114,21 +115,42 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nodespec.errors import NodespecError, RegistryError, UsageError
+    from nodespec.finding import Finding
+    from nodespec.gate import Judgement
     from nodespec.registry import Registry, Snapshot
     from nodespec.spec import Emit, NodeSpec, Subscription
+    from nodespec.verdict import Report
+    from nodespec.verification import Verification
 
-__all__ = ["Emit", "NodeSpec", "NodespecError", "Registry", "RegistryError", "Snapshot", "Subscription", "UsageError"]
+__all__ = [
+    "Emit",
+    "Finding",
+    "Judgement",
+    "NodeSpec",
+    "NodespecError",
+    "Registry",
+    "RegistryError",
+    "Report",
+    "Snapshot",
+    "Subscription",
+    "UsageError",
+    "Verification",
+]
 __version__ = "0.1.0"
 
 _HOMES = {
     "Emit": "spec",
+    "Finding": "finding",
+    "Judgement": "gate",
     "NodeSpec": "spec",
     "NodespecError": "errors",
     "Registry": "registry",
     "RegistryError": "errors",
+    "Report": "verdict",
     "Snapshot": "registry",
     "Subscription": "spec",
     "UsageError": "errors",
+    "Verification": "verification",
 }
 
 
@@ -138,3 +160,8 @@ def __getattr__(name: str) -> Any:
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    """Return the public names, loaded or not."""
+    return [*__all__, "__version__"]

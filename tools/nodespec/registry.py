@@ -18,7 +18,7 @@ import os
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 
 from nodespec import journal, settings
 from nodespec.encoding import printable, quoted
@@ -81,7 +81,7 @@ def _unknown() -> None:
 
 @dataclass(frozen=True)
 class Registry:
-    """A registry in a folder, in a clone, or in a bare repository. Made by :meth:`open`."""
+    """A registry in a folder, in a clone, or in a bare repository. Made by :meth:`open`; closed by ``with``."""
 
     path: str
     root: str | None
@@ -197,6 +197,12 @@ class Registry:
         from nodespec.index.store import Store
 
         return Store(self.index_path, self.notice) if self.index_path is not None else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Let the index go; its file is whole without its log (SQLite's ``-wal``) from then on."""
@@ -330,8 +336,10 @@ class Snapshot:
             lambda: tuple(read(node) for node in self if question.matches(node)),
         )
 
-    def counts(self, by: str) -> dict[Any, int]:
-        """Return how many nodes have each ``lane``, ``tier``, ``owner`` or ``type``."""
+    def counts(self, by: Literal["lane", "tier", "owner", "type"]) -> dict[Any, int]:
+        """Return how many nodes have each lane, tier, owner or type; raise ``UsageError`` for anything else."""
+        if by not in ("lane", "tier", "owner", "type"):
+            raise UsageError(f"nodes are not counted by {quoted(by)}", hint="expected lane, tier, owner or type")
 
         def count() -> dict[Any, int]:
             name = {"type": "node_type"}.get(by, by)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from nodespec.frozen import frozen
 from nodespec.tree import NODES, is_node_path
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nodespec.registry import Registry, Snapshot
     from nodespec.tree import Progress
 
-COUNTED = ("lane", "tier", "owner", "type")
+COUNTED: Final = ("lane", "tier", "owner", "type")
 
 
 @dataclass(slots=True, kw_only=True)

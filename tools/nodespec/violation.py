@@ -128,7 +128,7 @@ def _wrong_form(error: Any, path: KeyPath) -> Iterator[Hit]:
     about = str(error.schema.get("description", "")).partition(". ")[0].rstrip(".")
     example = _example(error.schema)
     expected = f"; expected, for example, {example}" if example else f"; expected the form {error.validator_value}"
-    message = f"{_name(path)} is {quoted(error.instance)}, which has not the form it needs{expected}"
+    message = f"{_name(path)} is {quoted(error.instance)}, which does not match the required form{expected}"
     yield Hit(code="S005", message=message, at=path, fix=f"{about}." if about else "")
 
 

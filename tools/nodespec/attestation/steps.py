@@ -332,7 +332,7 @@ class _Verifier:
         problems = []
         for item in sealed.signatures:
             if item.key_id not in self.known:
-                message = f"key {short(item.key_id)} signed, too, and belongs to nobody who has a say here"
+                message = f"key {short(item.key_id)} also signed, and is none of the owner's or the verifier's"
                 problems.append(Problem(slug="unlisted-key", message=message))
             elif item.key_id not in self.valid:
                 message = f"the signature by key {short(item.key_id)} does not verify"

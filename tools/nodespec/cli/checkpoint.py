@@ -226,7 +226,7 @@ def _own_trust(snapshot: Snapshot, scheme: str, name: str | None) -> tuple[Trust
         if stranger is not None:
             hint = "nodespec trust show lists them; nodespec trust rotate --checkpoint KEY appoints one"
             raise UsageError(
-                f"your key {stranger.name} ({stranger.public.scheme}) is no checkpoint key here", hint=hint
+                f"your key {stranger.name} ({stranger.public.scheme}) does not hold the checkpoint role here", hint=hint
             )
     return trust, files
 

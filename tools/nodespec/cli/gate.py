@@ -113,7 +113,7 @@ def gate_command(
                 echo(f"::error title=gate {item.number} {item.name}::{item.words}\n")
             note(f"error: gate {item.number} {item.name} failed: {item.words}")
     if code == 3:
-        note(f"hint: {_what_did_not_run(judgement)}, and what was not judged has not passed")
+        note(f"hint: {_what_did_not_run(judgement)}, and what was not checked has not passed")
     if form == "text":
         note(f"judged in {time.monotonic() - start:.2f} s{f', as of {as_of}' if as_of else ''}")
     return code
@@ -165,7 +165,7 @@ def _printed(judgement: Judgement, gates: Sequence[Gate], form: str, code: int, 
 
 def _what_did_not_run(judgement: Judgement) -> str:
     blocked = judgement.report.blocked
-    return f"{', '.join(blocked)} could not run on everything" if blocked else "no family could run"
+    return f"{', '.join(blocked)} could not check every file" if blocked else "no family could run"
 
 
 def _evidence(path: str | None) -> Evidence | None:

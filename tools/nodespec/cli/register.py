@@ -150,7 +150,7 @@ def _carry_out(workspace: Workspace, plan: Plan, request: Request) -> int:
         show_findings(found, workspace.judged(files, committed=request.committed), request.color)
         if not serious:
             families = ", ".join(found.blocked)
-            note(f"{families} could not run on everything, because of another file; nodespec validate says which")
+            note(f"{families} could not check every file, because of another one; nodespec validate says which")
         note("nothing was written")
         return 1 if serious and not found.undecided else 3
     if request.dry_run:

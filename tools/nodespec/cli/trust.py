@@ -83,7 +83,7 @@ def init_command(
     maintainer_keys: tuple[str, ...],
     maintainer_threshold: int | None,
 ) -> int:
-    """Make version 1. Without options, your key main is the whole government.
+    """Make version 1. Without options, your key main holds every role.
 
     KEY is a public key file, or the name of one of your own keys. For a registry that matters, give three root keys
     held by three people, and a threshold of two: SECURITY.md describes the ceremony.
@@ -354,7 +354,7 @@ def revoke_command(owner: str, prefix: str | None, repo: str, key_names: tuple[s
     handle = workspace.owner(owner)
     gone = [item for item in root.of_owner(handle) if prefix is None or prefix in item.node_types]
     if not gone:
-        raise UsageError(f"nothing such is delegated to {quoted(owner)}", hint="nodespec trust show")
+        raise UsageError(f"no such delegation to {quoted(owner)}", hint="nodespec trust show")
     left = [item for item in root.delegations if item not in gone]
     for item in gone if prefix is not None else ():
         others = tuple(other for other in item.node_types if other != prefix)

@@ -202,6 +202,6 @@ def _finish(report: Report, form: str, strict: bool, color: str, origin: Tree | 
     if code == 4:
         note("hint: nothing was judged. Are there files under registry/, and does the path name them?")
     if code == 3:
-        cause = f"{', '.join(report.blocked)} could not run on everything" if report.blocked else "no family could run"
-        note(f"hint: {cause}, and what was not judged has not passed; a plain nodespec validate says why")
+        cause = f"{', '.join(report.blocked)} could not check every file" if report.blocked else "no family could run"
+        note(f"hint: {cause}, and what was not checked has not passed; nodespec validate without options says why")
     return code

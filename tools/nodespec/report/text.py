@@ -90,7 +90,7 @@ def summary(report: Report, paint: Paint = plain) -> str:
     for state, words in ((RUN, "judged"), (PARTLY, PARTLY), (NOT_RUN, NOT_RUN), (IGNORED, IGNORED)):
         letters = [letter for letter, found in report.states.items() if found == state]
         if letters:
-            lines.append(
-                paint(f"{words}: {', '.join(f'{letter} {FAMILIES[letter].name}' for letter in letters)}", "dim")
-            )
+            names = (f"{letter} {FAMILIES[letter].name}" for letter in letters)
+            how = " (--base REV says from which commit)" * (state == NOT_RUN and letters == ["C"])
+            lines.append(paint(f"{words}: {', '.join(names)}{how}", "dim"))
     return "\n".join(lines)

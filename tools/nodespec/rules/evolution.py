@@ -64,8 +64,8 @@ def version_not_raised(change: Change) -> Iterator[Hit]:
     for path, before, now in change.kept:
         if change.is_same_text(path) or semver_order(now.version) > semver_order(before.version):
             continue
-        what = "the same" if now.version == before.version else "not higher"
-        message = f"the text changes, and the version {now.version} is {what} (the base has {before.version})"
+        what = "is still" if now.version == before.version else f"goes from {before.version} to"
+        message = f"the file changes, and metadata.version {what} {now.version}"
         yield Hit(message=message, path=path, at=_VERSION)
 
 

@@ -58,7 +58,7 @@ UNSIGNED = _found_by_policies(
     "L005",
     "policy-unsigned",
     why="The policy admits the node once its attestation verifies, with its owner's and a verifier's signature.",
-    fix="Let those sign who have not yet: nodespec verify ID says who; family P must be judged, too.",
+    fix="Get the missing signatures, and keep family P selected. Who has yet to sign: nodespec verify ID",
 )
 
 

@@ -104,7 +104,7 @@ _DECLARED = (
         "P013",
         "digest-mismatch",
         why="The owner signed other bytes than those that stand here: the file was changed after it was signed.",
-        fix=f"Restore the file, or, if you are its owner and mean the change: {_RESIGN}",
+        fix="Restore the file; or, if you own it and mean the change, sign it: nodespec update FILE",
     ),
     _found_by_verification(
         "P014",
