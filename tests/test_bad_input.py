@@ -88,7 +88,9 @@ def test_a_commit_without_a_registry(empty: Checkout) -> None:
     empty.write("README", "nothing here")
     empty.commit()
     refused(empty, "validate", "--at", "HEAD", code=4, says="nothing")
-    refused(empty, "query", "--at", "HEAD", code=4, says="no node")
+    refused(empty, "query", "--at", "HEAD", code=4, says="it holds no registry")
+    for command in (("checkpoint", "manifest"), ("checkpoint", "create", "--output", "-")):
+        refused(empty, *command, code=2, says="holds no registry")
 
 
 def test_a_sha256_repository_says_plainly_that_it_is_not_yet_supported(empty: Checkout) -> None:

@@ -85,7 +85,7 @@ def test_each_hook_has_its_place_and_none_overwrites_anothers(ada: Clone, tmp_pa
     bare = tmp_path / "bare.git"
     ada.git("clone", "-q", "--bare", ".", str(bare))
     for kind, where in (("pre-commit", bare), ("pre-receive", ada.path), ("post-receive", ada.path)):
-        assert "belongs into" in ada.says("hooks", "install", kind, "--repo", str(where), code=2)
+        assert "belongs in" in ada.says("hooks", "install", kind, "--repo", str(where), code=2)
     own = bare / "hooks" / "pre-receive"
     own.parent.mkdir(exist_ok=True)
     own.write_text("#!/bin/sh\nexit 0\n")

@@ -125,10 +125,16 @@ class GitRepository:
         if name is None or name[0] == "HEAD":
             return
         places = ("refs/{}", "refs/tags/{}", "refs/heads/{}", "refs/remotes/{}", "refs/remotes/{}/HEAD")
-        refs = [ref for place in places if (ref := place.format(name[0])) in self._repo.references]
-        if len(refs) > 1 and name[0] not in self._repo.references:
+        refs = [ref for place in places if self._has(ref := place.format(name[0]))]
+        if len(refs) > 1 and not self._has(name[0]):
             hint = "write the one that you mean in full"
             raise UsageError(f"{quoted(name[0])} could be any of {', '.join(map(printable, refs))}", hint=hint)
+
+    def _has(self, ref: str) -> bool:
+        try:
+            return ref in self._repo.references
+        except ValueError:  # too long, or not UTF-8
+            return False
 
     def _commit_by(self, date: str) -> Commit:
         try:

@@ -196,9 +196,14 @@ def open_snapshot(repo: str, at: str | None) -> Snapshot:
     return snapshot
 
 
+def holds_registry(snapshot: Snapshot) -> bool:
+    """Say whether there is anything of a registry in a tree; without one, a work tree is not opened at all."""
+    return snapshot.commit is None or any(map(cast("CommitTree", snapshot.tree).children, ROOTS))
+
+
 def require_registry(snapshot: Snapshot) -> None:
-    """Raise ``UsageError`` for a commit that holds no registry, in which there is nothing to be found or listed."""
-    if snapshot.commit is not None and not any(map(cast("CommitTree", snapshot.tree).children, ROOTS)):
+    """Raise ``UsageError`` for a commit that holds no registry, and so has nothing to be listed or signed."""
+    if not holds_registry(snapshot):
         hint = "git log -- registry shows when there was one"
         raise UsageError(f"{snapshot.tree.label} holds no registry", hint=hint)
 

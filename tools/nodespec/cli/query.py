@@ -13,12 +13,12 @@ from nodespec.cli.common import (
     complete_id,
     complete_signal,
     echo,
+    holds_registry,
     index_options,
     note,
     open_snapshot,
     painter,
     repo_option,
-    require_registry,
 )
 from nodespec.cli.terminal import table
 from nodespec.encoding import json_text, printable
@@ -90,7 +90,6 @@ def query_command(repo: str, at: str | None, form: str, color: str, node_type: s
         echo(_nodes(nodes, form, color))
     snapshot.require_complete()
     if not found:
-        require_registry(snapshot)
         _say_nothing_matched(snapshot, filters)
         return 4
     return 0
@@ -139,6 +138,8 @@ def _say_nothing_matched(snapshot: Snapshot, filters: dict[str, Any]) -> None:
     known = snapshot.signals
     asked = [*filters["signal"], *filters["emits"], *filters["subscribes"]]
     note(f"no node in {snapshot.tree.label} matches")
+    if not holds_registry(snapshot):
+        note("hint: it holds no registry; git log -- registry shows when there was one")
     for signal in asked:
         near = get_close_matches(signal, known, n=1)
         if signal not in known:
