@@ -178,6 +178,13 @@ def test_every_page_of_help_is_laid_out_as_it_is_written() -> None:
         assert page.splitlines()[2].strip(), name
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_prose_is_wrapped_at_120_columns(page: Path) -> None:
+    prose = re.sub(r"^ *```.*?^ *```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    long = [line for line in prose.splitlines() if len(line) > 120 and not line.startswith(("|", "- [", "["))]
+    assert long == []
+
+
 def test_every_job_that_a_page_names_is_in_the_makefile() -> None:
     jobs = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     named = {job for page in PAGES for job in re.findall(r"`make ([a-z-]+)`", page.read_text(encoding="utf-8"))}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
+import textwrap
 from pathlib import Path
 
 import nodespec
@@ -24,6 +25,9 @@ A file is judged from the outside in: family N sees only specs that fulfil the s
 fulfil it, because the meaning of a misshapen document is not defined.
 """
 
+WIDTH = 120
+"""Columns of a line of prose, as in the other documents."""
+
 TABLE = re.compile(r"(?<=<!-- modules: written by make docs -->\n).*?(?=<!-- end of modules -->)", re.DOTALL)
 
 
@@ -34,8 +38,14 @@ def rules_page() -> str:
         parts.append(f"## {family.letter} {family.name}: {family.about}\n")
         for rule in (rule for rule in RULES.values() if rule.family == family.letter):
             parts.append(f"### {rule.code} {rule.slug}\n")
-            parts.append(f"*{rule.severity}*\n\n**Why.** {rule.why}\n\n**Fix.** {rule.fix}\n")
+            parts.append(
+                f"*{rule.severity}*\n\n{_filled(f'**Why.** {rule.why}')}\n\n{_filled(f'**Fix.** {rule.fix}')}\n"
+            )
     return "\n".join(parts)
+
+
+def _filled(text: str) -> str:
+    return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def module_table() -> str:
