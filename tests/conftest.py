@@ -104,8 +104,8 @@ def empty(tmp_path: Path, home: dict[str, str]) -> Checkout:
 
 @pytest.fixture
 def example(empty: Checkout) -> Checkout:
-    """The example registry, committed once."""
-    shutil.copytree(ROOT / "registry", empty.path / "registry")
+    """The example registry without its seal, so that tests may change what it protects, committed once."""
+    shutil.copytree(ROOT / "registry", empty.path / "registry", ignore=shutil.ignore_patterns("seal.dsse.json"))
     shutil.copytree(ROOT / "schemas", empty.path / "schemas")
     empty.git("init", "-q", "-b", "main")
     empty.commit("The example registry", date="2026-01-10T12:00:00Z")

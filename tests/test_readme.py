@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COPIED = ("registry", "schemas", "tests/keys", "tests/fixtures/draft.yaml", "README.md", "Makefile", "docs")
+COPIED = (
+    *("registry", "schemas", ".github", ".gitattributes"),
+    *("tests/keys", "tests/fixtures/draft.yaml", "README.md", "Makefile", "docs"),
+)
 
 
 def blocks(kind: str) -> list[str]:

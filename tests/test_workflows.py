@@ -143,6 +143,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Host:
     author.path.mkdir()
     for name in ("registry", "schemas", "tools", "locks", ".github"):
         shutil.copytree(ROOT / name, author.path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / ".gitattributes", author.path)
     author.git("init", "-q", "-b", "main")
     author.commit("The base")
     origin = folder / "origin.git"

@@ -1,7 +1,8 @@
 """``make sign-example``: sign what was edited in the example registry, with its published keys.
 
 For each node whose attestation does not verify: its owner signs (``register`` or ``update``), and its verifier
-cosigns. The published keys make this possible; in a registry of your own each owner does it for their own nodes.
+cosigns. Where a protected file was edited (settings, contracts, policies, pipelines), the maintainers seal. The published
+keys make this possible; in a registry of your own each owner does it for their own nodes.
 """
 
 from __future__ import annotations
@@ -27,7 +28,15 @@ def main() -> int:
             done = _run(["cosign", identifier])
         if done.returncode:
             return done.returncode
-    return 0
+    return _run(["seal"]).returncode if _is_unsealed() else 0
+
+
+def _is_unsealed() -> bool:
+    """Say whether there is no seal, or one that is not over the protected files as they are."""
+    if not (ROOT / "registry/seal.dsse.json").exists():
+        return True
+    done = _run(["validate", "--select", "P030,P031", "--format", "json"], quiet=True)
+    return bool(json.loads(done.stdout)["findings"])
 
 
 def _unsigned() -> list[tuple[str, str]]:
