@@ -1,7 +1,8 @@
 """What is promised of the gate: a pull request costs what it changes, whatever the size of the registry.
 
 Two pull requests of ten files each: one changes ten nodes in what only they can see; the other adds two nodes, whose
-signals and owners must be looked for among all others. The registry is unsigned, so both end with the one finding that
+signals and owners must be looked for among all others. In a fresh clone, which has no roster, that is a search through
+every file, as ``git grep`` makes one. The registry is unsigned, so both end with the one finding that
 it has no trust root; nothing else is wrong with them.
 """
 
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.measure import Contender
 from benchmarks.promises import Promise, Round, program
-from benchmarks.questions import SMALL, run_in, specs_of
+from benchmarks.questions import SMALL, a_signal, run_in, specs_of
 from benchmarks.whole import UNSIGNED, unsigned
 
 if TYPE_CHECKING:
@@ -41,6 +42,15 @@ def gates(folder: Path, nodes: int) -> Round:
         asked = f"'{program('nodespec')}' gate --base main --head {branch}; test $? -eq 1"
         contenders += [Contender(name=name, command=["sh", "-c", asked], folder=where) for where, name in names.items()]
         promises.append(Promise(work=f"gate: {work}", ours=names[large], other=names[small], bar=1.5, at_most=True))
+    fresh, search = f"nodespec gate --no-index, {nodes:,} nodes, adds", "git grep -l SIGNAL main"
+    asked = f"'{program('nodespec')}' gate --no-index --base main --head adds; test $? -eq 1"
+    grep = ["git", "grep", "-l", "-F", "-w", a_signal(large), "main", "--", "registry/nodes"]
+    contenders += [
+        Contender(name=fresh, command=["sh", "-c", asked], folder=large),
+        Contender(name=search, command=grep, folder=large),
+    ]
+    work = f"gate: add {ADDED} nodes in a fresh clone"
+    promises.append(Promise(work=work, ours=fresh, other=search, bar=2, at_most=True))
     return Round(contenders=contenders, promises=promises, turns=9)
 
 

@@ -47,6 +47,7 @@ def questions(folder: Path, nodes: int) -> Round:
     promises = [
         Promise(work=work, ours=head, other=imports, bar=2.5, at_most=True),
         Promise(work=f"{work}, the second time", ours=past, other=head, bar=1.25, at_most=True),
+        Promise(work=f"{work}, in the work tree", ours=here, other=imports, bar=None, at_most=True),
     ]
     if shutil.which("rg") is not None and nodes >= FULL:
         contenders.append(Contender(name=search, command=["rg", "-l", signal, "registry/nodes"], folder=registry))

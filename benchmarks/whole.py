@@ -65,7 +65,7 @@ def _others() -> list[tuple[str, list[str]]]:
 
 
 def again(folder: Path, nodes: int) -> Round:
-    """Validate a commit that changes ten files, when the one before was validated; and one that adds a node."""
+    """Validate what changes ten files, when it was validated before: a commit, and the work tree; and a node more."""
     registry, small = unsigned(folder, nodes), unsigned(folder, SMALL)
     ours = f"nodespec validate --at HEAD, {nodes:,} files"
     other = "git diff --stat, and python -c 'import click, sqlite3'"
@@ -78,6 +78,11 @@ def again(folder: Path, nodes: int) -> Round:
         Contender(name=ours, command=command, folder=registry, before=committer(registry, CHANGED)),
         Contender(name=other, command=["sh", "-c", f"git diff --stat HEAD~1 HEAD; {imports}"], folder=registry),
     ]
+    here, status = f"nodespec validate, the work tree, {nodes:,} files", "git status"
+    contenders += [
+        Contender(name=here, command=[program("nodespec"), "validate", *UNSIGNED], folder=registry),
+        Contender(name=status, command=["git", "status", "--porcelain"], folder=registry),
+    ]
     grown, less = (f"nodespec validate --at HEAD, a node more than {size:,}" for size in (nodes, SMALL))
     contenders += [
         Contender(name=name, command=command, folder=where, before=joiner(where))
@@ -87,6 +92,7 @@ def again(folder: Path, nodes: int) -> Round:
         contenders=contenders,
         promises=[
             Promise(work=f"validate a commit of {CHANGED} files", ours=ours, other=other, bar=3, at_most=True),
+            Promise(work="validate the work tree again", ours=here, other=status, bar=None, at_most=True),
             Promise(work="validate a commit that adds a node", ours=grown, other=less, bar=2, at_most=True),
         ],
         turns=9,

@@ -1,8 +1,8 @@
 """``make sign-example``: sign what was edited in the example registry, with its published keys.
 
-For each node whose attestation does not verify: its owner signs (``register`` or ``update``), and its verifier
-cosigns. Where a protected file was edited (settings, contracts, policies, pipelines), the maintainers seal. The published
-keys make this possible; in a registry of your own each owner does it for their own nodes.
+For each node whose attestation does not verify: its owner signs (``register`` or ``update``), and its verifier cosigns.
+Where a protected file was edited (settings, contracts, policies, pipelines), the maintainers seal. The published keys
+make this possible; in a registry of your own each owner does it for their own nodes.
 """
 
 from __future__ import annotations
