@@ -84,7 +84,8 @@ Judging
     examiner         one document at a time, through the rules that need no other (F, S, N, P, L)
     verdict          which rules were selected, which ran, and the report of what they found
     criteria         what a tree is judged by: its schemas, settings and waivers
-    judge            every rule over one tree
+    evaluation       the evaluation of one tree, whole or in part: every rule family, and the report
+    judge            a whole tree, or a file by itself
     roster           a sealed index of who emits, hears and owns what in one commit
     impact           the unchanged nodes that a change may affect
     incremental      validation from an earlier report and what differs since

@@ -28,11 +28,12 @@ from typing import TYPE_CHECKING, cast
 from nodespec import difference, seal, settings
 from nodespec.criteria import MAX_CONTRACT, listing_findings
 from nodespec.encoding import quoted
+from nodespec.evaluation import FOR_ALL, Evaluation, missed
 from nodespec.examiner import finding
 from nodespec.finding import Hit
 from nodespec.frozen import frozen
 from nodespec.impact import Impact, folder_of
-from nodespec.judge import FOR_ALL, MANY, Evaluation, judge, missed
+from nodespec.judge import MANY, judge
 from nodespec.owner import PREFIX, Chain
 from nodespec.provenance import Provenance
 from nodespec.reading import read_checked

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from nodespec.commit import CommitTree
-    from nodespec.judge import Evaluation
+    from nodespec.evaluation import Evaluation
     from nodespec.roster import Roster
     from nodespec.tree import Entry, Progress, Tree
 

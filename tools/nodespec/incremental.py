@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, cast
 from nodespec import owner, rules
 from nodespec.chain import record_path
 from nodespec.errors import RegistryError
+from nodespec.evaluation import Evaluation, missed
 from nodespec.frozen import frozen
 from nodespec.impact import Impact, folder_of, left_by
-from nodespec.judge import Evaluation, missed
 from nodespec.owner import PREFIX
 from nodespec.reading import Unreadable, load
 from nodespec.rules.graph import NodeFacts, Part
