@@ -24,6 +24,7 @@ from nodespec.cli.common import (
     open_registry,
     painter,
     passphrase,
+    read_input,
     repo_option,
     require_registry,
     tell_example,
@@ -174,7 +175,7 @@ def _previous(
     path = _nearest(registry, snapshot, scheme) if chosen is None else chosen
     if path is None:
         return None
-    data = _read(path)
+    data = read_input(path, envelope.MAX_BYTES)
     try:
         return checkpoints.verify_previous(data, registry, trust, snapshot, now=now)
     except UsageError as error:
@@ -254,7 +255,7 @@ def _find(target: str, registry: Registry, scheme: str) -> tuple[bytes, str | No
         commit = registry.git.resolve(target)
     except UsageError:
         if os.path.isfile(target) and (os.sep in target or target.endswith(".json")):
-            return _read(target), None
+            return read_input(target, envelope.MAX_BYTES), None
         if os.sep in target or target.endswith(".json"):
             hint = "give the file of a checkpoint, or a revision"
             raise UsageError(f"{printable(target)} is neither a file nor a revision", hint=hint) from None
@@ -265,15 +266,7 @@ def _find(target: str, registry: Registry, scheme: str) -> tuple[bytes, str | No
         if os.path.isfile(target):
             hint = f"{quoted(target)} names a revision; the file of that name is ./{printable(target)}"
         raise UsageError(f"no checkpoint of {commit.short} is kept here", hint=hint)
-    return _read(path), commit.id
-
-
-def _read(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read(envelope.MAX_BYTES + 1)
-    except OSError as error:
-        raise UsageError(f"{printable(path)} cannot be read: {error.strerror}") from None
+    return read_input(path, envelope.MAX_BYTES), commit.id
 
 
 def _check_free(path: str, *, kept: bool, sequence: int) -> None:
@@ -283,7 +276,7 @@ def _check_free(path: str, *, kept: bool, sequence: int) -> None:
     if not kept:
         raise UsageError(f"{printable(path)} exists and is not overwritten", hint="choose another name; - is stdout")
     try:
-        before = checkpoints.Statement.parse(envelope.parse(_read(path)).payload).sequence
+        before = checkpoints.Statement.parse(envelope.parse(read_input(path, envelope.MAX_BYTES)).payload).sequence
     except ValueError:
         return  # what is no checkpoint is no loss
     if before != sequence:

@@ -125,6 +125,20 @@ def _read_small(tree: Tree, path: str) -> bytes | None:
     return read_path(tree, path) if entry is not None and tree.size(entry) <= MAX_BYTES else None
 
 
+def read_input(path: str, most: int) -> bytes:
+    """Read a file that the user named, or standard input (``-``): up to one byte more than ``most``.
+
+    Raises ``UsageError`` when it cannot be read.
+    """
+    if path == "-":
+        return sys.stdin.buffer.read(most + 1)
+    try:
+        with open(path, "rb") as file:
+            return file.read(most + 1)
+    except OSError as error:
+        raise UsageError(f"{printable(path)} cannot be read: {error.strerror}") from None
+
+
 def write_output(path: str, data: bytes) -> None:
     """Write a file that the user named, whole or not at all; into what is no plain file, as a shell would.
 

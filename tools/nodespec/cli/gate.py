@@ -21,6 +21,7 @@ from nodespec.cli.common import (
     open_registry,
     painter,
     printed,
+    read_input,
     repo_option,
     tell_example,
     unjudged,
@@ -171,9 +172,4 @@ def _what_did_not_run(judgement: Judgement) -> str:
 def _evidence(path: str | None) -> Evidence | None:
     if path is None:
         return None
-    try:
-        with open(path, "rb") as file:
-            data = file.read(evidence.MAX_BYTES + 1)
-    except OSError as error:
-        raise UsageError(f"{printable(path)} cannot be read: {error.strerror}") from None
-    return evidence.parse(data, printable(path))
+    return evidence.parse(read_input(path, evidence.MAX_BYTES), printable(path))

@@ -16,6 +16,7 @@ from nodespec.cli.common import (
     note,
     painter,
     printed,
+    read_input,
     repo_option,
     tell_example,
 )
@@ -143,11 +144,7 @@ def _read(path: str) -> Source:
     """Read a file; where it stands in a registry, it is called as there."""
     folder, name = os.path.split(os.path.realpath(path))
     home = POLICIES.rstrip("/")
-    try:
-        with open(path, "rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise UsageError(f"{printable(path)} cannot be read: {error.strerror}") from None
+    data = read_input(path, MAX_BYTES)
     return Source(f"{POLICIES}{name}" if f"{folder}/".endswith(f"/{home}/") else path, data)
 
 

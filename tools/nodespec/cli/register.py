@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from nodespec import registration
-from nodespec.cli.common import complete_id, note
+from nodespec.cli.common import complete_id, note, read_input
 from nodespec.cli.workspace import (
     Request,
     Workspace,
@@ -18,7 +17,6 @@ from nodespec.cli.workspace import (
     show_findings,
     write,
 )
-from nodespec.encoding import printable
 from nodespec.errors import UsageError
 from nodespec.judge import judge_text
 from nodespec.reading import Unreadable, load
@@ -108,7 +106,7 @@ def deregister_command(
 
 
 def _put(workspace: Workspace, file: str, action: str, request: Request) -> int:
-    data = _read(file)
+    data = read_input(file, MAX_BYTES)
     shown = "-" if file == "-" else file
     draft = judge_text(data, tree=workspace.snapshot.tree, path=shown)
     if any(finding.code[0] in "FS" for finding in draft.findings):
@@ -166,13 +164,3 @@ def _carry_out(workspace: Workspace, plan: Plan, request: Request) -> int:
     if not request.committed:
         note(f"next: git switch -c {default}; git add registry; git commit; git push; and open a pull request")
     return 0
-
-
-def _read(file: str) -> bytes:
-    if file == "-":
-        return sys.stdin.buffer.read(MAX_BYTES + 1)
-    try:
-        with open(file, "rb") as source:
-            return source.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise UsageError(f"{printable(file)} cannot be read: {error.strerror}") from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from nodespec.cli.common import (
     open_registry,
     painter,
     printed,
+    read_input,
     repo_option,
     tell_example,
 )
@@ -85,7 +85,7 @@ def validate_command(
     if alone is not None:
         if base is not None:
             raise UsageError("a spec by itself follows nothing", hint="leave out --base, or judge the registry")
-        data = sys.stdin.buffer.read(MAX_BYTES + 1) if alone == "-" else _read(alone)
+        data = read_input(alone, MAX_BYTES)
         report = judge_text(data, tree=_tree_around(repo, at), path=alone, selection=selection)
         return _finish(report, form, strict, color, {alone: data})
     registry = open_registry(_start(paths, repo, at))
@@ -157,11 +157,6 @@ def _below(path: str, root: str) -> str:
     """Return a path relative to the registry's top; links on the way to it are followed, the last name is not."""
     real = os.path.join(os.path.realpath(os.path.dirname(path) or "."), os.path.basename(path))
     return os.path.normpath(os.path.relpath(real, os.path.realpath(root)))
-
-
-def _read(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read(MAX_BYTES + 1)
 
 
 def _only(paths: tuple[str, ...], registry: Registry, snapshot: Snapshot) -> frozenset[str]:
