@@ -70,6 +70,8 @@ class Objects(Protocol):
         """Return an object's length in bytes; raise ``LookupError`` when it is not there."""
 
 
+_MISSING = "blob {} is not in this repository (a partial or damaged clone? git fsck tells)"
+
 MOST_LISTED, MOST_CHANGED = 1_000_000, 500_000
 """Files and folders of a listing, and of a difference, beyond which nothing is said. A tree of a dozen objects can have
 more paths than any memory holds, since it may hold one folder under many names."""
@@ -257,14 +259,14 @@ class CommitTree:
         try:
             return self._objects.size(entry.blob)
         except LookupError as error:
-            raise OSError(f"blob {entry.blob[:10]} is not in this repository") from error
+            raise OSError(_MISSING.format(entry.blob[:10])) from error
 
     def read(self, entry: Entry) -> bytes:
         """Return the blob's bytes."""
         try:
             return self._objects.read(entry.blob)[1]
         except LookupError as error:
-            raise OSError(f"blob {entry.blob[:10]} is not in this repository") from error
+            raise OSError(_MISSING.format(entry.blob[:10])) from error
 
     def _read_object(self, oid: str, kind: str) -> bytes:
         try:
