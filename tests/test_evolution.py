@@ -47,13 +47,13 @@ CASES = [
         (("authors: [Ada]", "authors: [Ben]"),),
         (("authors: [Ada]", "authors: [Ben]"), version("1.0.1")),
         VERSION,
-        "1.0.0 is the same",
+        "is still 1.0.0",
     ),
     Case("C013", (), (version("0.9.0"),), (version("1.0.1"),), VERSION, "not higher"),
     Case("C013", (), (version("1.0.0-rc.1"),), (version("1.0.1-rc.1"),), VERSION, "not higher"),
     Case("C013", (), (version("1.0.0+build.2"),), (version("1.0.1+build.2"),), VERSION, "not higher"),
     Case(
-        "C013", (), (("node_type: lab.probe\n", "node_type: lab.probe # a remark\n"),), (), VERSION, "the text changes"
+        "C013", (), (("node_type: lab.probe\n", "node_type: lab.probe # a remark\n"),), (), VERSION, "the file changes"
     ),
     Case(
         "C014",

@@ -64,8 +64,10 @@ def version_not_raised(change: Change) -> Iterator[Hit]:
     for path, before, now in change.kept:
         if change.is_same_text(path) or semver_order(now.version) > semver_order(before.version):
             continue
-        what = "is still" if now.version == before.version else f"goes from {before.version} to"
-        message = f"the file changes, and metadata.version {what} {now.version}"
+        if now.version == before.version:
+            message = f"the file changes, and metadata.version is still {now.version}"
+        else:
+            message = f"metadata.version goes from {before.version} to {now.version}, which is not higher"
         yield Hit(message=message, path=path, at=_VERSION)
 
 
