@@ -1,4 +1,4 @@
-"""The quick reader: it declines, or it gives the very value that the deciding parser gives without a problem.
+"""The fast reader: it declines, or it gives the very value that the reference parser gives without a problem.
 
 ``QUICK_TEXTS=1000000 python -m pytest tests/test_fast.py`` tries that many texts in each of the random tests.
 """
@@ -34,7 +34,7 @@ Dice = random.Random
 
 
 def taken(data: bytes) -> bool:
-    """Say whether the quick reader takes a text; if so, the deciding parser must agree to the letter."""
+    """Say whether the fast reader takes a text; if so, the reference parser must agree to the letter."""
     value = fast.read(data)
     if value is None:
         return False

@@ -32,7 +32,7 @@ def in_order(entries: list[tuple[bytes, bytes, bytes]]) -> list[tuple[bytes, byt
 
 
 def agrees(data: bytes) -> bool:
-    """Whether the quick reader reads these bytes; it may only where the other finds the same, and nothing odd."""
+    """Whether the fast reader reads these bytes; it may only where the other finds the same, and nothing odd."""
     quick = _plain_entries(data)
     if not quick:
         return False

@@ -81,7 +81,7 @@ class CatFile:
         self._lock = Lock()
 
     def commit(self, revision: str) -> Commit | None:
-        """Return the commit that git takes a revision for; None where somebody else has to say what is the matter."""
+        """Return the commit that a revision names; None where libgit2 has to resolve it, or to say what is wrong."""
         found = self._ask([f"{revision}^{{commit}}"])[0] if _NAME.match(revision) else None
         return _parsed(found.oid, found.data) if found is not None and found.kind == "commit" else None
 
@@ -125,7 +125,7 @@ class CatFile:
         return self._many(self.place)
 
     def _ask(self, names: Sequence[str]) -> list[_Object | None]:
-        """Return what git takes each name for, once it is what its id says; None where git has no such answer."""
+        """Return the object of each name, checked against its id; None for each that is missing or does not match."""
         nothing: list[_Object | None] = [None] * len(names)
         with self._lock:
             if len(names) > self._left or self._child is None or self._child.holder != os.getpid():

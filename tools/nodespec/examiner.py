@@ -65,7 +65,7 @@ UNANSWERED = "L"
 
 
 class Examined(NamedTuple):
-    """What came of one document: findings, what G must know of it, and the letters of the families that missed it."""
+    """What came of one document: findings, facts for the graph, and the letters of the families that could not run."""
 
     findings: tuple[Finding, ...]
     facts: NodeFacts | None = None

@@ -8,9 +8,9 @@ it does not, only what differs is read:
 2. Every document that has come or changed, or whose signature has: its text, shape, meaning and owner (F, S, N, P).
 3. The trust root, the seal, and owners that have come (P).
 4. What may change from base to head (C).
-5. The registry as a whole (G), as far as the change can be felt there: whoever has to do with a signal that a changed
-   node sends or hears, how many nodes its owner holds, and names that look like a new one. Nothing else of the
-   registry can have become wrong.
+5. The registry as a whole (G), as far as the change affects it: the nodes that share a signal with a changed node, the
+   number of nodes that its owner holds, and names that look like a new one. Nothing else of the registry can have
+   become wrong.
 
 What was wrong in base already, in a file that the change does not touch, is not held against it. Nothing is judged
 where there is no telling what merging gives (C019), nor by a contract or a policy that no maintainer sealed (C012).
@@ -252,7 +252,7 @@ class _Run:
 
     @cached_property
     def impact(self) -> Impact:
-        """Whom the change can be felt by."""
+        """The unchanged nodes that the change may affect."""
         was: dict[str, NodeFacts] = {}
         now: dict[str, NodeFacts] = {}
         if self.change is not None:
@@ -340,7 +340,7 @@ class _Run:
         return item.path in self.around or item.code in FOR_ALL or _identity(item) not in known
 
     def by_difference(self) -> Report:
-        """Judge what differs, and what that can be felt in."""
+        """Judge what differs, and what that affects."""
         tree = self.proposal.tree
         come = [pair[1] for pair in self.proposal.changes if pair[1] is not None and pair[1].path in self.around]
         documents = [path for path in sorted(self.around) if is_node_path(path) or is_tombstone_path(path)]
@@ -384,8 +384,8 @@ class _Run:
         return replace(report, findings=tuple(sorted([*report.findings, *more], key=lambda item: item.order)))
 
     def _graph(self, facts: dict[str, NodeFacts], claimed: frozenset[str]) -> Iterator[Finding]:
-        """Run family G on what is felt; what it would have found in base as well is not new."""
-        signals, owners = self.impact.felt
+        """Run family G on what is affected; what it would have found in base as well is not new."""
+        signals, owners = self.impact.affected
         others, left = self.impact.others
         was = self.impact.was
         names = self.impact.names_in(folder_of(path) for path in facts if path not in was)

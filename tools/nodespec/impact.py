@@ -31,11 +31,11 @@ def _one(_files: int) -> int:
 
 
 class Impact:
-    """What is around these paths, and is the same before and after.
+    """The nodes outside of the changed paths (``around``) that a change may affect; they are the same on both sides.
 
-    ``was`` and ``now`` are what others see of the nodes at these paths, by path, on either side; ``before`` is the
-    commit that was there, or one that agrees with it on everything else. ``besides`` are signals that are felt for
-    another reason, and ``jobs`` says how many processes so many files are worth.
+    ``was`` and ``now`` are the facts of the nodes at the changed paths, by path, before and after; ``before`` is the
+    earlier commit, or one that agrees with it on everything else. ``more`` are signals that are affected for another
+    reason, and ``jobs`` says how many processes so many files are worth.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Impact:
         was: Mapping[str, NodeFacts],
         now: Mapping[str, NodeFacts],
         roster: Callable[[], Roster | None],
-        besides: frozenset[str] = frozenset(),
+        more: frozenset[str] = frozenset(),
         jobs: Callable[[int], int] = _one,
         progress: Progress | None = None,
     ) -> None:
@@ -57,14 +57,14 @@ class Impact:
         self.was = was
         self.now = now
         self.roster = roster
-        self.besides = besides
+        self.more = more
         self.jobs = jobs
         self.progress = progress
 
     @cached_property
-    def felt(self) -> tuple[frozenset[str], frozenset[str]]:
-        """The signals of nodes that others see otherwise than before, and the owners who hold more than before."""
-        signals, owners = set(self.besides), set[str]()
+    def affected(self) -> tuple[frozenset[str], frozenset[str]]:
+        """The signals of nodes whose facts changed, and the owners who hold more nodes than before."""
+        signals, owners = set(self.more), set[str]()
         for path in self.was.keys() | self.now.keys():
             old, new = self.was.get(path), self.now.get(path)
             if old != new:
@@ -75,7 +75,7 @@ class Impact:
         return frozenset(signals), frozenset(owners)
 
     def _is_bounded(self, owner: str) -> bool:
-        """Say whether it matters how many nodes an owner holds."""
+        """Say whether the number of nodes that an owner may hold is limited."""
         knobs, provenance = self.evaluation.knobs, self.evaluation.provenance
         if knobs is None or provenance is None:
             return False
@@ -84,17 +84,17 @@ class Impact:
 
     @cached_property
     def others(self) -> tuple[list[NodeFacts], frozenset[str]]:
-        """Every node that is not touched and has to do with what is felt, and the signals that tombstones leave."""
-        signals, owners = self.felt
+        """Every unchanged node with an affected signal or owner, and the signals that tombstones leave dangling."""
+        signals, owners = self.affected
         return self._found(signals | owners) if signals or owners else ([], frozenset())
 
     @cached_property
     def everybody(self) -> tuple[list[NodeFacts], frozenset[str]]:
-        """Every node that is not touched, and all the signals that tombstones leave."""
+        """Every unchanged node, and every signal that a tombstone leaves dangling."""
         return self._found(None)
 
     def _found(self, names: frozenset[str] | None) -> tuple[list[NodeFacts], frozenset[str]]:
-        """Look for the untouched that hold one of these names, or for all of them."""
+        """Return the unchanged nodes that hold one of these names; with None, all of them."""
         before = self.before
         known, left = self._on_roster(names)
         if self.listed is None:
@@ -106,7 +106,7 @@ class Impact:
             held = mentioning(before, held, names, jobs=self.jobs(len(held)), progress=self.progress)
         nodes = [load(before, entry) for entry in held if is_node_path(entry.path)]
         known += [NodeFacts.of(node) for node in nodes if not isinstance(node, Unreadable)]
-        left |= {name for entry in held if is_tombstone_path(entry.path) for name in left_by(before, entry)}
+        left |= {name for entry in held if is_tombstone_path(entry.path) for name in dangling_of(before, entry)}
         return sorted(known), frozenset(left)  # by path, wherever they were found
 
     def _on_roster(self, names: frozenset[str] | None) -> tuple[list[NodeFacts], set[str]]:
@@ -120,20 +120,20 @@ class Impact:
 
     @cached_property
     def listed(self) -> tuple[Roster, frozenset[str]] | None:
-        """The roster, and the paths at which the commit is no longer what it is of.
+        """The roster, and the paths at which the commit differs from the one that it lists.
 
-        None when there is none, or it is of a commit that this one has nothing to do with.
+        None without a roster, or when the difference cannot be known.
         """
         roster = self.roster()
         later = roster.differing(self.before) if roster is not None else None
         return (roster, later) if roster is not None and later is not None else None
 
-    def are_at_hand(self, most: int) -> bool:
-        """Say whether they can be told from a roster and no more files than this."""
+    def is_indexed(self, most: int) -> bool:
+        """Say whether a roster and no more changed files than this answer for every unchanged node."""
         return self.listed is not None and len(self.listed[1]) <= most
 
     def names_in(self, folders: Iterable[str]) -> Iterator[str]:
-        """Yield the id of every node right in these folders, which end in ``/``."""
+        """Yield the id of every node directly in these folders, which end in ``/``."""
         for folder in sorted(set(folders)):
             there = self.before.children(folder.rstrip("/"))
             files = (folder + name for name, (mode, _) in there.items() if mode != FOLDER)
@@ -141,18 +141,18 @@ class Impact:
             yield from (node_id(path) for path in self.now if folder_of(path) == folder)
 
     def held(self, facts: Iterable[NodeFacts]) -> list[tuple[str, str]]:
-        """Return (path, owner) of all nodes of those owners who hold more than before."""
-        _, owners = self.felt
+        """Return (path, owner) of all nodes of the owners who hold more than before."""
+        _, owners = self.affected
         return [(node.path, node.owner) for node in (*facts, *self.others[0]) if node.owner in owners]
 
 
 def folder_of(path: str) -> str:
-    """Return the folder that a file is right in, with a ``/`` at its end."""
+    """Return the folder of a file, with a ``/`` at its end."""
     return path.rpartition("/")[0] + "/"
 
 
-def left_by(tree: Tree, entry: Entry) -> tuple[str, ...]:
-    """Return the signals that a tombstone leaves dangling; none where it is none, which is for others to say."""
+def dangling_of(tree: Tree, entry: Entry) -> tuple[str, ...]:
+    """Return the signals that a tombstone leaves dangling; none where the file cannot be read as one."""
     try:
         stone = load_tombstone(tree, entry)
     except RegistryError:

@@ -20,7 +20,7 @@ from nodespec.chain import record_path
 from nodespec.errors import RegistryError
 from nodespec.evaluation import Evaluation, missed
 from nodespec.frozen import frozen
-from nodespec.impact import Impact, folder_of, left_by
+from nodespec.impact import Impact, dangling_of, folder_of
 from nodespec.owner import PREFIX
 from nodespec.reading import Unreadable, load
 from nodespec.rules.graph import NodeFacts, Part
@@ -68,9 +68,10 @@ _LOOK_ALIKE = "G003"
 
 @frozen
 class Known:
-    """A commit that was judged, every file of it: its folders by Git's ids (empty: none), and all that was found.
+    """The complete report of a commit: Git's ids of its folders (empty: none), and every finding.
 
-    All means whatever was asked for: an owner who comes is told by findings that nobody wanted to see.
+    Findings are kept whether they were selected or not, because later decisions depend on them: whether an owner who is
+    added was missed before, for instance.
     """
 
     folders: tuple[str, ...]
@@ -80,17 +81,17 @@ class Known:
 
     @classmethod
     def of(cls, folders: tuple[str, ...], report: Report) -> Known | None:
-        """Return what is worth remembering of a report; None where something could not be judged, or is odd."""
+        """Return what later runs can build on; None for a report that is incomplete, or of an irregular tree."""
         if not report.complete or any(item.code == _QUOTA for item in report.everything):
             return None
         return cls(folders=folders, findings=report.everything, files=report.files, specs=report.specs)
 
 
 def circumstances(tree: CommitTree, selection: Selection) -> tuple[str, tuple[str, ...]] | None:
-    """Return a digest of everything that decides about all files, and Git's ids of the folders that are followed.
+    """Return a digest of everything that decides about all files, and Git's ids of the followed folders.
 
-    Everything is all of the registry but nodes, tombstones and owners; the contracts; and what is asked for. Returns
-    None for a commit whose folders are odd (a name twice, a link in a folder's place).
+    The digest covers the registry without nodes, tombstones and owners; the contracts; and the selection of rules.
+    Returns None for a commit with irregular folders (a name twice, a link in a folder's place).
     """
     digest = sha256(" ".join(sorted((*selection.codes, *selection.families))).encode())
     (nodes, odd), (schemas, odder) = tree.folder(FOLLOWED[0]), tree.folder(SCHEMAS)
@@ -112,10 +113,10 @@ def rejudge(
     now: datetime,
     roster: Callable[[], Roster | None],
 ) -> Report | None:
-    """Judge ``tree`` by what differs from a commit of which ``known`` was found, in the same circumstances.
+    """Judge ``tree`` by what differs from the commit of ``known``, in the same circumstances.
 
-    ``tree`` is a commit, or a commit with files of the followed folders written over it. Returns None for what this is
-    not made for.
+    ``tree`` is a commit, or a commit with files of the followed folders overlaid. Returns None for every case that is
+    not covered.
     """
     try:
         return _rejudge(known, tree, selection, now, roster)
@@ -135,9 +136,9 @@ def _rejudge(
     commit = cast("CommitTree", tree.under) if isinstance(tree, Overlay) else tree
     pairs = _difference(known.folders, tree, commit)
     step = _Step(pairs, commit, tree.files if isinstance(tree, Overlay) else ()) if pairs is not None else None
-    if step is None or _is_odd(step.come, tree) or not step.brings_nobody_who_was_missed(known):
+    if step is None or _is_odd(step.come, tree) or not step.adds_only_unreferenced_owners(known):
         return None
-    shown = step.shown_before()
+    shown = step.facts_before()
     if shown is None:
         return None
     entries = [entry for entry in map(tree.entry, step.documents) if entry is not None]
@@ -150,10 +151,10 @@ def _rejudge(
         step.around,
         was={path: one for path, one in facts.items() if path not in step.paths} | shown,
         now=facts,
-        besides=claimed | step.left_before(),
+        more=claimed | step.dangling_before(),
         roster=roster,
     )
-    if any(impact.felt) and not impact.are_at_hand(MOST):
+    if any(impact.affected) and not impact.is_indexed(MOST):
         return None
     unseen = missed(step.come, entries, examined)
     graph = _graph(known, evaluation, impact, claimed) if evaluation.sees_the_whole(unseen) else []
@@ -170,7 +171,7 @@ def _rejudge(
 
 
 def _difference(folders: Sequence[str], tree: CommitTree | Overlay, commit: CommitTree) -> list[Pair] | None:
-    """Return what differs from these folders, or None where it is too odd, or too much, to go by."""
+    """Return what differs from these folders; None where the trees are irregular, or differ too much."""
     pairs: list[Pair] = []
     there = commit.children(REGISTRY)
     for top, then in zip(FOLLOWED, folders, strict=True):
@@ -188,9 +189,9 @@ def _difference(folders: Sequence[str], tree: CommitTree | Overlay, commit: Comm
 
 
 def _is_odd(entries: Sequence[Entry], tree: Tree) -> bool:
-    """Say whether family T has anything to say about files that have come; names in lower case have no twins.
+    """Say whether family T has a finding about the added files; names in lower case have no twins.
 
-    The other files were there when the tree was judged, and nothing was odd about them.
+    The other files were there when the tree was judged, and were regular.
     """
     if any(entry.mode != REGULAR or entry.path != entry.path.casefold() for entry in entries):
         return True
@@ -200,9 +201,9 @@ def _is_odd(entries: Sequence[Entry], tree: Tree) -> bool:
 
 
 class _Step:
-    """What differs, as (before, after) of each path; what was before is read from the same objects as ``commit``.
+    """What differs, as (before, after) of each path; earlier files are read from the same objects as ``commit``.
 
-    At the paths ``written``, the tree is not what the commit is, whether it differs or not.
+    ``written`` are the paths overlaid on the commit, even where their bytes are unchanged.
     """
 
     def __init__(self, pairs: Sequence[Pair], commit: CommitTree, written: Iterable[str]) -> None:
@@ -220,7 +221,7 @@ class _Step:
 
     @property
     def stray(self) -> list[str]:
-        """The files that could stand alone, in order: whatever is judged but owners."""
+        """The judged files that may lack a partner, in order: all but owners' records."""
         return [path for path in sorted(self.around) if not path.startswith(OWNERS)]
 
     @property
@@ -229,10 +230,10 @@ class _Step:
         folders = {folder_of(path) for path in self.paths if path.startswith(OWNERS)}
         return sorted(PREFIX + folder.removeprefix(OWNERS).rstrip("/") for folder in folders)
 
-    def brings_nobody_who_was_missed(self, known: Known) -> bool:
-        """Say whether the owners, if any, were not there before, and speak only for what comes with them.
+    def adds_only_unreferenced_owners(self, known: Known) -> bool:
+        """Say whether every changed owner is new, and no earlier node refers to one of them.
 
-        An owner who was there decides about every node that is signed with the owner's keys.
+        A record of an owner who was there before decides about every node that is signed with the owner's keys.
         """
         if not self.owners:
             return True
@@ -242,25 +243,25 @@ class _Step:
         begun = all(record_path(owner.folder_of(handle), 0) in come for handle in self.owners)
         return begun and not stood and not missed_before
 
-    def shown_before(self) -> dict[str, NodeFacts] | None:
-        """Return what others saw of each node that differs, by path; None where one of them was none."""
+    def facts_before(self) -> dict[str, NodeFacts] | None:
+        """Return the earlier facts of each changed node, by path; None where one could not be read."""
         nodes = [load(self.commit, old) for old in self.gone if is_node_path(old.path)]
         if any(isinstance(node, Unreadable) for node in nodes):
             return None
         return {node.path: NodeFacts.of(node) for node in nodes if not isinstance(node, Unreadable)}
 
-    def left_before(self) -> frozenset[str]:
-        """Return the signals that tombstones left dangling, where they are others now."""
+    def dangling_before(self) -> frozenset[str]:
+        """Return the signals that changed or removed tombstones left dangling."""
         stones = (old for old in self.gone if is_tombstone_path(old.path))
-        return frozenset(name for stone in stones for name in left_by(self.commit, stone))
+        return frozenset(name for stone in stones for name in dangling_of(self.commit, stone))
 
     def growth(self, counts: Callable[[str], bool]) -> int:
-        """Return by how much the files that count have become more."""
+        """Return by how many the files that count have grown in number."""
         return sum(counts(new.path) for new in self.come) - sum(counts(old.path) for old in self.gone)
 
 
 def _partners(path: str) -> tuple[str, ...]:
-    """Return what is judged together: a node, and what is signed about it; a tombstone, likewise, and whom it is of."""
+    """Return what is judged together: a node and its attestation; a tombstone, its attestation, and its node."""
     if path.startswith(OWNERS):
         return (path,)
     node, stone = node_path(node_id(path)), tombstone_path(node_id(path))
@@ -270,36 +271,36 @@ def _partners(path: str) -> tuple[str, ...]:
 
 
 def _kept(known: Known, around: frozenset[str]) -> list[Finding]:
-    """Return what was found and still stands: all but what is judged again."""
+    """Return the earlier findings that still hold: all but those that are judged again."""
     return [item for item in known.findings if item.path not in around and item.code[0] != "G" and not _is_live(item)]
 
 
 def _graph(known: Known, evaluation: Evaluation, impact: Impact, claimed: frozenset[str]) -> list[Finding] | None:
-    """Return what family G finds; None where nobody knows who else there is.
+    """Return the findings of family G; None where a roster is needed and there is none.
 
-    As long as there is nothing to find but names that look alike, whoever feels the change is asked; else everybody.
+    As long as there is no finding but look-alike names, the rules run on the affected nodes only; else on all nodes.
     """
     had = [item for item in known.findings if item.code[0] == "G"]
     alike = {folder_of(path) for path in impact.was.keys() ^ impact.now.keys()}
     alike |= {folder_of(item.path) for item in had if item.path in impact.around}
-    if not alike and not any(impact.felt):
+    if not alike and not any(impact.affected):
         return had
     astray = any(f"{node.node_type}/{node.name}" != node_id(path) for path, node in impact.now.items())
     if not astray and all(item.code == _LOOK_ALIKE for item in had):
-        signals, owners = impact.felt
+        signals, owners = impact.affected
         others, left = impact.others
         part = Part(signals, owners, tuple(impact.names_in(alike)), None)
         found = list(evaluation.graph([*impact.now.values(), *others], claimed | left, part))
         if all(item.code == _LOOK_ALIKE for item in found):
             return [*(item for item in had if folder_of(item.path) not in alike), *found]
-    if not impact.are_at_hand(MOST):
+    if not impact.is_indexed(MOST):
         return None
     everybody, left = impact.everybody
     return list(evaluation.graph(sorted([*impact.now.values(), *everybody]), claimed | left))
 
 
 def _is_live(item: Finding) -> bool:
-    """Say whether a finding is about the trust root, the seal or the waivers, which are looked at every time."""
+    """Say whether a finding is about the trust root, the seal or the waivers, which are judged every time."""
     return (
         item.code[0] == "W"
         or item.path.startswith(TRUST)

@@ -72,7 +72,7 @@ def extent(tree: Tree, base: Base | None = None, folders: Folders | None = None)
     if base is not None and folders is not None:
         try:
             return _grown(tree, base, folders)
-        except _Unfit:
+        except _FallbackError:
             pass
     listing = manifest.of_tree(tree)
     if folders is not None:
@@ -80,8 +80,8 @@ def extent(tree: Tree, base: Base | None = None, folders: Folders | None = None)
     return Extent(listing.root, len(listing.files))
 
 
-class _Unfit(Exception):  # noqa: N818  # not an error: how a shortcut ends that leads nowhere
-    pass
+class _FallbackError(Exception):
+    """The full build must be made; the shortcut does not apply."""
 
 
 def _grown(tree: Tree, base: Base, folders: Folders) -> Extent:
@@ -106,20 +106,20 @@ def _grown(tree: Tree, base: Base, folders: Folders) -> Extent:
 def _difference(tree: Tree, base: CommitTree) -> list[tuple[Entry | None, Entry | None]]:
     """Return (before, after) of each file that is another in ``base``, when all that is new can be listed."""
     if not isinstance(tree, CommitTree):
-        raise _Unfit
+        raise _FallbackError
     found: list[tuple[Entry | None, Entry | None]] = []
     try:
         for name in ROOTS:
             (old, _), (new, above) = base.folder(name), tree.folder(name)
             pairs, defects = tree.changes(name, old, new)
             if above or defects:
-                raise _Unfit
+                raise _FallbackError
             found += pairs
     except RegistryError:  # an object is missing or malformed, perhaps of the earlier commit alone
-        raise _Unfit from None
+        raise _FallbackError from None
     for _, after in found:
         if after is not None and (after.path.count("/") > MAX_FOLDER_DEPTH or manifest.why_not_listed(after)):
-            raise _Unfit
+            raise _FallbackError
     return found
 
 
@@ -127,7 +127,7 @@ def _digest(tree: Tree, entry: Entry) -> bytes:
     try:
         return sha256(tree.read(entry)).digest()
     except OSError:
-        raise _Unfit from None
+        raise _FallbackError from None
 
 
 class _Folder:
@@ -165,7 +165,7 @@ class _Growing:
         """Return the folder with this digest, after hashing what the store says that it holds."""
         entries = self._folders.entries(digest)
         if entries is None or folder_hash(entries) != digest:
-            raise _Unfit
+            raise _FallbackError
         self.loaded.add(digest)
         return _Folder(entries)
 
@@ -180,7 +180,7 @@ class _Growing:
         if name not in folder.opened:
             kind, digest = folder.entries.get(name, (FOLDER_KIND, b""))
             if kind != FOLDER_KIND:
-                raise _Unfit
+                raise _FallbackError
             folder.opened[name] = self.known(digest) if digest else _Folder({})
         return folder.opened[name]
 
@@ -188,11 +188,11 @@ class _Growing:
         """Take a file out."""
         folder, name = self._above(top, path)
         if folder.entries.pop(name, (b"",))[0] != FILE_KIND:
-            raise _Unfit
+            raise _FallbackError
 
     def add(self, top: _Folder, path: str, digest: bytes) -> None:
         """Put a file in."""
         folder, name = self._above(top, path)
         if name in folder.entries or name in folder.opened:
-            raise _Unfit
+            raise _FallbackError
         folder.entries[name] = (FILE_KIND, digest)

@@ -358,7 +358,7 @@ class Snapshot:
         return self._asked(lambda stand: stand.one_sided(), read)
 
     def apart(self, other: Snapshot) -> frozenset[str] | None:
-        """Return paths outside of which the nodes of the two are the same; None when that is not known."""
+        """Return the paths at which nodes may differ between the two snapshots; None when that is not known."""
         for mine in self._stand:
             for theirs in other._stand:
                 found = self._asked(lambda _: mine.apart(theirs), lambda: None)  # noqa: B023  # asked at once

@@ -16,7 +16,7 @@ Sources: YAML 1.1 (yaml.org/type), YAML 1.2.2 core schema, RFC 8259; the reading
 libyaml, Psych and SnakeYAML where they go beyond either.
 
 How it is read: what is written in the usual way is read line by line (:mod:`nodespec.document.fast`), and its marks
-are made when somebody asks where something stands. Whatever the quick reader declines is decided here: one pass of
+are made when somebody asks where something stands. Whatever the fast reader declines is decided here: one pass of
 libyaml's composer gives nodes with marks; a walk of our own turns them into values and sees duplicate keys. Anchors,
 tags and directives are refused in an event pass, before anything is composed, and only when the bytes hold a character
 that could begin one; depth is bounded the same way. So an alias bomb costs nothing and a plain file pays for one pass

@@ -1,9 +1,9 @@
-r"""The quick reader: the value of a text that is written in the usual way, or None, which says nothing about the text.
+r"""The fast reader: the value of a text that is written in the usual way, or None, which says nothing about the text.
 
 Nearly every spec is lines of ``key: value``, ``- item`` and comments. Their values can be told line by line, without a
 parser, and much sooner than libyaml builds its nodes. This reader takes such lines only; whatever else it meets, it
-declines, and the deciding parser reads the text from its start. It finds no problems and judges nothing: a value that
-it returns is the value that the deciding parser returns, without any problem.
+declines, and the reference parser reads the text from its start. It finds no problems and judges nothing: a value that
+it returns is the value that the reference parser returns, without any problem.
 
 What it takes, in text that :mod:`nodespec.text` lets pass and whose lines all end in a line feed:
 
@@ -76,19 +76,19 @@ _Line = tuple[int, int, str, int, Any]
 group that it ends with; its value."""
 
 
-class _Doubt(Exception):  # noqa: N818  # it says nothing about the text, only that this reader is not sure
-    """The deciding parser must be asked."""
+class _UnsureError(Exception):
+    """The reference parser must be asked."""
 
 
 def read(data: bytes) -> dict[str, Any] | None:
-    """Return the value of a spec, or None when the deciding parser must be asked. Never raises."""
+    """Return the value of a spec, or None when the reference parser must be asked. Never raises."""
     if not data.endswith(b"\n") or problems_of_bytes(data):
         return None
     lines = data.decode("utf-8").split("\n")
     lines.reverse()
     try:
         return _read_lines(lines)
-    except _Doubt:
+    except _UnsureError:
         return None
 
 
@@ -106,7 +106,7 @@ def _read_lines(lines: list[str]) -> dict[str, Any]:
         place, inner, key, ending, value = line
         if waiting:
             if place <= here:
-                raise _Doubt
+                raise _UnsureError
             around.append((here, top))
             opened: Any = [] if place % _PLACE else {}
             top[waiting] = opened
@@ -115,7 +115,7 @@ def _read_lines(lines: list[str]) -> dict[str, Any]:
             while place < here:
                 here, top = around.pop()
             if place != here:
-                raise _Doubt
+                raise _UnsureError
         if not key:
             top.append(value if ending < _FLOW else _copy(value))
             continue
@@ -125,7 +125,7 @@ def _read_lines(lines: list[str]) -> dict[str, Any]:
             top.append(opened)
             top, here = opened, inner
         if key in top or len(around) > _MOST_AROUND:
-            raise _Doubt
+            raise _UnsureError
         if ending < _SIGN:
             top[key] = value
             if ending == _KEY_ALONE:
@@ -133,7 +133,7 @@ def _read_lines(lines: list[str]) -> dict[str, Any]:
         else:
             top[key] = _copy(value) if ending == _FLOW else _block(lines, here // _PLACE, value)
     if waiting or not root:
-        raise _Doubt
+        raise _UnsureError
     return root
 
 
@@ -144,7 +144,7 @@ def _line(text: str) -> _Line | None:
         return None
     match = _LINE.fullmatch(text) if len(text) <= _LONGEST_LINE else None
     if match is None:
-        raise _Doubt
+        raise _UnsureError
     indent, dash, key = match.group(1, 2, 3)
     ending = match.lastindex or 0
     value: Any = None
@@ -160,7 +160,7 @@ def _line(text: str) -> _Line | None:
     if not dash and ending < _KEY_ALONE:
         return None
     if not dash or ending < _KEY_ALONE or ending == _SIGN:
-        raise _Doubt
+        raise _UnsureError
     return place, 0, "", ending, value
 
 
@@ -169,14 +169,14 @@ def _plain(text: str) -> Any:
         return text
     meaning = plain_meaning(text)
     if meaning.problem:
-        raise _Doubt
+        raise _UnsureError
     return meaning.value
 
 
 @lru_cache(maxsize=1024)
 def _key(text: str) -> str:
     if not isinstance(_plain(text), str):
-        raise _Doubt
+        raise _UnsureError
     return text
 
 
@@ -189,7 +189,7 @@ def _collection(flow: str) -> Any:
     mapping = {}
     for key, item, inner in _PAIRS.findall(flow):
         if key in mapping:
-            raise _Doubt
+            raise _UnsureError
         mapping[_key(key)] = _item(item) if item else _collection(inner)
     return mapping
 
@@ -213,7 +213,7 @@ def _block(lines: list[str], column: int, sign: str) -> str:
     first = lines[-1] if lines else ""
     indent = len(first) - len(first.lstrip(" "))
     if indent <= column:
-        raise _Doubt
+        raise _UnsureError
     margin = " " * indent
     taken = []
     while lines and lines[-1].startswith(margin):
@@ -221,8 +221,8 @@ def _block(lines: list[str], column: int, sign: str) -> str:
     while lines and not lines[-1]:
         lines.pop()
     if lines and (lines[-1].isspace() or lines[-1].startswith(" " * (column + 1))):
-        raise _Doubt  # spaces that may belong to the text, another paragraph, or too little indentation
+        raise _UnsureError  # spaces that may belong to the text, another paragraph, or too little indentation
     folded = sign[0] == ">"
     if any(not line or line.endswith(" ") or (folded and line.startswith(" ")) for line in taken):
-        raise _Doubt
+        raise _UnsureError
     return (" " if folded else "\n").join(taken) + ("" if sign.endswith("-") else "\n")

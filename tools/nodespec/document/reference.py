@@ -1,6 +1,6 @@
-"""The deciding parser: libyaml's composer, and a walk of our own over its nodes. What a text means, it means here.
+"""The reference parser: libyaml's composer, and a walk of our own over its nodes. What a text means, it means here.
 
-It is loaded when the quick reader declines a text (:mod:`nodespec.document.fast`), or when somebody asks where
+It is loaded when the fast reader declines a text (:mod:`nodespec.document.fast`), or when somebody asks where
 something stands in one.
 """
 

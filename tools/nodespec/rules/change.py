@@ -202,7 +202,7 @@ def replayed_attestation(change: Change) -> Iterator[Hit]:
     fix="Hand it over: nodespec transfer ID --to OWNER, which both sides sign.",
 )
 def owner_changed(change: Change) -> Iterator[Hit]:
-    """The owner is base's, or base's owner gave the node away."""
+    """The owner is unchanged, or base's owner signed a transfer."""
     for path in change.subjects:
         claim, before = change.head.attestation(path), change.before(node_id(path))
         owner = change.owner_before(node_id(path))
