@@ -62,6 +62,8 @@ def test_a_name_that_a_tag_shares_with_a_branch_is_not_guessed_at(repo: Reposito
         with pytest.raises(UsageError, match="could be any of refs/tags/") as refusal:
             opened(repo).resolve(name)
         assert "in full" in refusal.value.hint
+    repo.git("branch", "topic@2", first)
+    assert opened(repo).resolve("topic@2").id == first
     assert opened(repo).resolve("refs/heads/topic").id == first
     assert opened(repo).resolve("refs/tags/topic").id == opened(repo).resolve("tags/topic").id == other
 

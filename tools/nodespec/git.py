@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _MOST_MERGED = 256 << 10
 """Bytes of a text beyond which nobody tries to merge it line by line: that can take the square of its lines."""
 
-_NAME = re.compile(r"[^\x00-\x20~^:?*\[\\@]+")
+_NAME = re.compile(r"(?:[^\x00-\x20~^:?*\[\\@]|@(?!\{))+")
 """The name at the beginning of a revision (git-check-ref-format)."""
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.]+(Z|[+-][0-9:]+)?)?\Z")
