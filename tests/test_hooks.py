@@ -81,6 +81,16 @@ def test_the_first_commit_is_judged_whole(ada: Clone, tmp_path: Path) -> None:
     fresh.git("commit", "-q", "-m", "x")
 
 
+def test_a_tag_that_is_there_already_and_hides_the_branch_is_told(ada: Clone, tmp_path: Path) -> None:
+    bare = tmp_path / "bare.git"
+    ada.git("clone", "-q", "--bare", ".", str(bare))
+    ada.git("--git-dir", str(bare), "tag", "v1")
+    install = ("hooks", "install", "pre-receive", "--repo", str(bare))
+    assert "warning" not in ada.says(*install)
+    ada.git("--git-dir", str(bare), "tag", "main")
+    assert "warning: refs/tags/main could be taken for a judged branch" in ada.says(*install)
+
+
 def test_each_hook_has_its_place_and_none_overwrites_anothers(ada: Clone, tmp_path: Path) -> None:
     bare = tmp_path / "bare.git"
     ada.git("clone", "-q", "--bare", ".", str(bare))

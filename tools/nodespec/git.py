@@ -79,6 +79,11 @@ class GitRepository:
             return os.path.normpath(os.path.join(self.git_dir, file.read().strip()))
 
     @property
+    def refs(self) -> tuple[str, ...]:
+        """The full name of every ref, in order."""
+        return tuple(sorted(self._repo.references))
+
+    @property
     def work_dir(self) -> str | None:
         """The top of the work tree, or None when the repository is bare."""
         return str(self._repo.workdir) if self._repo.workdir else None

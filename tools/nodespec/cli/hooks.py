@@ -123,6 +123,9 @@ def install_command(
     if kind != "pre-commit":
         guarded = {_target_of(git, ref) for ref in map(_ref_of, branches)} or {_target_of(git, _head_of(git))}
         echo(f"it judges {', '.join(printable(ref.removeprefix('refs/heads/')) for ref in sorted(guarded))}\n")
+        for ref in git.refs:
+            if any(_shadows(ref, judged) for judged in guarded):
+                note(f"warning: {ref} could be taken for a judged branch; delete it: git update-ref -d {ref}")
 
 
 def _check_name(branch: str) -> None:
