@@ -57,6 +57,8 @@ if TYPE_CHECKING:
         text: str | None
 
 
+_COUNTED = ("lane", "tier", "owner", "type")
+
 _STEP = 100
 """Files between two reports of progress: some 50 ms."""
 
@@ -338,14 +340,21 @@ class Snapshot:
 
     def counts(self, by: Literal["lane", "tier", "owner", "type"]) -> dict[Any, int]:
         """Return how many nodes have each lane, tier, owner or type; raise ``UsageError`` for anything else."""
-        if by not in ("lane", "tier", "owner", "type"):
+        if by not in _COUNTED:
             raise UsageError(f"nodes are not counted by {quoted(by)}", hint="expected lane, tier, owner or type")
+        place, found = _COUNTED.index(by), Counter[Any]()
+        for group, nodes in self._groups.items():
+            found[group[place]] += nodes
+        return dict(found)
 
-        def count() -> dict[Any, int]:
-            name = {"type": "node_type"}.get(by, by)
-            return dict(Counter(getattr(node, name) for node in self))
+    @cached_property
+    def _groups(self) -> dict[tuple[Any, ...], int]:
+        """How many nodes have each (lane, tier, owner, type)."""
 
-        return self._asked(lambda stand: stand.counts(by), count)
+        def read() -> dict[tuple[Any, ...], int]:
+            return Counter((node.lane, node.tier, node.owner, node.node_type) for node in self)
+
+        return self._asked(lambda stand: stand.groups(), read)
 
     def one_sided(self) -> tuple[list[str], list[str]]:
         """Return the signals that nobody emits, and those that nobody subscribes to, each in order."""

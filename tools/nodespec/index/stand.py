@@ -111,9 +111,9 @@ class Stand:
         """Return every signal that a node sends or receives, in order."""
         return queries.signals(self.store, self.name)
 
-    def counts(self, by: str) -> dict[Any, int]:
-        """Return how many nodes have each lane, tier, owner or type."""
-        return queries.counts(self.store, self.name, by)
+    def groups(self) -> dict[tuple[Any, ...], int]:
+        """Return how many nodes have each (lane, tier, owner, type)."""
+        return queries.groups(self.store, self.name)
 
     def one_sided(self) -> tuple[list[str], list[str]]:
         """Return the signals that nobody emits, and those that nobody subscribes to."""
