@@ -25,6 +25,7 @@ from nodespec.gate import gate
 from nodespec.git import GitRepository
 from nodespec.policy import policies as policies_module
 from nodespec.proposal import propose
+from nodespec.report.junit import to_junit
 from nodespec.report.sarif import to_sarif
 from nodespec.tree import (
     NODE_SCHEMA_PATH,
@@ -466,6 +467,16 @@ def test_junit_is_well_formed_and_counts_what_failed(lab: Lab) -> None:
     _, whole, _ = run(lab, mixed(lab), "--format", "json")
     assert len(root.findall(".//failure")) == json.loads(whole)["summary"]["errors"]
     assert sum(int(suite.attrib["failures"]) for suite in root) == len(root.findall(".//failure"))
+
+
+def test_junit_skips_what_is_waived(lab: Lab) -> None:
+    judgement = judged(lab, mixed(lab))
+    (item, *others) = judgement.report.findings
+    one = Waiver(code=item.code, path=item.path, reason="soon", owner="GLYMPH:…", until=date(2099, 12, 31))
+    suites = ET.fromstring(to_junit(replace(judgement.report, findings=tuple(others), waived=((item, one),))))
+    skipped = {case.get("name"): case.find("skipped") for case in suites.iter("testcase")}[item.path]
+    assert skipped is not None
+    assert skipped.get("message") == "waived until 2099-12-31: soon"
 
 
 def test_tests_of_others_are_in_the_forms_that_machines_read(lab: Lab, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Findings as JUnit XML, which every CI server shows: a suite for each family, a failed case for each error.
 
-A family that did not run is a skipped case, so that a count of passed cases never includes it.
+A family that did not run is a skipped case, and so is a waived finding: a count of passed cases includes neither.
 """
 
 from __future__ import annotations
@@ -19,13 +19,15 @@ if TYPE_CHECKING:
     from nodespec.finding import Finding
     from nodespec.scorecard import Gate
     from nodespec.verdict import Report
+    from nodespec.waiver import Waiver
 
 
 def to_junit(report: Report, gates: Sequence[Gate] = ()) -> str:
     """Return a document with one suite a family, and one for what others have tested (``gates``)."""
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', f"<testsuites name={quoteattr('nodespec')}>"]
     for letter, state in report.states.items():
-        lines += _suite(letter, state, [item for item in report.findings if item.code[0] == letter])
+        waived = [pair for pair in report.waived if pair[0].code[0] == letter]
+        lines += _suite(letter, state, [item for item in report.findings if item.code[0] == letter], waived)
     tests = [gate for gate in gates if gate.name in TESTS]
     if tests:
         lines += _tested(tests)
@@ -44,15 +46,20 @@ def _tested(gates: Sequence[Gate]) -> Iterator[str]:
     yield "  </testsuite>"
 
 
-def _suite(letter: str, state: str, findings: list[Finding]) -> Iterator[str]:
+def _suite(letter: str, state: str, findings: list[Finding], waived: Sequence[tuple[Finding, Waiver]]) -> Iterator[str]:
     name = f"{letter} {FAMILIES[letter].name}"
     errors = sum(item.severity == "error" for item in findings)
-    skipped = int(state != RUN)
+    idle = int(state != RUN)
+    skipped = idle + len(waived)
     count = (len(findings) + skipped) or 1
     yield f'  <testsuite name={quoteattr(name)} tests="{count}" failures="{errors}" errors="0" skipped="{skipped}">'
-    if skipped or not findings:
-        body = f"<skipped message={quoteattr(state)}/>" if skipped else ""
+    if idle or not (findings or waived):
+        body = f"<skipped message={quoteattr(state)}/>" if idle else ""
         yield f"    <testcase classname={quoteattr(name)} name={quoteattr(FAMILIES[letter].about)}>{body}</testcase>"
+    for item, waiver in waived:
+        case = f"classname={quoteattr(f'{item.code} {item.slug}')} name={quoteattr(printable(item.path))}"
+        why = quoteattr(printable(f"waived until {waiver.until}: {waiver.reason}"))
+        yield f"    <testcase {case}><skipped message={why}/></testcase>"
     for item in findings:
         place = printable(f"{item.path}:{item.line}:{item.column}")
         yield f"    <testcase classname={quoteattr(f'{item.code} {item.slug}')} name={quoteattr(place)}>"
