@@ -10,8 +10,9 @@ from pathlib import Path
 
 from nodespec.frozen import frozen
 
-LOCK = ".github/nodespec.lock"
-"""Where a registry keeps the hashes of the tool and all that it needs (``pip-compile --generate-hashes``)."""
+LOCKS = {"github": ".github/nodespec.lock", "gitlab": ".gitlab/nodespec.lock"}
+"""For each host, where a registry keeps the hashes of the tool and all that it needs (``pip-compile
+--generate-hashes``): beside the pipelines, so that it is protected with them."""
 
 FILES = {
     "github": {
@@ -33,8 +34,10 @@ class Tool:
     call: str
 
 
-LOCKED = Tool(install=f"{_PIP} {LOCK}", call="nodespec")
-"""The tool that a lock file names."""
+def locked(host: str) -> Tool:
+    """Return the tool that the lock file of a host names."""
+    return Tool(install=f"{_PIP} {LOCKS[host]}", call="nodespec")
+
 
 IN_TREE = Tool(install=f"{_PIP} locks/runtime.txt", call="PYTHONPATH=tools python -m nodespec")
 """The tool whose source the base holds: the repository of nodespec itself."""

@@ -13,16 +13,16 @@ from nodespec.errors import UsageError
 from nodespec.git import GitRepository
 from nodespec.worktree import write_file
 
+_LOCK = "put the tool and its hashes into {lock} (pip-compile --generate-hashes)"
+
 _NEXT = {
     "github": (
-        f"put the tool and its hashes into {ci.LOCK} (pip-compile --generate-hashes)",
         "list .github/** under protected in registry/registry.yaml, then: nodespec seal",
         'make the check "Registry gate" required, and an environment "checkpoint" for the keys (docs/deploy.md)',
     ),
     "gitlab": (
-        f"put the tool and its hashes into {ci.LOCK} (pip-compile --generate-hashes)",
         "include it in .gitlab-ci.yml:  include: {local: .gitlab/nodespec.yml}",
-        f"list .gitlab/**, .gitlab-ci.yml and {ci.LOCK} under protected in registry/registry.yaml, then: nodespec seal",
+        "list .gitlab/** and .gitlab-ci.yml under protected in registry/registry.yaml, then: nodespec seal",
     ),
 }
 
@@ -41,13 +41,14 @@ def ci_command(host: str, repo: str, force: bool) -> None:
     if top is None:
         raise UsageError("a bare repository has no files", hint="name a clone with --repo DIR")
     own = os.path.isfile(os.path.join(top, "tools", "nodespec", "__init__.py"))
-    files = ci.files(host, ci.IN_TREE if own else ci.LOCKED)
+    files = ci.files(host, ci.IN_TREE if own else ci.locked(host))
     for path, data in files.items():
         _require_free(top, path, None if force else data)
     for path, data in files.items():
         write_file(os.path.join(top, path), data)
         echo(f"wrote {printable(path)}\n")
-    for number, line in enumerate(_NEXT[host][own:]):  # the tool's own repository needs no lock of it
+    lock = () if own else (_LOCK.format(lock=ci.LOCKS[host]),)  # the tool's own repository needs no lock of it
+    for number, line in enumerate((*lock, *_NEXT[host])):
         note(f"{'next:' if number == 0 else '     '} {line}")
 
 
