@@ -50,7 +50,7 @@ def gates(folder: Path, nodes: int) -> Round:
         Contender(name=search, command=grep, folder=large),
     ]
     work = f"gate: add {ADDED} nodes in a fresh clone"
-    promises.append(Promise(work=work, ours=fresh, other=search, bar=2, at_most=True))
+    promises.append(Promise(work=work, ours=fresh, other=search, bar=3, at_most=True))
     return Round(contenders=contenders, promises=promises, turns=9)
 
 
