@@ -125,7 +125,7 @@ def install_command(
         echo(f"it judges {', '.join(printable(ref.removeprefix('refs/heads/')) for ref in sorted(guarded))}\n")
         for ref in git.refs:
             if any(_shadows(ref, judged) for judged in guarded):
-                note(f"warning: {ref} could be taken for a judged branch; delete it: git update-ref -d {ref}")
+                note(f"warning: {ref} could be taken for a judged branch; rename or delete it")
 
 
 def _check_name(branch: str) -> None:

@@ -297,9 +297,9 @@ def print_verification(name: str, result: Verification, color: str) -> None:
     """Print every step."""
     paint = painter(color)
     echo(paint(printable(name), "strong") + "\n")
-    for workspace, step in enumerate(result.steps, 1):
+    for position, step in enumerate(result.steps, 1):
         mark = paint("ok", "ok") if step.held else paint("FAILED", "error")
-        echo(f"  {step.number or workspace:2} {step.name}: {mark}: {printable(step.seen)}\n")
+        echo(f"  {step.number or position:2} {step.name}: {mark}: {printable(step.seen)}\n")
     echo(f"  {paint('verified', 'ok') if result.held else paint('NOT verified', 'error')}\n")
 
 
@@ -321,8 +321,8 @@ def _to_json(results: list[tuple[str, Verification]], owed: tuple[str, ...]) -> 
             "path": path,
             "verified": result.held,
             "steps": [
-                {"number": step.number or workspace, "name": step.name, "held": step.held, "seen": step.seen}
-                for workspace, step in enumerate(result.steps, 1)
+                {"number": step.number or position, "name": step.name, "held": step.held, "seen": step.seen}
+                for position, step in enumerate(result.steps, 1)
             ],
         }
         for path, result in results
