@@ -213,6 +213,15 @@ def test_sarif_fulfils_its_schema(example: Checkout, sarif: Draft7Validator) -> 
         sarif.validate(json.loads(done.stdout))
 
 
+@pytest.mark.parametrize("form", ["json", "github", "gitlab", "junit", "sarif"])
+def test_every_form_says_that_nothing_could_be_judged(example: Checkout, form: str, sarif: Draft7Validator) -> None:
+    done = example.run("validate", "--at", "v9", "--format", form)
+    assert done.returncode == 2
+    assert "no commit is called" in done.stdout
+    if form == "sarif":
+        sarif.validate(json.loads(done.stdout))
+
+
 def test_sarif_has_the_shape_that_code_scanning_reads(example: Checkout) -> None:
     example.replace(ADAPTER_FILE, "lane: products", "lane: product")
     log = json.loads(example.run("validate", "--format", "sarif").stdout)

@@ -117,6 +117,20 @@ def test_fmt_repairs_a_draft_that_stands_outside_of_the_registry(example: Checko
     assert (done.returncode, draft.read_bytes()) == (0, b'created_at: "2025-10-24"\n'), done.stderr
 
 
+def test_fmt_repairs_a_draft_beside_the_registry_once_and_where_its_link_leads(example: Checkout) -> None:
+    example.write("drafts/a.yaml", "a: 2025-10-24\n")
+    (example.path / "drafts/link.yaml").symlink_to("a.yaml")
+    done = example.run("fmt", "drafts/a.yaml", "drafts/link.yaml", "./drafts/a.yaml", "schemas")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "1 of 1 file changed"), done.stderr
+    assert "schemas: left alone, because there is no spec in it" in done.stderr
+    assert example.read("drafts/a.yaml") == 'a: "2025-10-24"\n'
+    assert (example.path / "drafts/link.yaml").is_symlink()
+    example.write("registry/nodes/lab/a.yaml", "a: yes\n")
+    (example.path / "registry/nodes/lab/b.yaml").symlink_to("a.yaml")
+    assert example.run("fmt", "registry/nodes/lab/b.yaml").returncode == 4
+    assert example.read("registry/nodes/lab/a.yaml") == "a: yes\n"
+
+
 def test_fmt_says_what_it_cannot_read_and_ends_with_1(example: Checkout) -> None:
     path = "registry/nodes/matriz/kernel/pulse_v1.yaml"
     (example.path / path).write_bytes(b"a: [\n")

@@ -167,6 +167,20 @@ def test_what_cannot_be_merged_is_said_wherever_it_is(lab: Lab) -> None:
     assert found(judged(lab, other, one)) == [("C019", "docs/guide.md")]
 
 
+def test_a_file_that_moves_outside_of_the_registry_is_for_the_host_to_merge(lab: Lab) -> None:
+    text = b"".join(b"# line %d\n" % number for number in range(20))
+    start = lab.commit({"src/a.py": text}, lab.base)
+    edited = lab.commit({"src/a.py": text + b"# more\n"}, start)
+    moved = {"src/a.py": None, "src/b.py": text}
+    for head, base in ((lab.commit(moved, start), edited), (edited, lab.commit(moved, start))):
+        code, said, _ = run(lab, head, base=base)
+        assert code == 0
+        assert 'the merge of 1 file outside of the registry that both sides changed ("src/a.py")' in said
+    for place in ("registry/moved.yaml", ".github/moved.yml"):
+        head = lab.commit({"src/a.py": None, place: text}, start)
+        assert found(judged(lab, head, edited)) == [("C019", "src/a.py")]
+
+
 def test_a_change_of_a_draft_does_not_follow_it_into_the_registry(lab: Lab) -> None:
     """Git would: it merges the two without a word, and the policy says something else than its seal."""
     path = "registry/policies/lab.wide.cel.yaml"
@@ -595,7 +609,7 @@ def test_a_page_is_never_longer_than_a_host_shows(lab: Lab) -> None:
     head = lab.commit(dict.fromkeys(names, b"a: 1\n"), lab.base)
     page = run(lab, head, "--format", "markdown")[1]
     assert 500_000 < len(page.encode()) < 1 << 20
-    assert page.endswith("… and more: this page is as long as a host shows.\n")
+    assert page.endswith("… and more: this page is as long as a host shows. In all: 1,801 findings, 0 changes.\n")
 
 
 # How it ends.
@@ -645,20 +659,38 @@ def test_a_clone_that_ends_too_early_says_so(lab: Lab, tmp_path: Path) -> None:
     assert "git fetch --unshallow" in done.stderr
 
 
-@pytest.mark.parametrize("form", ["json", "github", "markdown"])
-def test_whoever_reads_the_page_and_not_the_log_sees_that_nothing_was_judged(
-    lab: Lab, form: str, tmp_path: Path
+@pytest.mark.parametrize("form", ["json", "github", "gitlab", "junit", "sarif", "markdown"])
+def test_whoever_reads_a_report_and_not_the_log_sees_that_nothing_was_judged(
+    lab: Lab, form: str, tmp_path: Path, sarif: Draft7Validator
 ) -> None:
     head = lab.commit({"README.md": b"alone\n"})
-    code, said, beside = run(lab, head, "--format", form, "--summary", str(tmp_path / "page.md"))
+    page, other = tmp_path / "page.md", tmp_path / "other"
+    code, said, beside = run(lab, head, "--format", form, "--summary", str(page), "--write", f"{form}={other}")
     assert code == 3
     why = f"{head[:10]} and {lab.base[:10]} share no commit that is here"
     assert f"error: {why}" in beside
     assert why in said
-    assert f"**Could not judge:** {why}\n" in (tmp_path / "page.md").read_text()
+    assert other.read_text() == said
+    assert f"**Could not judge:** {why}\n" in page.read_text()
     if form == "json":
         REPORT.validate(json.loads(said))
         assert json.loads(said)["summary"]["exit_code"] == 3
+    elif form == "junit":
+        suites = ET.fromstring(said)
+        assert (suites[0].attrib["errors"], [error.get("message") for error in suites.iter("error")]) == ("1", [why])
+    elif form == "sarif":
+        sarif.validate(json.loads(said))
+        assert json.loads(said)["runs"][0]["invocations"][0]["executionSuccessful"] is False
+    elif form == "gitlab":
+        assert [issue["severity"] for issue in json.loads(said)] == ["blocker"]
+
+
+@pytest.mark.parametrize("mistake", [("--unit", "nowhere.xml"), ("--as-of", "yesterday"), ("--jobs", "-1")])
+def test_a_mistake_in_the_options_leaves_its_page(lab: Lab, mistake: tuple[str, str], tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    code, _, _ = run(lab, lab.base, *mistake, "--summary", str(page))
+    assert code == 2
+    assert "**Could not judge:**" in page.read_text()
 
 
 def test_a_replay_judges_as_of_then(lab: Lab) -> None:

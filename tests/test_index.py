@@ -472,6 +472,22 @@ def test_a_folder_that_cannot_be_written_is_no_hindrance(copy: Checkout) -> None
     assert "working without a file" in done.stderr
 
 
+@pytest.mark.parametrize("log", ["-wal", "-journal"])
+def test_an_index_that_cannot_be_written_and_has_a_log_is_not_believed(copy: Checkout, log: str) -> None:
+    wanted = copy.run("query", "--format", "ids", "--at", "HEAD").stdout
+    folder = copy.path / ".git" / "nodespec"
+    (copy.path / f"{INDEX}{log}").write_bytes(b"half a page")
+    folder.chmod(0o555)
+    (copy.path / INDEX).chmod(0o444)
+    try:
+        command = [*as_mere_owner(), sys.executable, "-m", "nodespec", "query", "--format", "ids", "--at", "HEAD"]
+        done = subprocess.run(command, cwd=copy.path, env=copy.environment, capture_output=True, text=True, check=False)
+    finally:
+        folder.chmod(0o755)
+    assert done.stdout == wanted
+    assert "working without a file" in done.stderr
+
+
 def test_an_index_that_cannot_be_written_is_read(copy: Checkout) -> None:
     wanted = copy.run("query", "--format", "ids", "--at", "HEAD").stdout
     folder = copy.path / ".git" / "nodespec"

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from nodespec import commit as commit_module
+from nodespec import proposal as proposal_module
 from nodespec.errors import RegistryError
 from nodespec.git import GitRepository
 from nodespec.proposal import MergedTree, propose, propose_tree
@@ -43,6 +45,12 @@ class Fork:
     def propose(self, ours: dict[str, bytes | Odd | None], theirs: dict[str, bytes | Odd | None]) -> Proposal:
         base, head = self.commit(ours, self.start), self.commit(theirs, self.start)
         return propose(self.git, self.git.resolve(base), self.git.resolve(head))
+
+    def merged(self, proposal: Proposal) -> subprocess.CompletedProcess[str] | None:
+        """Return what Git merges the two into (0), or that it cannot (1); None where it is older than the command."""
+        command = ["git", "merge-tree", "--write-tree", proposal.base.id, proposal.head.id]
+        done = subprocess.run(command, cwd=self.repository.path, capture_output=True, text=True)
+        return done if done.returncode in (0, 1) else None
 
 
 @pytest.fixture
@@ -124,16 +132,35 @@ def test_a_file_in_the_way_of_a_folder_collides(
 TEXT = b"".join(b"line %d\n" % number for number in range(20))
 
 
-def test_texts_outside_of_the_registry_are_merged_line_by_line_where_git_would(fork: Fork) -> None:
-    fork.start = fork.commit({"docs/long.md": TEXT, "registry/long.yaml": TEXT}, fork.start)
-    first, last = TEXT.replace(b"line 1\n", b"first\n"), TEXT.replace(b"line 18\n", b"last\n")
-    (docs,) = fork.propose({"docs/long.md": first}, {"docs/long.md": last}).conflicts
-    assert (docs.path, docs.by_line) == ("docs/long.md", True)
-    for ours, theirs in ((first, first.replace(b"first", b"1st")), (b"\0" + TEXT, TEXT + b"\0"), (TEXT, TEXT)):
-        found = fork.propose({"docs/long.md": ours}, {"docs/long.md": theirs}).conflicts
-        assert [conflict.by_line for conflict in found] == ([] if ours == theirs else [False])
-    (own,) = fork.propose({"registry/long.yaml": first}, {"registry/long.yaml": last}).conflicts
-    assert not own.by_line
+FIRST, LAST = TEXT.replace(b"line 1\n", b"first\n"), TEXT.replace(b"line 18\n", b"last\n")
+LATIN = TEXT.replace(b"line 9\n", b"caf\xe9\n")
+LARGE = b"line\n" * 60_000
+
+BOTH_CHANGED: dict[str, tuple[bytes | Odd | None, bytes | Odd, bytes | Odd, bool]] = {
+    "lines far apart": (TEXT, FIRST, LAST, False),
+    "the same line": (TEXT, FIRST, FIRST.replace(b"first", b"1st"), True),
+    "binary": (TEXT, b"\0" + TEXT, TEXT + b"\0", True),
+    "added by both": (None, FIRST, LAST, True),
+    "not UTF-8": (LATIN, LATIN + b"more\n", b"more\n" + LATIN, False),
+    "large": (LARGE, LARGE + b"more\n", b"more\n" + LARGE, False),
+    "a mode and bytes": (TEXT, Odd.executable(TEXT), FIRST, False),
+    "a mode and the same bytes": (TEXT, Odd.executable(FIRST), FIRST, False),
+    "links": (Odd(SYMLINK, b"a"), Odd(SYMLINK, b"b"), Odd(SYMLINK, b"c"), True),
+    "a link and a text": (TEXT, Odd(SYMLINK, b"b"), FIRST, True),
+    "two modes": (TEXT, Odd.executable(TEXT), Odd(SYMLINK, b"b"), True),
+}
+
+
+@pytest.mark.parametrize("name", BOTH_CHANGED)
+def test_outside_of_the_registry_only_what_git_cannot_merge_collides(fork: Fork, name: str) -> None:
+    there, ours, theirs, certain = BOTH_CHANGED[name]
+    fork.start = fork.commit({"docs/x": there, "registry/x": there}, fork.start)
+    for path in ("docs/x", "registry/x"):
+        proposal = fork.propose({path: ours}, {path: theirs})
+        assert [(one.path, one.certain) for one in proposal.conflicts] == [(path, certain)]
+    merged = fork.merged(proposal)
+    if merged is not None:  # None: a Git from before 2.38 cannot tell
+        assert (merged.returncode != 0) == certain
 
 
 @pytest.mark.parametrize("swapped", [False, True])
@@ -144,15 +171,12 @@ def test_a_file_that_was_moved_takes_no_change_along(fork: Fork, swapped: bool) 
     edited = {"docs/draft.yaml": TEXT + b"more\n"}
     proposal = fork.propose(edited, moved) if swapped else fork.propose(moved, edited)
     (conflict,) = proposal.conflicts
-    assert (conflict.path, conflict.by_line) == ("docs/draft.yaml", False)
+    assert (conflict.path, conflict.certain) == ("docs/draft.yaml", False)
+    assert "registry/moved.yaml" in proposal.added[conflict.taker]
     assert "took this file away, or moved it" in conflict.what
-    merged = subprocess.run(
-        ["git", "merge-tree", "--write-tree", proposal.base.id, proposal.head.id],
-        cwd=fork.repository.path,
-        capture_output=True,
-        text=True,
-    )
-    if merged.returncode == 0:  # which a Git from before 2.38 cannot tell
+    merged = fork.merged(proposal)
+    if merged is not None:
+        assert merged.returncode == 0
         listed = fork.repository.git("ls-tree", "-r", merged.stdout.strip(), "registry/moved.yaml")
         assert listed.split()[2] == fork.repository.blob(edited["docs/draft.yaml"])
 
@@ -166,12 +190,33 @@ def test_a_folder_that_was_moved_takes_no_new_file_along(fork: Fork, swapped: bo
     assert conflict.path == "drafts/a/deep/two.yaml"
     assert "took away, or moved" in conflict.what
     assert fork.propose({"drafts/a/three.yaml": b"3\n"}, added).conflicts == ()
+    gone: dict[str, bytes | Odd | None] = {"drafts/a/one.yaml": None}
+    assert fork.propose(gone, added).conflicts == fork.propose(added, gone).conflicts == (), "moved to nowhere"
+
+
+def test_what_is_gone_and_was_moved_nowhere_cannot_be_merged(fork: Fork) -> None:
+    """Whoever adds no file at all has moved none."""
+    for one, other in (({"docs/d.md": None}, {"docs/d.md": b"D\n"}), ({"docs/d.md": b"D\n"}, {"docs/d.md": None})):
+        (conflict,) = fork.propose(one, other).conflicts
+        assert (conflict.path, conflict.certain) == ("docs/d.md", True)
 
 
 def test_a_mode_is_a_change_like_any_other(fork: Fork) -> None:
     proposal = fork.propose({"docs/x.md": b"x\n"}, {"registry/a.yaml": Odd.executable(b"a\n")})
     assert proposal.paths == ("registry/a.yaml",)
     assert fork.propose({"registry/a.yaml": b"1\n"}, {"registry/a.yaml": Odd.executable(b"a\n")}).conflicts
+
+
+def test_base_may_change_more_than_a_proposal(fork: Fork, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proposal_module, "MOST", 20)
+    many: dict[str, bytes | Odd | None] = {f"docs/{number}.md": b"x\n" for number in range(30)}
+    assert fork.propose(many, {"docs/d.md": b"D\n"}).paths == ("docs/d.md",)
+    with pytest.raises(RegistryError, match="more than 20 files and folders"):
+        fork.propose({"docs/d.md": b"D\n"}, many)
+    monkeypatch.setattr(commit_module, "MOST_CHANGED", 20)
+    with pytest.raises(RegistryError, match="more than 20 files and folders") as caught:
+        fork.propose(many, {"docs/d.md": b"D\n"})
+    assert "rebase the change onto" in (caught.value.hint or "")
 
 
 def test_histories_without_a_common_beginning_cannot_be_judged(fork: Fork) -> None:

@@ -292,9 +292,13 @@ class _Run:
 
     @cached_property
     def conflicts(self) -> tuple[Conflict, ...]:
-        """Where nobody knows what merging gives; what is protected is not merged line by line."""
+        """Where nobody knows what merging gives, or where it could give something of the registry's."""
         found = self.proposal.conflicts
-        return tuple(item for item in found if not item.by_line or seal.is_protected(item.path, self.listed))
+        takers = {side for side, paths in self.proposal.added.items() if found and any(map(self._decides, paths))}
+        return tuple(item for item in found if item.certain or item.taker in takers or self._decides(item.path))
+
+    def _decides(self, path: str) -> bool:
+        return is_listed(path) or seal.is_protected(path, self.listed)
 
     def touches_registry(self) -> bool:
         """Say whether anything differs that the gate is about."""
@@ -307,7 +311,7 @@ class _Run:
         known = [folded(path) for path in self.listed]
         found = []
         for _, new in self.proposal.changes:
-            if new is None or is_listed(new.path) or seal.is_protected(new.path, self.listed):
+            if new is None or self._decides(new.path):
                 continue
             seen = folded(new.path)
             if is_listed(seen) or seal.is_protected(seen, known):

@@ -17,7 +17,7 @@ from pygit2.enums import FileMode, ObjectType, RepositoryOpenFlag
 from nodespec.commit import Commit, CommitTree
 from nodespec.encoding import printable, quoted
 from nodespec.errors import RegistryError, UsageError
-from nodespec.tree import EXECUTABLE, REGULAR, Entry
+from nodespec.tree import EXECUTABLE, REGULAR, SYMLINK, Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 _MOST_MERGED = 256 << 10
 """Bytes of a text beyond which nobody tries to merge it line by line: that can take the square of its lines."""
+
+_LOOKED_AT = 8_000
+"""Bytes at the beginning of a file among which Git looks for a zero, to tell whether it is binary."""
 
 _NAME = re.compile(r"(?:[^\x00-\x20~^:?*\[\\@]|@(?!\{))+")
 """The name at the beginning of a revision (git-check-ref-format)."""
@@ -194,29 +197,34 @@ class GitRepository:
             )
         return _commit(self._repo[found].peel(pygit2.Commit))
 
-    def merges(self, fork: Entry | None, ours: Entry, theirs: Entry) -> bool:
-        """Say whether Git would find, line by line, a text that holds what both sides changed of one."""
-        if fork is None or fork.mode not in (REGULAR, EXECUTABLE) or {ours.mode, theirs.mode} != {fork.mode}:
-            return False
-        if not all(self._is_short_text(file.blob) for file in (fork, ours, theirs)):
-            return False
-        items = [
-            pygit2.IndexEntry(file.path, pygit2.Oid(hex=file.blob), FileMode(file.mode))
-            for file in (fork, ours, theirs)
-        ]
-        try:
-            return self._repo.merge_file_from_index(items[0], items[1], items[2]).automergeable
-        except RuntimeError:  # pygit2 cannot hold a merge of nothing
-            return False
+    def collides(self, fork: Entry | None, ours: Entry, theirs: Entry) -> bool:
+        """Say whether no merge, as Git makes it, holds what both sides did to a file that stays where it is.
 
-    def _is_short_text(self, oid: str) -> bool:
-        """Say whether a blob is one that Git, too, would merge by its lines."""
-        try:
-            data = self.objects.read(oid)[1] if self.objects.size(oid) <= _MOST_MERGED else b"\0"
-            data.decode("utf-8")
-        except (LookupError, UnicodeDecodeError):
+        A text that is large or not UTF-8 may merge or not; that is left to whoever merges.
+        """
+        if fork is None or (fork.mode not in (ours.mode, theirs.mode) and ours.mode != theirs.mode):
+            return True
+        if fork.blob in (ours.blob, theirs.blob) or ours.blob == theirs.blob:
             return False
-        return b"\0" not in data
+        kinds = {file.mode for file in (fork, ours, theirs)}
+        if not kinds <= {REGULAR, EXECUTABLE}:
+            return SYMLINK in kinds
+        return not self._merges(fork, ours, theirs)
+
+    def _merges(self, *files: Entry) -> bool:
+        """Say whether three texts can be merged line by line, as far as that can be told."""
+        try:
+            if any(self.objects.size(file.blob) > _MOST_MERGED for file in files):
+                return True
+            texts = [self.objects.read(file.blob)[1] for file in files]
+            if any(b"\0" in text[:_LOOKED_AT] for text in texts):
+                return False
+            for text in texts:
+                text.decode("utf-8")
+            items = [pygit2.IndexEntry(file.path, pygit2.Oid(hex=file.blob), FileMode.BLOB) for file in files]
+            return self._repo.merge_file_from_index(items[0], items[1], items[2]).automergeable
+        except (LookupError, UnicodeDecodeError, RuntimeError):  # RuntimeError: pygit2 cannot hold a merge of nothing
+            return True
 
     def entry(self, commit: Commit, path: str) -> Entry | None:
         """Return the file at ``path`` in a commit, reading only the folders on the way."""

@@ -3,12 +3,14 @@
 Git merges line by line, by strategies, drivers and attributes that a change can bring along, and hosts differ in which
 of them they heed. A registry needs none of that: every file has one author at a time, and a signature covers all of its
 bytes. So the merge that is judged is the plain one, file by file: what one side changed is taken from that side, and
-what both changed, each in its own way, is a conflict. Two kinds of conflict deserve a word:
+what both changed, each in its own way, is a conflict. Outside of the registry, not every conflict is ours to settle:
 
-- **Moved files.** Git follows a file that one side moved, and carries the other side's change to wherever it is now,
-  which may be in the registry. A moved file is one that is gone, so what one side took away and the other changed is a
-  conflict wherever it stands; and so is a file that one side puts into a folder that the other took away.
-- **Texts outside of the registry** that Git can merge line by line are none of ours: they stay where they are.
+- **Moved files.** Git follows a file that one side moved, and carries the other side's change to wherever it is now. A
+  moved file is one that is gone, so what one side took away and the other changed may land wherever the first side put
+  a new file; whether that is in the registry, the gate asks. A new file in a folder that one side moved away may land
+  anywhere.
+- **Other files** stay where they are, whatever a merge makes of them, and the host refuses what does not merge. What
+  surely does not is said here, too.
 
 Whatever Git merges differently in the registry, it merges into something that this refuses.
 
@@ -17,7 +19,7 @@ Everything is read by object id, nothing is written, and no work tree is looked 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -83,11 +85,16 @@ class MergedTree:
 
 
 class Conflict(NamedTuple):
-    """A path at which there is no telling what merging gives; or, ``by_line``, only line by line."""
+    """A path that both sides changed, each in its own way.
+
+    Where it is not ``certain`` that the two do not merge, the merged file is at ``path``; or else at one of the files
+    that one side, the ``taker``, has added ("base" or "head", as in :attr:`Proposal.added`).
+    """
 
     path: str
     what: str
-    by_line: bool = False
+    certain: bool = True
+    taker: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +102,8 @@ class Proposal:
     """A change of a branch, from what it holds now to what it would hold.
 
     ``changes`` are (before, after) of every path of the repository that would differ, in order of path; ``conflicts``
-    are where both sides changed something, and then ``tree`` is what head proposes where they collide.
+    are where both sides changed something, and then ``tree`` is what head proposes where they collide; ``added`` are
+    the new paths of either side ("base", "head") where there are two.
     """
 
     base: Commit
@@ -105,6 +113,7 @@ class Proposal:
     changes: tuple[Pair, ...]
     defects: tuple[Defect, ...]
     conflicts: tuple[Conflict, ...] = ()
+    added: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def is_merge(self) -> bool:
@@ -159,7 +168,7 @@ def propose(git: GitRepository, base: Commit, head: Commit) -> Proposal:
     if fork is None:
         hint = "is this clone shallow? git fetch --unshallow; else the two have no history in common"
         raise RegistryError(f"{head.short} and {base.short} share no commit that is here", hint=hint)
-    ours, _ = _between(git.tree(fork), before)
+    ours = _since(git.tree(fork), before)
     theirs, defects = _between(git.tree(fork), git.tree(head))
     return _Merge(git, git.tree(fork), before, git.tree(head), ours, theirs).proposal(defects)
 
@@ -196,6 +205,10 @@ class _Merge:
         self.after = after
         self.ours = {path_of(pair): pair[1] for pair in ours}
         self.theirs = {path_of(pair): pair[1] for pair in theirs}
+        self.added = {
+            side: tuple(new.path for old, new in pairs if old is None and new is not None)
+            for side, pairs in (("base", ours), ("head", theirs))
+        }
 
     def proposal(self, defects: Sequence[Defect]) -> Proposal:
         """Return what merging the two would make of base."""
@@ -212,36 +225,45 @@ class _Merge:
             changes=_sorted(changes),
             defects=tuple(defects),
             conflicts=tuple(conflicts[path] for path in sorted(conflicts, key=path_bytes)),
+            added=self.added,
         )
 
     def _conflicts(self, files: Mapping[str, Entry | None]) -> Iterator[Conflict]:
-        base, head = self.before.commit.short, self.after.commit.short
-        yield from self._moved_folders(self.ours, self.after, base, head)
-        yield from self._moved_folders(self.theirs, self.before, head, base)
+        yield from self._moved_folders("base", "head")
+        yield from self._moved_folders("head", "base")
+        base, head = self._short["base"], self._short["head"]
         for path, new in files.items():
             if path in self.ours:
                 yield self._conflict(path, self.ours[path], new)
             elif new is not None and (_is_blocked(path, self.before, files) or _is_folder(path, self.before, files)):
                 yield Conflict(path, f"{base} has a folder where {head} has a file, or the other way around")
 
+    @property
+    def _short(self) -> dict[str, str]:
+        return {"base": self.before.commit.short, "head": self.after.commit.short}
+
     def _conflict(self, path: str, ours: Entry | None, theirs: Entry | None) -> Conflict:
         """Return what both sides did to one file, each in its own way."""
-        base, head = self.before.commit.short, self.after.commit.short
-        if ours is None or theirs is None:
-            gone, changed = (base, head) if ours is None else (head, base)
-            what = f"{gone} took this file away, or moved it, and {changed} changed it: moved files are followed"
-            return Conflict(path, f"{what} by Git, so that the change could land anywhere")
-        by_line = not is_listed(path) and self.git.merges(self.fork.entry(path), ours, theirs)
-        return Conflict(path, f"{base} and {head} both changed this file", by_line)
+        base, head = self._short["base"], self._short["head"]
+        if ours is not None and theirs is not None:
+            certain = self.git.collides(self.fork.entry(path), ours, theirs)
+            return Conflict(path, f"{base} and {head} both changed this file", certain)
+        taker, gone, changed = ("base", base, head) if ours is None else ("head", head, base)
+        if not self.added[taker]:
+            return Conflict(path, f"{gone} took this file away, and {changed} changed it")
+        what = f"{gone} took this file away, or moved it, and {changed} changed it: moved files are followed"
+        return Conflict(path, f"{what} by Git, so that the change could land in the registry", False, taker)
 
-    def _moved_folders(
-        self, come: Mapping[str, Entry | None], other: CommitTree, adds: str, took: str
-    ) -> Iterator[Conflict]:
-        """Yield what one side puts into a folder that the other side took away: moved folders may be followed."""
-        is_gone = cache(lambda folder: bool(self.fork.children(folder)) and not other.children(folder))
-        for path, new in come.items():
-            if new is not None and self.fork.entry(path) is None and any(map(is_gone, _way_to(path))):
-                yield Conflict(path, f"{adds} adds this to a folder that {took} took away, or moved")
+    def _moved_folders(self, adds: str, takes: str) -> Iterator[Conflict]:
+        """Yield what one side puts into a folder that the other side took away: Git may follow it to anywhere."""
+        if not self.added[takes]:
+            return
+        left = self.after if takes == "head" else self.before
+        is_gone = cache(lambda folder: bool(self.fork.children(folder)) and not left.children(folder))
+        for path in self.added[adds]:
+            if any(map(is_gone, _way_to(path))):
+                what = f"{self._short[adds]} adds this to a folder that {self._short[takes]} took away, or moved"
+                yield Conflict(path, f"{what}: moved folders are followed by Git, so that it could land anywhere")
 
 
 def _way_to(path: str) -> Iterator[str]:
@@ -261,7 +283,17 @@ def _is_folder(path: str, before: CommitTree, files: Mapping[str, Entry | None])
 
 
 def _between(old: CommitTree, new: CommitTree) -> tuple[list[Pair], list[Defect]]:
+    """Return what a proposal changes."""
     return new.changes("", old.commit.tree, new.commit.tree, MOST)
+
+
+def _since(fork: CommitTree, before: CommitTree) -> list[Pair]:
+    """Return what base has changed since: more than one proposal may, as it is many."""
+    try:
+        return before.changes("", fork.commit.tree, before.commit.tree)[0]
+    except RegistryError as error:
+        hint = f"base has moved far; rebase the change onto {before.commit.short}"
+        raise RegistryError(str(error), hint=hint) from None
 
 
 def _sorted(changes: Sequence[Pair]) -> tuple[Pair, ...]:

@@ -122,8 +122,11 @@ def unseen(judgement: Judgement, *, pinned: bool) -> Iterator[str]:
         return
     outside = judgement.proposal.outside
     if outside:
-        shown = ", ".join(map(quoted, outside[:5])) + (f" and {len(outside) - 5:,} more" if len(outside) > 5 else "")
-        yield f"the contents of {counted(len(outside), 'file')} outside of the registry ({shown})"
+        yield f"the contents of {counted(len(outside), 'file')} outside of the registry ({_some(outside)})"
+    both = [conflict.path for conflict in judgement.proposal.conflicts]
+    if both:
+        what = f"{counted(len(both), 'file')} outside of the registry that both sides changed"
+        yield f"the merge of {what} ({_some(both)})"
     if not judgement.everywhere:
         yield "nodes that the change cannot affect"
         yield "whether the base's waivers have expired or are unused (nodespec validate)"
@@ -131,6 +134,11 @@ def unseen(judgement: Judgement, *, pinned: bool) -> Iterator[str]:
         yield "whether the base's first trust root is the right one (nodespec trust pin)"
     yield "who committed and who approved: only signatures in files count"
     yield "whether the nodes do what their specs say: nothing was run"
+
+
+def _some(paths: Sequence[str]) -> str:
+    shown = ", ".join(map(quoted, paths[:5]))
+    return shown + (f" and {len(paths) - 5:,} more" if len(paths) > 5 else "")
 
 
 def failed_tests(gates: Sequence[Gate]) -> list[Gate]:

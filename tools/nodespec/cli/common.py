@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 
 import click
@@ -19,7 +19,7 @@ from nodespec.tree import ATTESTATION_SUFFIX, ROOTS, read_path
 from nodespec.worktree import write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from click.shell_completion import CompletionItem
 
@@ -186,8 +186,25 @@ def printed(
     return to_sarif(report, gates)
 
 
-def unjudged(form: str, error: NodespecError) -> str:
-    """Return what a form for machines or hosts says where there is no judgement; nothing where it has no place."""
+@contextmanager
+def telling(form: str, files: Sequence[tuple[str, str]] = ()) -> Iterator[None]:
+    """Say why nothing could be judged in every form that was asked for, too: not everybody reads standard error.
+
+    ``files`` are (form, path) of what is written besides.
+    """
+    try:
+        yield
+    except NodespecError as error:
+        for kind, path in files:
+            try:
+                write_output(path, _unjudged(kind, error).encode())
+            except NodespecError as other:
+                note(f"error: {other}")
+        echo(_unjudged(form, error))
+        raise
+
+
+def _unjudged(form: str, error: NodespecError) -> str:
     if form == "json":
         from nodespec.report.data import to_json_error
 
@@ -196,11 +213,29 @@ def unjudged(form: str, error: NodespecError) -> str:
         from nodespec.report.github import to_github_error
 
         return to_github_error(str(error), error.hint)
+    if form == "gitlab":
+        from nodespec.report.gitlab import to_gitlab_error
+
+        return to_gitlab_error(str(error), error.hint)
+    if form == "junit":
+        from nodespec.report.junit import to_junit_error
+
+        return to_junit_error(str(error), error.hint)
+    if form == "sarif":
+        from nodespec.report.sarif import to_sarif_error
+
+        return to_sarif_error(str(error), error.hint, exit_code=error.exit_code)
     if form == "markdown":
         from nodespec.report.page import to_markdown_error
 
         return to_markdown_error(str(error), error.hint)
     return ""
+
+
+def below(path: str, root: str) -> str:
+    """Return a path relative to the registry's top; links on the way to it are followed, the last name is not."""
+    real = os.path.join(os.path.realpath(os.path.dirname(path) or "."), os.path.basename(path))
+    return os.path.normpath(os.path.relpath(real, os.path.realpath(root)))
 
 
 def open_snapshot(repo: str, at: str | None) -> Snapshot:

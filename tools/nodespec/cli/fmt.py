@@ -7,13 +7,13 @@ import os
 import click
 
 from nodespec import document
-from nodespec.cli.common import echo, note, repo_option, tell_example
+from nodespec.cli.common import below, echo, note, repo_option, tell_example
 from nodespec.edit import repair
 from nodespec.encoding import counted, printable
 from nodespec.errors import UsageError
 from nodespec.registry import Registry
 from nodespec.text import MAX_BYTES
-from nodespec.tree import EXECUTABLE, POLICIES, POLICY_SUFFIX, REGULAR, SETTINGS_PATH, is_node_path
+from nodespec.tree import EXECUTABLE, POLICIES, POLICY_SUFFIX, REGULAR, ROOTS, SETTINGS_PATH, is_node_path
 from nodespec.worktree import WorkTree, write_file
 
 
@@ -64,20 +64,23 @@ def fmt_command(paths: tuple[str, ...], repo: str, check: bool) -> int:
 
 def _chosen(root: str, paths: tuple[str, ...]) -> dict[str, str]:
     """Return the files to repair, and what each is called; its path in the registry says which schema applies."""
-    known = [entry for entry in WorkTree(root).entries if entry.mode in (REGULAR, EXECUTABLE)]
-    formatted = {os.path.join(root, entry.path): entry.path for entry in known if _is_formatted(entry.path)}
+    top = os.path.realpath(root)
+    known = [entry.path for entry in WorkTree(root).entries if entry.mode in (REGULAR, EXECUTABLE)]
+    formatted = {os.path.join(top, path): path for path in known if _is_formatted(path)}
     if not paths:
         return formatted
     missing = next((path for path in paths if not os.path.exists(path)), None)
     if missing is not None:
         raise UsageError(f"{printable(missing)} does not exist")
-    top, chosen = os.path.realpath(root), {}
+    chosen: dict[str, str] = {}
     for path in paths:
-        inside = os.path.relpath(os.path.realpath(path), top)
-        if inside.split(os.sep)[0] == ".." and os.path.isfile(path):
-            chosen[path] = path
-        wanted = "" if inside == "." else inside
-        chosen |= {
-            place: name for place, name in formatted.items() if not wanted or f"{name}/".startswith(f"{wanted}/")
-        }
+        inside = below(path, root)
+        if os.path.isfile(path) and inside.split(os.sep)[0] not in ROOTS:
+            found = {os.path.realpath(path): path}
+        else:
+            found = {place: name for place, name in formatted.items() if f"{name}/".startswith(f"{inside}/")}
+            found = formatted if inside == "." else found
+        if not found:
+            note(f"{printable(path)}: left alone, because there is no spec in it")
+        chosen |= found
     return chosen

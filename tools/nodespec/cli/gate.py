@@ -24,13 +24,13 @@ from nodespec.cli.common import (
     read_input,
     repo_option,
     tell_example,
-    unjudged,
+    telling,
     write_output,
 )
 from nodespec.cli.terminal import Progress
 from nodespec.drift import drift
 from nodespec.encoding import printable, quoted
-from nodespec.errors import NodespecError, UsageError
+from nodespec.errors import UsageError
 from nodespec.gate import gate
 from nodespec.git import GitRepository
 from nodespec.proposal import propose
@@ -91,17 +91,12 @@ def gate_command(
     Exit codes: 0 clean, or nothing of the registry changes, 1 findings, 2 usage,
                 3 could not judge (a gate that did not run is never green).
     """
-    workers = None if jobs is None else check_jobs(jobs)
+    start = time.monotonic()
     wanted = [_wanted(item) for item in extra] + ([("markdown", summary)] if summary is not None else [])
-    tests = {"unit": _evidence(unit), "integration": _evidence(integration)}
-    now, start = _moment(as_of), time.monotonic()
-    try:
-        judgement, pinned = _judged(repo, base, head, now, workers)
-    except NodespecError as error:  # whoever reads the page, and not the log, must see it, too
-        for kind, path in wanted:
-            write_output(path, unjudged(kind, error).encode())
-        echo(unjudged(form, error))
-        raise
+    with telling(form, wanted):
+        workers = None if jobs is None else check_jobs(jobs)
+        tests = {"unit": _evidence(unit), "integration": _evidence(integration)}
+        judgement, pinned = _judged(repo, base, head, _moment(as_of), workers)
     gates = scorecard(judgement, drift(judgement.pairs), tests, pinned=pinned)
     code = _exit_code(judgement, tests.values(), strict=strict)
     command = f"nodespec gate --base {base} --head {head}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -197,16 +198,19 @@ def run_command(kind: str, repo: str, base: str | None, branches: tuple[str, ...
 def _shadows(ref: str, judged: str) -> bool:
     """Say whether git, asked for a judged branch by a shorter name, could take this ref for it.
 
-    >>> judged = "refs/heads/main"
-    >>> [_shadows(ref, judged) for ref in ("refs/tags/main", "refs/tags/origin/main", "refs/heads/refs/heads/main")]
-    [True, True, True]
-    >>> [_shadows(ref, judged) for ref in ("refs/heads/main", "refs/heads/fix/main", "refs/tags/v1-main")]
-    [False, False, False]
+    In a clone, it may be asked for as a branch of any remote; tags are what a clone takes over under their own names.
+
+    >>> places = ("tags/main", "tags/origin/main", "heads/heads/main", "tags/refs/heads/main", "remotes/main/HEAD")
+    >>> all(_shadows(f"refs/{place}", "refs/heads/main") for place in places)
+    True
+    >>> places = ("heads/main", "heads/fix/main", "tags/v1-main", "tags/release/2026/main", "remotes/origin/main")
+    >>> any(_shadows(f"refs/{place}", "refs/heads/main") for place in places)
+    False
     """
-    if ref == judged:
-        return False
     name = judged.removeprefix("refs/heads/")
-    return ref.endswith((f"/{judged}", f"/heads/{name}")) or (ref.startswith("refs/tags/") and ref.endswith(f"/{name}"))
+    taken = {f"refs/{folder}/{longer}" for folder in ("heads", "tags") for longer in (f"heads/{name}", judged)}
+    taken |= {f"refs/tags/{name}", f"refs/remotes/{name}", f"refs/remotes/{name}/HEAD"}
+    return ref in taken or re.fullmatch(f"refs/tags/[^/]+/{re.escape(name)}", ref) is not None
 
 
 def _begins(git: GitRepository, update: Update) -> bool:

@@ -12,6 +12,7 @@ from nodespec.cli.believed import check_pin
 from nodespec.cli.common import (
     FORMATS,
     at_option,
+    below,
     color_option,
     echo,
     index_options,
@@ -23,6 +24,7 @@ from nodespec.cli.common import (
     read_input,
     repo_option,
     tell_example,
+    telling,
 )
 from nodespec.cli.terminal import Progress
 from nodespec.encoding import printable
@@ -79,15 +81,24 @@ def validate_command(
     Exit codes: 0 clean, 1 findings, 2 usage, 3 could not judge,
                 4 nothing matched (a run that checked nothing is never green).
     """
-    selection = Selection.parse(select, ignore)
-    workers = None if jobs is None else check_jobs(jobs)
-    alone = "-" if paths == ("-",) else _loose_file(paths, repo, at)
-    if alone is not None:
-        if base is not None:
+    with telling(form):
+        selection = Selection.parse(select, ignore)
+        workers = None if jobs is None else check_jobs(jobs)
+        alone = "-" if paths == ("-",) else _loose_file(paths, repo, at)
+        if alone is None:
+            report, origin = _judged(paths, repo, at, base, selection, workers)
+        elif base is not None:
             raise UsageError("a spec by itself follows nothing", hint="leave out --base, or judge the registry")
-        data = read_input(alone, MAX_BYTES)
-        report = judge_text(data, tree=_tree_around(repo, at), path=alone, selection=selection)
-        return _finish(report, form, strict, color, {alone: data})
+        else:
+            origin = {alone: read_input(alone, MAX_BYTES)}
+            report = judge_text(origin[alone], tree=_tree_around(repo, at), path=alone, selection=selection)
+    return _finish(report, form, strict, color, origin)
+
+
+def _judged(
+    paths: tuple[str, ...], repo: str, at: str | None, base: str | None, selection: Selection, jobs: int | None
+) -> tuple[Report, Tree | dict[str, bytes]]:
+    """Judge a registry, or what paths concern of it; return its files, too."""
     registry = open_registry(_start(paths, repo, at))
     snapshot = registry.at(at, index=False)  # it would read everything first
     if "L" in selection.families and not paths:
@@ -96,22 +107,13 @@ def validate_command(
     if "P" in selection.families:
         _check_pinned(snapshot, older=at is not None)
     only = _only(paths, registry, snapshot) if paths else None
-    now = datetime.now(UTC)
+    now, tree = datetime.now(UTC), snapshot.tree
     with Progress("judging") as progress:
         if only is None and base is None:
-            report = judge_anew(registry, snapshot, selection=selection, now=now, jobs=workers, progress=progress)
-        else:
-            followed = registry.at(base).tree if base is not None else None
-            report = judge(
-                snapshot.tree,
-                selection=selection,
-                only=only,
-                base=followed,
-                now=now,
-                jobs=workers,
-                progress=progress,
-            )
-    return _finish(report, form, strict, color, snapshot.tree)
+            return judge_anew(registry, snapshot, selection=selection, now=now, jobs=jobs, progress=progress), tree
+        before = registry.at(base).tree if base is not None else None
+        report = judge(tree, selection=selection, only=only, base=before, now=now, jobs=jobs, progress=progress)
+        return report, tree
 
 
 def _check_pinned(snapshot: Snapshot, *, older: bool) -> None:
@@ -150,13 +152,7 @@ def _loose_file(paths: tuple[str, ...], repo: str, at: str | None) -> str | None
         return paths[0]
     if root is None:
         return paths[0]
-    return None if _below(paths[0], root).split(os.sep)[0] in (REGISTRY, SCHEMAS) else paths[0]
-
-
-def _below(path: str, root: str) -> str:
-    """Return a path relative to the registry's top; links on the way to it are followed, the last name is not."""
-    real = os.path.join(os.path.realpath(os.path.dirname(path) or "."), os.path.basename(path))
-    return os.path.normpath(os.path.relpath(real, os.path.realpath(root)))
+    return None if below(paths[0], root).split(os.sep)[0] in (REGISTRY, SCHEMAS) else paths[0]
 
 
 def _only(paths: tuple[str, ...], registry: Registry, snapshot: Snapshot) -> frozenset[str]:
@@ -180,7 +176,7 @@ def _only(paths: tuple[str, ...], registry: Registry, snapshot: Snapshot) -> fro
 def _inside(path: str, registry: Registry, snapshot: Snapshot) -> str:
     if snapshot.commit is not None or registry.root is None:
         return os.path.normpath(path)
-    inside = _below(path, registry.root)
+    inside = below(path, registry.root)
     if inside.split(os.sep)[0] == "..":
         raise UsageError(
             f"{printable(path)} is outside the registry at {printable(registry.root)}", hint="judge it alone"

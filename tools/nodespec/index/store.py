@@ -165,8 +165,8 @@ class Store:
         """Return what a whole file of ours holds, without writing beside it as a reader of a log does; else None."""
         from pathlib import Path  # late: this is seldom needed
 
-        log = f"{self.path}-wal"
-        if self.path == MEMORY or (os.path.exists(log) and os.path.getsize(log)):
+        logs = (self.path + suffix for suffix in ("-wal", "-journal"))
+        if self.path == MEMORY or any(os.path.exists(log) and os.path.getsize(log) for log in logs):
             return None
         with suppress(sqlite3.DatabaseError, OSError):
             address = f"{Path(self.path).absolute().as_uri()}?mode=ro&immutable=1"

@@ -27,17 +27,23 @@ def to_gitlab(report: Report, gates: Sequence[Gate] = ()) -> str:
     """
     seen: dict[str, int] = {}
     issues = [_issue(finding, seen) for finding in report.findings]
-    issues += [_failed_test(gate) for gate in failed_tests(gates)]
+    issues += [_beside(f"gate {gate.number} {gate.name}", gate.words, "major") for gate in failed_tests(gates)]
     return json.dumps(issues, indent=2) + "\n"
 
 
-def _failed_test(gate: Gate) -> dict[str, Any]:
-    name = f"gate {gate.number} {gate.name}"
+def to_gitlab_error(message: str, hint: str) -> str:
+    """Return a list of one issue, of registry.yaml: nothing could be judged, and why."""
+    issue = _beside("could not judge", ". ".join(filter(None, [message, hint])), "blocker")
+    return json.dumps([issue], indent=2) + "\n"
+
+
+def _beside(name: str, words: str, severity: str) -> dict[str, Any]:
+    """Return an issue that is no finding."""
     return {
-        "description": printable(f"{name}: {gate.words}"),
+        "description": printable(f"{name}: {words}"),
         "check_name": name,
         "fingerprint": sha256(name.encode()).hexdigest(),
-        "severity": _SEVERITY["error"],
+        "severity": severity,
         "location": {"path": SETTINGS_PATH, "lines": {"begin": 1}},
     }
 

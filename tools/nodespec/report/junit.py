@@ -24,14 +24,27 @@ if TYPE_CHECKING:
 
 def to_junit(report: Report, gates: Sequence[Gate] = ()) -> str:
     """Return a document with one suite a family, and one for what others have tested (``gates``)."""
-    lines = ['<?xml version="1.0" encoding="UTF-8"?>', f"<testsuites name={quoteattr('nodespec')}>"]
+    lines: list[str] = []
     for letter, state in report.states.items():
         waived = [pair for pair in report.waived if pair[0].code[0] == letter]
         lines += _suite(letter, state, [item for item in report.findings if item.code[0] == letter], waived)
     tests = [gate for gate in gates if gate.name in TESTS]
     if tests:
         lines += _tested(tests)
-    return "\n".join([*lines, "</testsuites>"]) + "\n"
+    return _document(lines)
+
+
+def to_junit_error(message: str, hint: str) -> str:
+    """Return a document with one case in error: nothing could be judged, and why."""
+    case = f"classname={quoteattr('nodespec')} name={quoteattr('could judge')}"
+    body = f"<error message={quoteattr(printable(message))}>{escape(printable(hint))}</error>"
+    suite = f'  <testsuite name={quoteattr("nodespec")} tests="1" failures="0" errors="1" skipped="0">'
+    return _document([suite, f"    <testcase {case}>{body}</testcase>", "  </testsuite>"])
+
+
+def _document(lines: Sequence[str]) -> str:
+    head = ['<?xml version="1.0" encoding="UTF-8"?>', f"<testsuites name={quoteattr('nodespec')}>"]
+    return "\n".join([*head, *lines, "</testsuites>"]) + "\n"
 
 
 def _tested(gates: Sequence[Gate]) -> Iterator[str]:

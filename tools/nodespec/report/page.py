@@ -35,7 +35,8 @@ def to_markdown(judgement: Judgement, gates: Sequence[Gate]) -> str:
     for line in _page(judgement, gates):
         left -= len(line.encode()) + 1
         if left < 0:
-            lines += ["", "… and more: this page is as long as a host shows."]
+            whole = f"{counted(len(judgement.report.findings), 'finding')}, {counted(len(judgement.nodes), 'change')}"
+            lines += ["", f"… and more: this page is as long as a host shows. In all: {whole}."]
             break
         lines.append(line)
     return "\n".join(lines) + "\n"

@@ -24,27 +24,33 @@ SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 def to_sarif(report: Report, gates: Sequence[Gate] = ()) -> str:
     """Return a SARIF 2.1.0 log (OASIS) with one run; tests of others that failed (``gates``) are notifications."""
     used = list(RULES)
-    driver = {
-        "name": "nodespec",
-        "semanticVersion": __version__,
-        "rules": [_sarif_rule(code) for code in used],
-    }
     results = [_sarif_result(finding, used.index(finding.code)) for finding in report.findings]
     for finding, waiver in report.waived:
         why = f"{printable(waiver.reason)} (until {waiver.until}, registry/waivers.yaml)"
         accepted = {"kind": "external", "justification": why}
         results.append({**_sarif_result(finding, used.index(finding.code)), "suppressions": [accepted]})
     idle = [FAMILIES[letter].name for letter, state in report.states.items() if state != RUN]
-    notes = (
-        [{"level": "note", "message": {"text": f"not run on everything, or ignored: {', '.join(idle)}"}}]
-        if idle
-        else []
-    )
-    notes += [
-        {"level": "error", "message": {"text": f"gate {gate.number} {gate.name}: {gate.words}"}}
-        for gate in failed_tests(gates)
-    ]
-    invocation = {"executionSuccessful": report.exit_code() != 3, "toolExecutionNotifications": notes}
+    notes = [_notification("note", f"not run on everything, or ignored: {', '.join(idle)}")] if idle else []
+    notes += [_notification("error", f"gate {gate.number} {gate.name}: {gate.words}") for gate in failed_tests(gates)]
+    return _log({"executionSuccessful": report.exit_code() != 3, "toolExecutionNotifications": notes}, results)
+
+
+def to_sarif_error(message: str, hint: str, *, exit_code: int) -> str:
+    """Return a log of a run which says that nothing could be judged, and why."""
+    why = _notification("error", ". ".join(filter(None, [message, hint])))
+    return _log({"executionSuccessful": False, "exitCode": exit_code, "toolExecutionNotifications": [why]}, [])
+
+
+def _notification(level: str, text: str) -> dict[str, Any]:
+    return {"level": level, "message": {"text": printable(text)}}
+
+
+def _log(invocation: dict[str, Any], results: list[dict[str, Any]]) -> str:
+    driver = {
+        "name": "nodespec",
+        "semanticVersion": __version__,
+        "rules": [_sarif_rule(code) for code in RULES],
+    }
     run = {
         "tool": {"driver": driver},
         "invocations": [invocation],

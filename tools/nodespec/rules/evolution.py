@@ -209,6 +209,6 @@ MERGE_CONFLICT = declare(
             "What is judged is what merging would give. Where both sides changed a file, or one took away what the "
             "other changed, nobody knows what that is; and what a signature covers is not put together from two texts."
         ),
-        fix="Fetch the newest base, rebase or merge it, and sign what you changed on top of it: nodespec update FILE",
+        fix="Fetch the newest base, rebase onto it, and sign anew what you changed of a node: nodespec update FILE",
     )
 )
