@@ -22,7 +22,8 @@ Every rule has a code, a slug and a severity; `nodespec explain CODE` prints the
 their meaning. This page is written by `make docs` from the rules themselves.
 
 A file is judged from the outside in: family N sees only specs that fulfil the schema (S), and G only those that
-fulfil it, because the meaning of a misshapen document is not defined.
+fulfil it, because the meaning of a misshapen document is not defined. The gate is the line of a pull request's
+scorecard where a finding counts; what is never waived, `registry/waivers.yaml` cannot name.
 """
 
 WIDTH = 120
@@ -38,9 +39,8 @@ def rules_page() -> str:
         parts.append(f"## {family.letter} {family.name}: {family.about}\n")
         for rule in (rule for rule in RULES.values() if rule.family == family.letter):
             parts.append(f"### {rule.code} {rule.slug}\n")
-            parts.append(
-                f"*{rule.severity}*\n\n{_filled(f'**Why.** {rule.why}')}\n\n{_filled(f'**Fix.** {rule.fix}')}\n"
-            )
+            kind = f"*{rule.severity}, gate {rule.gate}{', never waived' * bool(rule.unwaivable)}*"
+            parts.append(f"{kind}\n\n{_filled(f'**Why.** {rule.why}')}\n\n{_filled(f'**Fix.** {rule.fix}')}\n")
     return "\n".join(parts)
 
 

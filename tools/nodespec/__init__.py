@@ -53,6 +53,7 @@ The registry's files
     spec             NodeSpec: one node, typed
     settings         registry.yaml, typed
     policy           governance policies in CEL and Rego, and their sandbox (the only importer of cel_expr_python)
+    rule             how a rule is declared, and the table of all rules
     waiver           findings that the maintainers accept for a while
 
 Provenance

@@ -48,13 +48,25 @@ if TYPE_CHECKING:
     from nodespec.waiver import Waiver
 
 
-FOR_ALL = frozenset(
-    ["P001", "P002", "P003", "P004", "P030", "P031", *(f"C{number:03}" for number in (4, 5, 6, 7, 8, 9, 11))]
-)
-"""What is wrong with the trust root, the seal, or the past is wrong with every file."""
-
 _UNSEEN = "FSNPL"
 """The families that never open what is no regular file, or has another suffix."""
+
+
+class Examination:
+    """What came of the documents of a tree, or of a part of it.
+
+    ``unseen`` says, by path, which families did not get to see what they should have, as letters.
+    """
+
+    def __init__(self, entries: Sequence[Entry], listed: Sequence[Entry], examined: Sequence[Examined]) -> None:
+        self.documents = tuple(zip(entries, examined, strict=True))
+        self.findings = [item for one in examined for item in one.findings]
+        self.facts = {one.facts.path: one.facts for one in examined if one.facts is not None}
+        self.claimed = frozenset[str]().union(*(one.claimed for one in examined))
+        unseen = {entry.path: one.missed for entry, one in self.documents if one.missed}
+        self.unseen = unseen | {
+            entry.path: _UNSEEN for entry in listed if may_hold_nodes(entry) and not _is_seen(entry)
+        }
 
 
 class Evaluation:
@@ -113,9 +125,11 @@ class Evaluation:
         if self.examiner.policies is not None:
             self.examiner.policies.prepare()
 
-    def examine(self, entries: Sequence[Entry], jobs: int = 1, progress: Progress | None = None) -> list[Examined]:
-        """Examine documents, each by itself (F, S, N, P, L)."""
-        return examine_all(self.examiner, entries, jobs, progress)
+    def examine(
+        self, entries: Sequence[Entry], listed: Sequence[Entry], jobs: int = 1, progress: Progress | None = None
+    ) -> Examination:
+        """Examine documents, each by itself (F, S, N, P, L); ``listed`` are all files, these among them."""
+        return Examination(entries, listed, examine_all(self.examiner, entries, jobs, progress))
 
     @cached_property
     def change(self) -> Change | None:
@@ -231,15 +245,6 @@ class Evaluation:
 # What was missed, and what is reported.
 
 
-def missed(listed: Sequence[Entry], entries: Sequence[Entry], examined: Sequence[Examined]) -> dict[str, str]:
-    """Return, by path, the letters of the families that did not get to see what they should have.
-
-    ``listed`` are all files that there are, ``entries`` those that were examined.
-    """
-    unseen = {entry.path: one.missed for entry, one in zip(entries, examined, strict=True) if one.missed}
-    return unseen | {entry.path: _UNSEEN for entry in listed if may_hold_nodes(entry) and not _is_seen(entry)}
-
-
 def _is_illegible(missed: Mapping[str, str]) -> bool:
     """Say whether a spec could not be read, so that nobody knows what it emits."""
     return any("S" in letters for letters in missed.values())
@@ -274,7 +279,7 @@ def reported(findings: Iterable[Finding], selection: Selection, only: frozenset[
     chosen = [
         item
         for item in findings
-        if item.code in selection.codes and (is_asked(item.path, only) or item.code in FOR_ALL)
+        if item.code in selection.codes and (is_asked(item.path, only) or rules.RULES[item.code].concerns_all)
     ]
     refused = {(item.path, item.line, item.column) for item in chosen if item.code[0] == "F"}
     kept = [item for item in chosen if item.code[0] != "S" or (item.path, item.line, item.column) not in refused]

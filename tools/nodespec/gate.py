@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, cast
 from nodespec import difference, seal, settings
 from nodespec.criteria import MAX_CONTRACT, listing_findings
 from nodespec.encoding import quoted
-from nodespec.evaluation import FOR_ALL, Evaluation, missed
+from nodespec.evaluation import Evaluation
 from nodespec.examiner import finding
 from nodespec.finding import Hit
 from nodespec.frozen import frozen
@@ -37,7 +37,7 @@ from nodespec.judge import MANY, judge
 from nodespec.owner import PREFIX, Chain
 from nodespec.provenance import Provenance
 from nodespec.reading import read_checked
-from nodespec.rules.declare import FAMILIES
+from nodespec.rule import FAMILIES, RULES
 from nodespec.rules.evolution import MERGE_CONFLICT
 from nodespec.rules.graph import NodeFacts, Part
 from nodespec.rules.tree import NEEDED, missing_file
@@ -334,14 +334,14 @@ class _Run:
         if not tree.entries:  # to judge alone, that is no registry; to a base, it is one that is gone
             gone = (finding(MISSING, hit, hit.path) for hit in missing_file(tree))
             return replace(report, findings=(*report.findings, *gone))
-        if all(item.path in self.around or item.code in FOR_ALL for item in report.findings):
+        if all(item.path in self.around or RULES[item.code].concerns_all for item in report.findings):
             return report
         past = judge(before, now=self.evaluation.now, jobs=self.jobs, progress=self.progress)
         known = {_identity(item) for item in past.findings}
         return replace(report, findings=tuple(item for item in report.findings if self._is_new(item, known)))
 
     def _is_new(self, item: Finding, known: set[tuple[str, str, str]]) -> bool:
-        return item.path in self.around or item.code in FOR_ALL or _identity(item) not in known
+        return item.path in self.around or RULES[item.code].concerns_all or _identity(item) not in known
 
     def by_difference(self) -> Report:
         """Judge what differs, and what that affects."""
@@ -349,19 +349,16 @@ class _Run:
         come = [pair[1] for pair in self.proposal.changes if pair[1] is not None and pair[1].path in self.around]
         documents = [path for path in sorted(self.around) if is_node_path(path) or is_tombstone_path(path)]
         entries = [entry for entry in map(tree.entry, documents) if entry and entry.mode in (REGULAR, EXECUTABLE)]
-        examined = self.evaluation.examine(entries, self._jobs(len(entries)), self.progress)
-        facts = {one.facts.path: one.facts for one in examined if one.facts is not None}
-        claimed = frozenset[str]().union(*(one.claimed for one in examined))
-        unseen = missed(come, entries, examined)
-        found = [*self._listed(come), *self.evaluation.unsettled, *(item for one in examined for item in one.findings)]
+        examined = self.evaluation.examine(entries, come, self._jobs(len(entries)), self.progress)
+        found = [*self._listed(come), *self.evaluation.unsettled, *examined.findings]
         found += self.evaluation.followed()
-        if self.evaluation.sees_the_whole(unseen):
-            found += self._graph(facts, claimed)
+        if self.evaluation.sees_the_whole(examined.unseen):
+            found += self._graph(examined.facts, examined.claimed)
         stray = sorted(path for path in self.around if path.startswith((NODES, TOMBSTONES)))
-        found += self.evaluation.vouched_for(stray, self.impact.held(facts.values()), self.new_owners)
+        found += self.evaluation.vouched_for(stray, self.impact.held(examined.facts.values()), self.new_owners)
         report = self.evaluation.report(
             found,
-            unseen,
+            examined.unseen,
             files=len(self.proposal.inside),
             specs=sum(map(is_node_path, self.proposal.inside)),
             looked=lambda one: one.path in self.around and one.code[0] != "G",

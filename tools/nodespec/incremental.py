@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, cast
 from nodespec import owner, rules
 from nodespec.chain import record_path
 from nodespec.errors import RegistryError
-from nodespec.evaluation import Evaluation, missed
+from nodespec.evaluation import Evaluation
 from nodespec.frozen import frozen
 from nodespec.impact import Impact, dangling_of, folder_of
 from nodespec.owner import PREFIX
@@ -142,29 +142,25 @@ def _rejudge(
     if shown is None:
         return None
     entries = [entry for entry in map(tree.entry, step.documents) if entry is not None]
-    examined = evaluation.examine(entries)
-    facts = {one.facts.path: one.facts for one in examined if one.facts is not None}
-    claimed = frozenset[str]().union(*(one.claimed for one in examined))
+    examined = evaluation.examine(entries, step.come)
     impact = Impact(
         evaluation,
         commit,
         step.around,
-        was={path: one for path, one in facts.items() if path not in step.paths} | shown,
-        now=facts,
-        more=claimed | step.dangling_before(),
+        was={path: one for path, one in examined.facts.items() if path not in step.paths} | shown,
+        now=examined.facts,
+        more=examined.claimed | step.dangling_before(),
         roster=roster,
     )
     if any(impact.affected) and not impact.is_indexed(MOST):
         return None
-    unseen = missed(step.come, entries, examined)
-    graph = _graph(known, evaluation, impact, claimed) if evaluation.sees_the_whole(unseen) else []
+    graph = _graph(known, evaluation, impact, examined.claimed) if evaluation.sees_the_whole(examined.unseen) else []
     if graph is None:
         return None
-    found = [item for one in examined for item in one.findings]
-    vouched = evaluation.vouched_for(step.stray, impact.held(facts.values()), step.owners)
+    vouched = evaluation.vouched_for(step.stray, impact.held(examined.facts.values()), step.owners)
     return evaluation.report(
-        [*_kept(known, step.around), *found, *vouched, *graph],
-        unseen,
+        [*_kept(known, step.around), *examined.findings, *vouched, *graph],
+        examined.unseen,
         files=known.files + step.growth(lambda _path: True),
         specs=known.specs + step.growth(is_node_path),
     )

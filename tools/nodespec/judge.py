@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from nodespec import document, schema
 from nodespec.criteria import contracts_of, listing_findings, settings_of, surroundings_of
-from nodespec.evaluation import Evaluation, missed, reported
+from nodespec.evaluation import Evaluation, reported
 from nodespec.examiner import Examiner, finding
 from nodespec.finding import Finding, Hit
 from nodespec.policy.policies import Policies
@@ -75,20 +75,17 @@ def judge(
     readable = [entry for entry in tree.entries if entry.mode in (REGULAR, EXECUTABLE)]
     entries = [entry for entry in readable if _is_to_examine(entry.path, selection, only)]
     worth = check_jobs(0) if len(entries) >= MANY else 1
-    examined = evaluation.examine(entries, worth if jobs is None else jobs, progress)
+    examined = evaluation.examine(entries, tree.entries, worth if jobs is None else jobs, progress)
     if seen is not None:
-        seen += zip(entries, examined, strict=True)
-    findings = [*listing_findings(tree), *evaluation.unsettled, *(found for one in examined for found in one.findings)]
-    unseen = missed(tree.entries, entries, examined)
-    owners = [(one.facts.path, one.facts.owner) for one in examined if one.facts]
-    findings += evaluation.vouched_for(None, owners)
+        seen += examined.documents
+    findings = [*listing_findings(tree), *evaluation.unsettled, *examined.findings]
+    findings += evaluation.vouched_for(None, [(path, node.owner) for path, node in examined.facts.items()])
     findings += evaluation.followed()
-    claimed = frozenset[str]().union(*(one.claimed for one in examined))
-    if evaluation.sees_the_whole(unseen):
-        findings += evaluation.graph([one.facts for one in examined if one.facts is not None], claimed)
+    if evaluation.sees_the_whole(examined.unseen):
+        findings += evaluation.graph(list(examined.facts.values()), examined.claimed)
     reported = readable if only is None else [entry for entry in readable if entry.path in only]
     nodes = sum(is_node_path(entry.path) for entry in reported)
-    return evaluation.report(findings, unseen, files=len(reported), specs=nodes, only=only)
+    return evaluation.report(findings, examined.unseen, files=len(reported), specs=nodes, only=only)
 
 
 def judge_text(data: bytes, *, tree: Tree | None, path: str, selection: Selection = ALL) -> Report:

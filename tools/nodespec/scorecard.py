@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING
 
 from nodespec.encoding import counted, quoted
 from nodespec.frozen import frozen
-from nodespec.rules import change
-from nodespec.rules.declare import RULES
+from nodespec.rules import FAMILIES, RULES
 from nodespec.verdict import RUN
 
 if TYPE_CHECKING:
@@ -30,17 +29,12 @@ if TYPE_CHECKING:
     from nodespec.drift import Drift
     from nodespec.evidence import Evidence
     from nodespec.gate import Judgement
+    from nodespec.rules import Rule
 
 TESTS = ("unit", "integration")
 """The gates that are read from somebody else's reports."""
 
 PASSED, WARNED, FAILED, NOT_RUN, MEASURED = "passed", "passed with warnings", "failed", "not run", "measured"
-
-_FAMILIES = {"schema": "TFSNCG", "security": "PC", "performance": "N", "governance": "NLW"}
-"""The families that a gate needs; what one of them did not see, the gate cannot pass."""
-
-_PERFORMANCE = frozenset(["N003", "N004"])
-_GOVERNANCE = frozenset(["N008", "N009", "N010"])
 
 
 @frozen
@@ -54,19 +48,17 @@ class Gate:
     points: tuple[str, ...] = ()
 
 
-def gate_of(code: str) -> str:
-    """Return the name of the gate that a rule belongs to.
+def families_of(name: str) -> str:
+    """Return the letters of the families that a gate needs; what one of them did not see, the gate cannot pass.
 
-    >>> [gate_of(code) for code in ("S001", "N003", "N008", "C002", "C013", "P013", "G001")]
-    ['schema', 'performance', 'governance', 'security', 'schema', 'security', 'schema']
+    >>> [families_of(name) for name in ("schema", "security", "performance", "governance")]
+    ['TFSNCG', 'PC', 'N', 'NLW']
     """
-    if code in _PERFORMANCE:
-        return "performance"
-    if code in _GOVERNANCE or code[0] in "LW":
-        return "governance"
-    check = RULES[code].check
-    signed = code[0] == "P" or (check is not None and check.__module__ == change.__name__) or code == "C012"
-    return "security" if signed else "schema"
+    return "".join(letter for letter in FAMILIES if any(_counts(rule, letter, name) for rule in RULES.values()))
+
+
+def _counts(rule: Rule, letter: str, name: str) -> bool:
+    return rule.family == letter and rule.gate == name
 
 
 def scorecard(
@@ -95,11 +87,11 @@ def _judged(judgement: Judgement, name: str) -> tuple[str, str, str]:
     report = judgement.report
     if judgement.untouched:
         return name, NOT_RUN, "nothing relevant changes"
-    own = [item for item in report.findings if gate_of(item.code) == name]
+    own = [item for item in report.findings if RULES[item.code].gate == name]
     errors = sum(item.severity == "error" for item in own)
-    idle = [letter for letter in _FAMILIES[name] if report.families.get(letter) != RUN or letter in report.blocked]
+    idle = [letter for letter in families_of(name) if report.families.get(letter) != RUN or letter in report.blocked]
     counts = ", ".join(f"{counted(n, word)}" for n, word in ((errors, "error"), (len(own) - errors, "warning")) if n)
-    words = f"{counts}; " * bool(counts) + f"families {', '.join(_FAMILIES[name])}"
+    words = f"{counts}; " * bool(counts) + f"families {', '.join(families_of(name))}"
     if idle:
         words += f"; not run on everything: {', '.join(idle)}"
     status = FAILED if errors else NOT_RUN if idle else WARNED if own else PASSED

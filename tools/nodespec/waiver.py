@@ -6,8 +6,9 @@ one file, never more, and holds to the end of a day (UTC); in family L, the rule
 base, a waiver holds as far as the base holds it, too.
 
 What is signed (P, and C as far as it is about signatures and seals), how a tree is made (T), what is no document of its
-kind (F, S), policies that have no answer and the waivers themselves (W) cannot be waived.
+kind (F, S), policies that have no answer and the waivers themselves (W) cannot be waived; each rule says so.
 
+>>> import nodespec.rules
 >>> from datetime import UTC, date, datetime
 >>> one = Waiver(code="G001", path="a.yaml", reason="soon", owner="GLYMPH:…", until=date(2026, 12, 31))
 >>> one.holds(datetime(2026, 12, 31, 23, 59, tzinfo=UTC)), one.holds(datetime(2027, 1, 1, tzinfo=UTC))
@@ -20,6 +21,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from nodespec.frozen import frozen
+from nodespec.rule import is_waivable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,27 +29,8 @@ if TYPE_CHECKING:
 
     from nodespec.finding import Finding
 
-NEVER = "PTFSW"
-"""The families that cannot be waived: what is signed, how a tree is made, texts that nobody else can judge as long as
-they are broken, and the waivers themselves."""
-
-SIGNED = frozenset([f"C{number:03}" for number in range(1, 13)] + ["C019"])
-"""The rules of family C that cannot be waived either: those about signatures and seals, and what was never judged."""
-
-UNANSWERED = frozenset(["L002", "L003"])
-"""Policies that could not be used, or gave no answer: there is nothing yet that could be put up with."""
-
 Subject = tuple[str, str, str]
 """What is waived: the code, the path and, in family L, the policy's rule."""
-
-
-def is_waivable(code: str) -> bool:
-    """Say whether a rule is one that maintainers may put up with.
-
-    >>> is_waivable("G001"), is_waivable("C013"), is_waivable("C008"), is_waivable("P013")
-    (True, True, False, False)
-    """
-    return code[0] not in NEVER and code not in SIGNED | UNANSWERED
 
 
 @frozen

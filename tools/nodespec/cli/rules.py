@@ -34,7 +34,10 @@ def explain_command(name: str, color: str) -> None:
     paint = painter(color)
     family = rules.FAMILIES[rule.family]
     echo(f"{paint(f'{rule.code} {rule.slug}', 'strong')} ({rule.severity}, family {family.letter}: {family.about})\n\n")
-    for title, text in (("Why", rule.why), ("Fix", rule.fix)):
+    texts = [("Why", rule.why), ("Fix", rule.fix), ("Gate", f"{rule.gate}, in the scorecard of a pull request.")]
+    if rule.unwaivable:
+        texts.append(("Never waived", f"{rule.unwaivable}."))
+    for title, text in texts:
         echo(textwrap.fill(f"{title}: {text}", _WIDTH, subsequent_indent="     ", break_on_hyphens=False) + "\n")
 
 
@@ -44,7 +47,7 @@ def explain_command(name: str, color: str) -> None:
 def rules_command(form: str, color: str) -> None:
     """List every rule, by family."""
     if form == "json":
-        fields = ("code", "slug", "severity", "why", "fix", "doc")
+        fields = ("code", "slug", "severity", "gate", "unwaivable", "why", "fix", "doc")
         echo(
             json.dumps([{name: getattr(rule, name) for name in fields} for rule in rules.RULES.values()], indent=2)
             + "\n"

@@ -5,8 +5,8 @@ Everything that lists rules is derived from these declarations: ``nodespec rules
 never given to another rule.
 """
 
+from nodespec.rule import FAMILIES, RULES, Family, Rule, families_of, rule_of
 from nodespec.rules import change, evolution, format, graph, node, policy, provenance, schema, tree, waiver
-from nodespec.rules.declare import FAMILIES, RULES, Family, Rule, families_of, rule_of
 
 __all__ = [
     "FAMILIES",

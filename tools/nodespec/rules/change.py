@@ -17,7 +17,7 @@ from nodespec.finding import Hit
 from nodespec.owner import PREFIX, Chain, folder_of, likeness
 from nodespec.quorum import short
 from nodespec.reading import Unreadable, load
-from nodespec.rules.declare import rule
+from nodespec.rule import rule
 from nodespec.tree import (
     ATTESTATION_SUFFIX,
     OWNERS,
@@ -150,6 +150,7 @@ def _load(side: Provenance, path: str) -> NodeSpec | None:
         "stolen could go on signing under the record that still listed it."
     ),
     fix="Sign again with the keys of the current record: nodespec update FILE",
+    gate="security",
 )
 def superseded_record(change: Change) -> Iterator[Hit]:
     """A new or changed node names the current record of everybody who signs."""
@@ -176,6 +177,7 @@ def superseded_record(change: Change) -> Iterator[Hit]:
         "Fetch the newest main, and sign on top of it: nodespec update FILE. Where a branch holds unmerged signatures, "
         "sign once for all of them: nodespec update FILE --base origin/main (register, for a new node)"
     ),
+    gate="security",
 )
 def replayed_attestation(change: Change) -> Iterator[Hit]:
     """A new attestation is one more than base's, and names its digest."""
@@ -200,6 +202,7 @@ def replayed_attestation(change: Change) -> Iterator[Hit]:
     "owner-changed",
     why="A node changes hands only by a transfer that both owners sign; else whoever edits one line takes it over.",
     fix="Hand it over: nodespec transfer ID --to OWNER, which both sides sign.",
+    gate="security",
 )
 def owner_changed(change: Change) -> Iterator[Hit]:
     """The owner is unchanged, or base's owner signed a transfer."""
@@ -221,6 +224,8 @@ def owner_changed(change: Change) -> Iterator[Hit]:
         "Trust roots and owners' records are only ever added to. Taking one back would undo a rotation or a revocation."
     ),
     fix="Restore the file; to change anything, add a new version or record.",
+    gate="security",
+    concerns_all=True,
 )
 def record_rewritten(change: Change) -> Iterator[Hit]:
     """No record of the base is changed or gone."""
@@ -234,6 +239,8 @@ def record_rewritten(change: Change) -> Iterator[Hit]:
     "removed-without-tombstone",
     why="A node that vanishes leaves its name to the next comer, and nobody can tell whether its owner agreed.",
     fix="Restore the files, and take the node out with: nodespec deregister ID --reason TEXT",
+    gate="security",
+    concerns_all=True,
 )
 def removed_without_tombstone(change: Change) -> Iterator[Hit]:
     """A node that is gone has a tombstone."""
@@ -248,6 +255,8 @@ def removed_without_tombstone(change: Change) -> Iterator[Hit]:
     "tombstone-disturbed",
     why="A tombstone locks a name for good. Whoever could take it away or rewrite it could take the name over.",
     fix="Restore the tombstone and its attestation.",
+    gate="security",
+    concerns_all=True,
 )
 def tombstone_disturbed(change: Change) -> Iterator[Hit]:
     """A tombstone of the base stays byte for byte; only its attestation can be made anew."""
@@ -264,6 +273,8 @@ def tombstone_disturbed(change: Change) -> Iterator[Hit]:
         "A recovery is the trust root's word. An old version's word could come from a root key that was since replaced."
     ),
     fix="Let the current root's key holders sign the recovery: nodespec owner recover OWNER",
+    gate="security",
+    concerns_all=True,
 )
 def stale_recovery(change: Change) -> Iterator[Hit]:
     """A new recovery record names the newest version of the trust root."""
@@ -289,6 +300,8 @@ def stale_recovery(change: Change) -> Iterator[Hit]:
         "Fetch the newest main, and seal on top of it: nodespec seal. Where the branch holds a seal that is not "
         "merged, seal once for all of it: nodespec seal --base origin/main"
     ),
+    gate="security",
+    concerns_all=True,
 )
 def seal_rewound(change: Change) -> Iterator[Hit]:
     """A seal is base's, or the one that follows from it."""
@@ -313,6 +326,8 @@ def seal_rewound(change: Change) -> Iterator[Hit]:
         "though that person had never agreed."
     ),
     fix="Restore the signed file; signatures are only ever added to it.",
+    gate="security",
+    concerns_all=True,
 )
 def signature_removed(change: Change) -> Iterator[Hit]:
     """A signed file that says the same as in base has at least base's signers."""
@@ -333,6 +348,7 @@ def signature_removed(change: Change) -> Iterator[Hit]:
     "tombstone-altered-history",
     why="A tombstone is what is left to tell what the node was. One that tells of another version misleads everybody.",
     fix="Deregister the node as it stands in the base: nodespec deregister ID --reason TEXT",
+    gate="security",
 )
 def tombstone_altered_history(change: Change) -> Iterator[Hit]:
     """A new tombstone names the version that the node had in base."""
@@ -353,6 +369,8 @@ def tombstone_altered_history(change: Change) -> Iterator[Hit]:
         "somebody else."
     ),
     fix="Choose another name; an owner who is known already changes it with: nodespec owner rotate OWNER --name NAME",
+    gate="security",
+    concerns_all=True,
 )
 def owner_name_taken(change: Change) -> Iterator[Hit]:
     """A new or renamed owner has a name that nobody else has, whatever the case, the spacing and the signs in it."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from nodespec import capability
 from nodespec.encoding import quoted
 from nodespec.finding import Hit
-from nodespec.rules.declare import Rule, declare, rule
+from nodespec.rule import Rule, declare, rule
 from nodespec.spec import LANES, SEMVER, semver_order
 from nodespec.tree import EXECUTABLE, NODES, OWNERS, REGULAR, SETTINGS_PATH, TOMBSTONES, node_id
 
@@ -30,6 +30,7 @@ _LANE: KeyPath = ("identity", "lane")
         "A change that could bring its own judge along would always pass."
     ),
     fix="Let the maintainers sign the change: nodespec seal",
+    gate="security",
 )
 def unsealed_protected_file(change: Change) -> Iterator[Hit]:
     """What is protected changes together with a new seal that covers it."""
@@ -210,5 +211,6 @@ MERGE_CONFLICT = declare(
             "other changed, nobody knows what that is; and what a signature covers is not put together from two texts."
         ),
         fix="Fetch the newest base, rebase onto it, and sign anew what you changed of a node: nodespec update FILE",
+        unwaivable="nothing has been judged yet",
     )
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nodespec.rules.declare import Rule, declare
+from nodespec.rule import Rule, declare
 
 
 def _found_by_loader(code: str, slug: str, *, why: str, fix: str) -> Rule:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from nodespec.encoding import quoted
 from nodespec.finding import Hit
 from nodespec.quorum import short
-from nodespec.rules.declare import rule
+from nodespec.rule import rule
 from nodespec.spec import LANES
 from nodespec.tree import node_path
 

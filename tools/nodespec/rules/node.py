@@ -11,7 +11,7 @@ from nodespec import capability
 from nodespec.encoding import quoted
 from nodespec.finding import Hit
 from nodespec.frozen import frozen
-from nodespec.rules.declare import rule
+from nodespec.rule import rule
 from nodespec.spec import SENSITIVITIES, semver_order
 from nodespec.tree import POLICIES, POLICY_SUFFIX, node_path
 
@@ -96,6 +96,7 @@ def _is_time(text: str) -> bool:
         "will trust it."
     ),
     fix="Correct the percentiles, in milliseconds.",
+    gate="performance",
 )
 def latency_order(node: NodeSpec, _around: Surroundings) -> Iterator[Hit]:
     """Percentiles rise."""
@@ -113,6 +114,7 @@ def latency_order(node: NodeSpec, _around: Surroundings) -> Iterator[Hit]:
     severity="warning",
     why="With a timeout below p99, more than one call in a hundred fails although the node keeps its promise.",
     fix="Raise timeout_ms to at least p99, or correct p99.",
+    gate="performance",
 )
 def timeout_below_p99(node: NodeSpec, _around: Surroundings) -> Iterator[Hit]:
     """The timeout leaves room for the slowest promised answer."""
@@ -187,6 +189,7 @@ def attestation_required(node: NodeSpec, _around: Surroundings) -> Iterator[Hit]
         "and can be asked about."
     ),
     fix="Add governance_policy_ref (a file in registry/policies) and policy_min_scores.",
+    gate="governance",
 )
 def governance_required(node: NodeSpec, around: Surroundings) -> Iterator[Hit]:
     """Sensitive signals come with a policy."""
@@ -206,6 +209,7 @@ def governance_required(node: NodeSpec, around: Surroundings) -> Iterator[Hit]:
     "sensitivity-lowered",
     why="registry.yaml says how sensitive a signal is at least; a node's own label cannot talk it down.",
     fix="Raise the label to what registry.yaml says.",
+    gate="governance",
 )
 def sensitivity_lowered(node: NodeSpec, around: Surroundings) -> Iterator[Hit]:
     """A label never makes a sensitive signal less sensitive."""
@@ -221,6 +225,7 @@ def sensitivity_lowered(node: NodeSpec, around: Surroundings) -> Iterator[Hit]:
     "policy-unresolved",
     why="A reference to a policy that does not exist governs nothing.",
     fix="Add the policy file, or refer to one that exists.",
+    gate="governance",
 )
 def policy_unresolved(node: NodeSpec, around: Surroundings) -> Iterator[Hit]:
     """The governance policy exists."""

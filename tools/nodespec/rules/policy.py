@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nodespec.finding import Hit
 from nodespec.policy.model import existing
 from nodespec.policy.policies import said
-from nodespec.rules.declare import Rule, declare
+from nodespec.rule import Rule, declare
 
 if TYPE_CHECKING:
     from nodespec.finding import Severity
@@ -18,8 +18,13 @@ if TYPE_CHECKING:
     from nodespec.spec import NodeSpec
 
 
-def _found_by_policies(code: str, slug: str, *, why: str, fix: str, severity: Severity = "error") -> Rule:
-    return declare(Rule(code=code, slug=slug, severity=severity, why=why, fix=fix))
+def _found_by_policies(
+    code: str, slug: str, *, why: str, fix: str, severity: Severity = "error", unwaivable: str = ""
+) -> Rule:
+    return declare(Rule(code=code, slug=slug, severity=severity, why=why, fix=fix, unwaivable=unwaivable))
+
+
+_NO_ANSWER = "a policy that cannot be used, or gave no answer, has not judged anything yet"
 
 
 VIOLATED = _found_by_policies(
@@ -34,6 +39,7 @@ BROKEN = _found_by_policies(
     "policy-broken",
     why="A policy that cannot be used judges nobody, and whoever it was to govern has not been judged.",
     fix="Correct the policy, and try it: nodespec policy test",
+    unwaivable=_NO_ANSWER,
 )
 
 UNDECIDED = _found_by_policies(
@@ -44,6 +50,7 @@ UNDECIDED = _found_by_policies(
         "answer, and no answer is never a pass."
     ),
     fix="Correct the policy: ask has(...) before what may be absent, and try it with an example: nodespec policy test",
+    unwaivable=_NO_ANSWER,
 )
 
 ADVISED = _found_by_policies(

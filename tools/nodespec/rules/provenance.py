@@ -5,11 +5,11 @@ There is one rule for each link that can break, so that a person reads which one
 
 from __future__ import annotations
 
-from nodespec.rules.declare import Rule, declare
+from nodespec.rule import Rule, declare
 
 
-def _found_by_verification(code: str, slug: str, *, why: str, fix: str) -> Rule:
-    return declare(Rule(code=code, slug=slug, severity="error", why=why, fix=fix))
+def _found_by_verification(code: str, slug: str, *, why: str, fix: str, concerns_all: bool = False) -> Rule:
+    return declare(Rule(code=code, slug=slug, severity="error", why=why, fix=fix, concerns_all=concerns_all))
 
 
 _RESIGN = "Sign what stands here: nodespec update FILE (or nodespec sign FILE when another signer is still to come)."
@@ -20,6 +20,7 @@ _DECLARED = (
         "trust-root-missing",
         why="Without a trust root nobody is believed, and a file that says it is attested would be all there is.",
         fix="Make one: nodespec trust init",
+        concerns_all=True,
     ),
     _found_by_verification(
         "P002",
@@ -31,12 +32,14 @@ _DECLARED = (
         fix=(
             "Restore the file from history; a change is a new version: nodespec trust rotate, then nodespec trust sign."
         ),
+        concerns_all=True,
     ),
     _found_by_verification(
         "P003",
         "trust-root-expired",
         why="An expiry bounds for how long a stolen or forgotten key can go on deciding.",
         fix="Sign a new version: nodespec trust rotate --expires 365d",
+        concerns_all=True,
     ),
     _found_by_verification(
         "P004",
@@ -48,6 +51,7 @@ _DECLARED = (
         fix=(
             "Make keys of your own: nodespec keys new. Only a registry that says example: true may list published ones."
         ),
+        concerns_all=True,
     ),
     _found_by_verification(
         "P005",
@@ -222,6 +226,7 @@ _DECLARED = (
             "Where maintainers are still to sign, each completes it: nodespec sign registry/seal.dsse.json. Else "
             "restore the file, or let the maintainers seal again: nodespec seal"
         ),
+        concerns_all=True,
     ),
     _found_by_verification(
         "P031",
@@ -231,6 +236,7 @@ _DECLARED = (
             "change."
         ),
         fix="Restore the file, or let the maintainers seal what stands here: nodespec seal",
+        concerns_all=True,
     ),
 )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nodespec.encoding import quoted
 from nodespec.finding import Hit
-from nodespec.rules.declare import Rule, declare, rule
+from nodespec.rule import Rule, declare, rule
 from nodespec.tree import (
     DEVICE_NAMES,
     EXECUTABLE,

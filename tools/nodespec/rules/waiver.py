@@ -9,9 +9,8 @@ from nodespec.finding import Hit
 from nodespec.frozen import frozen
 from nodespec.owner import Chain
 from nodespec.quorum import short
-from nodespec.rules.declare import RULES, rule
+from nodespec.rule import RULES, rule
 from nodespec.tree import WAIVERS_PATH
-from nodespec.waiver import is_waivable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -59,7 +58,7 @@ def unused_waiver(waived: Waived) -> Iterator[Hit]:
     """Every waiver is needed."""
     for position, one in enumerate(waived.waivers):
         needed = one.subject in waived.used
-        if one.holds(waived.now) and one.code in RULES and not needed and waived.looked(one):
+        if one.holds(waived.now) and not needed and waived.looked(one):
             rule_of = f" of {one.policy}" if one.policy else ""
             message = f"there is no {one.code}{rule_of} at {quoted(one.path)} to be waived"
             yield Hit(message=message, path=WAIVERS_PATH, at=("waivers", position))
@@ -78,13 +77,13 @@ def forbidden_waiver(waived: Waived) -> Iterator[Hit]:
     """Only rules that exist, and that may be waived, are waived, each by itself."""
     for position, one in enumerate(waived.waivers):
         at = ("waivers", position, "code")
-        if not is_waivable(one.code):
-            message = f"{one.code} cannot be waived: {_WHY_NOT.get(one.code[0], _SIGNED)}"
-            yield Hit(message=message, path=WAIVERS_PATH, at=at)
-        elif one.code not in RULES:
+        if one.code not in RULES:
             yield Hit(
                 message=f"there is no rule {one.code}", path=WAIVERS_PATH, at=at, fix="nodespec rules lists them."
             )
+        elif RULES[one.code].unwaivable:
+            message = f"{one.code} cannot be waived: {RULES[one.code].unwaivable}"
+            yield Hit(message=message, path=WAIVERS_PATH, at=at)
         elif one.code[0] == "L" and not one.policy:
             message = f"{one.code} is what every policy finds, and this waiver does not say which of their rules"
             fix = "Add what the finding names, as in policy: matriz.governance/memory-tier"
@@ -93,16 +92,6 @@ def forbidden_waiver(waived: Waived) -> Iterator[Hit]:
             message = f"no policy finds {one.code}; policies are family L"
             at = ("waivers", position, "policy")
             yield Hit(message=message, path=WAIVERS_PATH, at=at, fix="Remove the policy.")
-
-
-_SIGNED = "no rule about what is signed can"
-_WHY_NOT = {
-    "T": "no rule about how a tree is made can",
-    "F": "what cannot be read as it should be is judged by no other rule",
-    "S": "what does not fulfil its schema is judged by no other rule",
-    "W": "no rule about waivers can",
-    "L": "a policy that cannot be used, or gave no answer, has not judged anything yet",
-}
 
 
 @rule(
