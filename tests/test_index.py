@@ -19,7 +19,7 @@ from benchmarks.population import Population
 from nodespec import Registry, difference, document, graph, history
 from nodespec.cli import cli
 from nodespec.encoding import printable
-from nodespec.index import facts, file_states, rows, stand
+from nodespec.index import facts, file_states, indexed_tree, rows
 from nodespec.tree import node_id
 from nodespec.worktree import WorkTree
 from tests.conftest import ADAPTER, ADAPTER_FILE, KILLED, Checkout, as_mere_owner
@@ -321,8 +321,8 @@ def test_it_is_in_the_git_folder_of_every_kind_of_repository(copy: Checkout, tmp
     linked.run("query")
     assert not (tmp_path / "linked" / ".git" / "nodespec").exists()
     with sqlite3.connect(copy.path / INDEX) as database:
-        stands = [name for (name,) in database.execute("SELECT tree FROM stand")]
-    assert f"work tree {tmp_path / 'linked'}" in stands
+        names = [name for (name,) in database.execute("SELECT name FROM tree")]
+    assert f"work tree {tmp_path / 'linked'}" in names
     copy.git("clone", "-q", "--bare", str(copy.path), str(tmp_path / "bare.git"))
     bare = Checkout(tmp_path / "bare.git", copy.environment)
     assert bare.run("query", "--format", "ids").stdout == wanted
@@ -388,7 +388,7 @@ def test_a_damaged_file_is_made_anew_with_one_line_of_notice(copy: Checkout, how
     "statement",
     [
         "DROP TABLE permit",
-        "DELETE FROM stand",
+        "DELETE FROM tree",
         "UPDATE fact SET value = x'789c8b8e05000116008b'",
         "UPDATE document SET value = x'789c8b8e05000116008b'",
         "UPDATE folder SET files = 'rubbish', state = NULL",
@@ -636,7 +636,7 @@ def test_a_commit_of_one_file_costs_one_blob_whatever_the_size(
     blobs, trees, statements = work.ask("HEAD~5")
     assert (blobs, trees) == (0, 2), "the second time only the folders above nodes"
     assert statements <= 8
-    monkeypatch.setattr(stand, "RACY_NS", 0)  # as though two seconds had passed
+    monkeypatch.setattr(indexed_tree, "RACY_NS", 0)  # as though two seconds had passed
     work.ask(None)
     blobs, trees, statements = work.ask(None)
     assert (blobs, trees) == (0, 0)
@@ -688,12 +688,12 @@ def test_a_file_that_came_and_went_between_two_processes_leaves_no_ghost(
     copy: Checkout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One process has looked at the folders; another sees and writes a new file; the first writes; the file goes."""
-    monkeypatch.setattr(stand, "RACY_NS", 0)
+    monkeypatch.setattr(indexed_tree, "RACY_NS", 0)
     spec = next(copy.path.glob("registry/nodes/**/*.yaml"))
     guest = spec.with_name("guest.yaml")
     list(Registry.open(copy.path).at())
     spec.write_bytes(spec.read_bytes() + b"# changed\n")
-    original = stand._identify  # between the look and the writing
+    original = indexed_tree._identify  # between the look and the writing
     turns: list[int] = []
 
     def identify(work: Any, entries: Any) -> Any:
@@ -703,7 +703,7 @@ def test_a_file_that_came_and_went_between_two_processes_leaves_no_ghost(
             list(Registry.open(copy.path).at())
         return original(work, entries)
 
-    monkeypatch.setattr(stand, "_identify", identify)
+    monkeypatch.setattr(indexed_tree, "_identify", identify)
     list(Registry.open(copy.path).at())
     assert len(turns) == 2
     guest.unlink()
@@ -715,7 +715,7 @@ def test_a_file_that_came_and_went_between_two_processes_leaves_no_ghost(
 
 def test_what_no_tree_holds_any_more_is_forgotten(example: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "SPARE_FACTS", 0)
-    monkeypatch.setattr(rows, "MAX_STANDS", 3)
+    monkeypatch.setattr(rows, "MAX_TREES", 3)
     paths = sorted(example.path.glob("registry/nodes/**/*.yaml"))
     known = []
     for turn in range(9):

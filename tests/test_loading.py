@@ -27,7 +27,7 @@ main(sys.argv[1:])
 EXPLAINERS = {"difflib", "jsonschema", "referencing", "nodespec.violation", "yaml"}
 """They say where something is wrong, and why."""
 
-QUESTIONS = {"nodespec.question", "nodespec.index.queries", "nodespec.index.stand", "nodespec.index.rows"}
+QUESTIONS = {"nodespec.question", "nodespec.index.queries", "nodespec.index.indexed_tree", "nodespec.index.rows"}
 
 WRITERS = {"nodespec.registration", "nodespec.edit", "nodespec.publish", "nodespec.signing", "nodespec.checkpoint"}
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from nodespec.cat_file import CatFile
     from nodespec.commit import Commit, CommitTree, Objects
     from nodespec.git import GitRepository
-    from nodespec.index.stand import Stand
+    from nodespec.index.indexed_tree import IndexedTree
     from nodespec.index.store import Store
     from nodespec.question import Words
     from nodespec.settings import Settings
@@ -134,13 +134,13 @@ class Registry:
                 names = ", ".join(map(printable, completed))
                 self.notice(f"note: a change had been interrupted, and is completed now: {names}")
             files = WorkTree(self.root)
-            return Snapshot(files, progress, partial(self._stand, files, progress) if index else _unknown)
+            return Snapshot(files, progress, partial(self._indexed, files, progress) if index else _unknown)
         if revision is None and self.git.work_dir is not None:
             hint = "make one with: nodespec init DIR; or name a commit that holds one with --at"
             raise UsageError(f"{printable(self.path)} holds no registry (no registry/registry.yaml)", hint=hint)
         revision = "HEAD" if revision is None else revision
         tree = self._commit(revision)
-        return Snapshot(tree, progress, partial(self._stand, tree, progress) if index else _unknown)
+        return Snapshot(tree, progress, partial(self._indexed, tree, progress) if index else _unknown)
 
     def _commit(self, revision: str) -> CommitTree:
         found = self._quick.commit(revision) if self._quick is not None else None
@@ -215,15 +215,15 @@ class Registry:
         if quick is not None:
             quick.close()
 
-    def _stand(self, tree: CommitTree | WorkTree, progress: Progress | None) -> Stand | None:
+    def _indexed(self, tree: CommitTree | WorkTree, progress: Progress | None) -> IndexedTree | None:
         """Return what the index knows of a tree, after letting it know; None when it does not serve."""
-        from nodespec.index.stand import stand_at
+        from nodespec.index.indexed_tree import indexed
         from nodespec.index.store import OddError, UnusableError
 
         if self.store is None:
             return None
         try:
-            return stand_at(self.store, tree, present=lambda: self.present, progress=progress)
+            return indexed(self.store, tree, present=lambda: self.present, progress=progress)
         except OddError as error:
             self.notice(f"note: answered from the files, without the index: {error}")
         except UnusableError:
@@ -245,7 +245,7 @@ class Snapshot:
 
     tree: Tree
     progress: Progress | None = field(default=None, compare=False, repr=False)
-    known: Callable[[], Stand | None] = field(default=_unknown, compare=False, repr=False)
+    known: Callable[[], IndexedTree | None] = field(default=_unknown, compare=False, repr=False)
 
     @property
     def commit(self) -> Commit | None:
@@ -264,7 +264,7 @@ class Snapshot:
     @property
     def unreadable(self) -> tuple[Unreadable, ...]:
         """The files under ``registry/nodes`` that are not NodeSpecs."""
-        return self._asked(lambda stand: tuple(stand.unreadable()), lambda: self._loaded[1])
+        return self._asked(lambda known: tuple(known.unreadable()), lambda: self._loaded[1])
 
     @property
     def signals(self) -> tuple[str, ...]:
@@ -273,7 +273,7 @@ class Snapshot:
         def read() -> tuple[str, ...]:
             return tuple(sorted({signal for node in self for signal in node.signals}))
 
-        return self._asked(lambda stand: tuple(stand.signals()), read)
+        return self._asked(lambda known: tuple(known.signals()), read)
 
     @cached_property
     def settings(self) -> Settings:
@@ -286,7 +286,7 @@ class Snapshot:
 
         Raises ``RegistryError`` as :attr:`settings` does.
         """
-        value = self._asked(lambda stand: stand.document(SETTINGS_PATH, self._read_settings), self._read_settings)
+        value = self._asked(lambda known: known.document(SETTINGS_PATH, self._read_settings), self._read_settings)
         return str(value.get("registry_id", "")) if value.get("example") is True else ""
 
     def _read_settings(self) -> dict[str, Any]:
@@ -334,7 +334,7 @@ class Snapshot:
 
         question = ask(**filters)
         return self._asked(
-            lambda stand: tuple(map(read, stand.nodes(question))),
+            lambda known: tuple(map(read, known.nodes(question))),
             lambda: tuple(read(node) for node in self if question.matches(node)),
         )
 
@@ -354,7 +354,7 @@ class Snapshot:
         def read() -> dict[tuple[Any, ...], int]:
             return Counter((node.lane, node.tier, node.owner, node.node_type) for node in self)
 
-        return self._asked(lambda stand: stand.groups(), read)
+        return self._asked(lambda known: known.groups(), read)
 
     def one_sided(self) -> tuple[list[str], list[str]]:
         """Return the signals that nobody emits, and those that nobody subscribes to, each in order."""
@@ -364,12 +364,12 @@ class Snapshot:
             heard = {item.signal for node in self for item in node.subscribes}
             return sorted(heard - emitted), sorted(emitted - heard)
 
-        return self._asked(lambda stand: stand.one_sided(), read)
+        return self._asked(lambda known: known.one_sided(), read)
 
     def apart(self, other: Snapshot) -> frozenset[str] | None:
         """Return the paths at which nodes may differ between the two snapshots; None when that is not known."""
-        for mine in self._stand:
-            for theirs in other._stand:
+        for mine in self._indexed:
+            for theirs in other._indexed:
                 found = self._asked(lambda _: mine.apart(theirs), lambda: None)  # noqa: B023  # asked at once
                 return None if found is None else frozenset(found)
         return None
@@ -377,7 +377,7 @@ class Snapshot:
     def at_paths(self, paths: Collection[str]) -> tuple[NodeSpec, ...]:
         """Return the nodes whose files are at these paths, in order of path."""
         return self._asked(
-            lambda stand: tuple(stand.at_paths(sorted(paths))),
+            lambda known: tuple(known.at_paths(sorted(paths))),
             lambda: tuple(node for node in self if node.path in paths),
         )
 
@@ -388,7 +388,7 @@ class Snapshot:
         def read() -> tuple[NodeSpec, ...]:
             return tuple(other for other in self if other.id == node.id or node.signals & other.signals)
 
-        found = self._asked(lambda stand: tuple(stand.touching(names)), read)
+        found = self._asked(lambda known: tuple(known.touching(names)), read)
         return found if node.signals else (node,)
 
     def require_complete(self) -> None:
@@ -400,27 +400,27 @@ class Snapshot:
             raise RegistryError(message, hint="run: nodespec validate")
 
     @cached_property
-    def _stand(self) -> list[Stand]:
+    def _indexed(self) -> list[IndexedTree]:
         """What the index knows of this tree; empty when it does not serve."""
         found = self.known()
         return [] if found is None else [found]
 
-    def _asked(self, of_index: Callable[[Stand], Answer], of_files: Callable[[], Answer]) -> Answer:
+    def _asked(self, of_index: Callable[[IndexedTree], Answer], of_files: Callable[[], Answer]) -> Answer:
         """Return an answer of the index, or, where that fails, of the files; they are the same."""
         from nodespec.index.store import UnusableError
 
-        for stand in self._stand:
+        for known in self._indexed:
             try:
-                return of_index(stand)
+                return of_index(known)
             except UnusableError:
-                self._stand.clear()
+                self._indexed.clear()
         return of_files()
 
     @cached_property
     def _loaded(self) -> tuple[dict[str, NodeSpec], tuple[Unreadable, ...]]:
         """Every node by id, and every file that is none."""
         return self._asked(
-            lambda stand: ({node.id: node for node in stand.nodes()}, tuple(stand.unreadable())),
+            lambda known: ({node.id: node for node in known.nodes()}, tuple(known.unreadable())),
             self._read_all,
         )
 

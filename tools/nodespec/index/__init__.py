@@ -7,13 +7,13 @@ hashes each before it is believed (:mod:`nodespec.manifest_update`).
 
 - ``facts``: what one blob says;
 - ``store``: the file, its tables, and what happens when it is damaged, foreign, full or not writable;
-- ``stand``: where a tree stands relative to what is known, by the difference between the two;
-- ``states``: what tells that a folder of a work tree has not changed;
+- ``indexed_tree``: one tree, by its difference to what is known already;
+- ``file_states``: what tells that a folder of a work tree has not changed;
 - ``rows``: what a change writes;
 - ``commits``: commits that were looked at before;
-- ``answer``: questions in SQL;
+- ``queries``: questions in SQL;
 - ``verdicts``: what was found before, sealed by whoever found it (:mod:`nodespec.verdict_cache`);
-- ``folders``: what folders hold, by their Merkle digest.
+- ``merkle_cache``: what folders hold, by their Merkle digest.
 
 Whoever needs a part imports that part, so that a question loads no writer and a verdict no questions.
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nodespec.spec import NodeSpec
 
 _PRESENT = (
-    "FROM fact CROSS JOIN file ON file.fact = fact.id LEFT JOIN delta ON delta.stand = ? AND delta.path = file.path "
+    "FROM fact CROSS JOIN file ON file.fact = fact.id LEFT JOIN delta ON delta.tree = ? AND delta.path = file.path "
     "WHERE CASE WHEN delta.path IS NULL THEN file.base ELSE delta.file IS file.id END "
 )
 _PRESENT_FILES = _PRESENT.replace("fact CROSS JOIN file", "file CROSS JOIN fact")
@@ -51,8 +51,8 @@ def _nodes(
     query = (
         f"SELECT file.path, fact.value {present} AND fact.value IS NOT NULL AND file.placed {where} ORDER BY file.path"
     )
-    with store.reading(tree) as (database, stand):
-        rows = database.execute(query, (stand, *values)).fetchall()
+    with store.reading(tree) as (database, tree_id):
+        rows = database.execute(query, (tree_id, *values)).fetchall()
     for path, packed in rows:
         try:
             yield spec.from_value(unpacked(store, packed), path)
@@ -76,12 +76,12 @@ def unpacked(store: Store, packed: bytes) -> dict[str, Any]:
 def unreadable(store: Store, tree: str) -> list[Unreadable]:
     """Return the files of a tree that are no nodes, in order of path."""
     found = []
-    with store.reading(tree) as (database, stand):
+    with store.reading(tree) as (database, tree_id):
         query = f"SELECT file.path, fact.line, fact.reason {_PRESENT} AND fact.value IS NULL"
-        for path, line, reason in database.execute(query, (stand,)):
+        for path, line, reason in database.execute(query, (tree_id,)):
             found.append(Unreadable(path=path, line=line, reason=reason))
         query = f"SELECT file.path, fact.node_type, fact.name {_PRESENT_FILES} AND file.placed = 0"
-        for path, node_type, name in database.execute(query, (stand,)):
+        for path, node_type, name in database.execute(query, (tree_id,)):
             found.append(Unreadable(path=path, line=1, reason=astray(f"{node_type}/{name}")))
     return sorted(found, key=lambda item: item.path.encode("utf-8", "surrogateescape"))
 
@@ -89,16 +89,16 @@ def unreadable(store: Store, tree: str) -> list[Unreadable]:
 def signals(store: Store, tree: str) -> list[str]:
     """Return every signal that a node of a tree sends or receives, in order."""
     query = f"SELECT DISTINCT name FROM signal WHERE fact IN (SELECT fact.id {_PRESENT} AND file.placed) ORDER BY name"
-    with store.reading(tree) as (database, stand):
-        return [name for (name,) in database.execute(query, (stand,))]
+    with store.reading(tree) as (database, tree_id):
+        return [name for (name,) in database.execute(query, (tree_id,))]
 
 
 def groups(store: Store, tree: str) -> dict[tuple[Any, ...], int]:
     """Return how many nodes of a tree have each (lane, tier, owner, type): one pass over the facts."""
     columns = "fact.lane, fact.tier, fact.owner, fact.node_type"
     query = f"SELECT {columns}, count(*) {_PRESENT} AND fact.value IS NOT NULL AND file.placed GROUP BY 1, 2, 3, 4"
-    with store.reading(tree) as (database, stand):
-        return {row[:-1]: row[-1] for row in database.execute(query, (stand,))}
+    with store.reading(tree) as (database, tree_id):
+        return {row[:-1]: row[-1] for row in database.execute(query, (tree_id,))}
 
 
 def one_sided(store: Store, tree: str) -> tuple[list[str], list[str]]:
@@ -107,19 +107,19 @@ def one_sided(store: Store, tree: str) -> tuple[list[str], list[str]]:
         "SELECT name, max(emitted), min(emitted) FROM signal "
         f"WHERE fact IN (SELECT file.fact {_PRESENT_PATHS} AND file.placed) GROUP BY name ORDER BY name"
     )
-    with store.reading(tree) as (database, stand):
-        rows = database.execute(query, (stand,)).fetchall()
+    with store.reading(tree) as (database, tree_id):
+        rows = database.execute(query, (tree_id,)).fetchall()
     return [name for name, most, _ in rows if not most], [name for name, _, least in rows if least]
 
 
 def apart(store: Store, one: str, other: str) -> list[str]:
     """Return every path at which two trees may differ: no other does."""
     with store.reading(one) as (database, first):
-        row = database.execute("SELECT id FROM stand WHERE tree = ?", (other,)).fetchone()
+        row = database.execute("SELECT id FROM tree WHERE name = ?", (other,)).fetchone()
         if row is None:
             raise UnusableError("the tree was forgotten")
         query = (
-            "SELECT path FROM delta WHERE stand IN (?, ?) GROUP BY path "
+            "SELECT path FROM delta WHERE tree IN (?, ?) GROUP BY path "
             "HAVING count(*) = 1 OR count(file) <> 2 OR min(file) <> max(file)"
         )
         return [path for (path,) in database.execute(query, (first, row[0]))]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 BASE = 1
-MAX_STANDS = 32
+MAX_TREES = 32
 """Trees that are remembered; the oldest is forgotten."""
 SPARE_FACTS = 1_000
 """Blobs that are remembered, beyond twice as many as stand at the base; then those that stand nowhere are forgotten."""
@@ -28,7 +28,7 @@ Changes = dict[str, str | None]
 
 def number(database: sqlite3.Connection, name: str) -> int:
     """Return the number that a tree has now; 0 for none."""
-    row = database.execute("SELECT id FROM stand WHERE tree = ?", (name,)).fetchone()
+    row = database.execute("SELECT id FROM tree WHERE name = ?", (name,)).fetchone()
     return int(row[0]) if row else 0
 
 
@@ -80,20 +80,20 @@ def enter(database: sqlite3.Connection, changes: Changes) -> None:
         raise UnusableError("a blob is not known any more")
 
 
-def write_delta(database: sqlite3.Connection, stand: int, changes: Changes) -> None:
-    """Write where a stand differs from the base at these paths."""
+def write_delta(database: sqlite3.Connection, tree_id: int, changes: Changes) -> None:
+    """Write where a tree differs from the base at these paths."""
     enter(database, changes)
-    database.execute("DELETE FROM delta WHERE stand = ? AND path IN (SELECT path FROM change)", (stand,))
-    database.execute("INSERT INTO delta SELECT ?, path, file FROM change WHERE was IS NOT file", (stand,))
+    database.execute("DELETE FROM delta WHERE tree = ? AND path IN (SELECT path FROM change)", (tree_id,))
+    database.execute("INSERT INTO delta SELECT ?, path, file FROM change WHERE was IS NOT file", (tree_id,))
 
 
-def write_stand(database: sqlite3.Connection, tree: str, changes: Changes) -> None:
+def write_tree(database: sqlite3.Connection, tree: str, changes: Changes) -> None:
     """Write a tree down as its difference to the base."""
     if number(database, tree):  # another process was quicker
         return
     forget_some(database)
-    stand = int(database.execute("INSERT INTO stand(tree) VALUES (?)", (tree,)).lastrowid or 0)
-    write_delta(database, stand, changes)
+    tree_id = int(database.execute("INSERT INTO tree(name) VALUES (?)", (tree,)).lastrowid or 0)
+    write_delta(database, tree_id, changes)
     prune(database)
 
 
@@ -101,17 +101,17 @@ def move_base(database: sqlite3.Connection, tree: str, changes: Changes) -> None
     """Let the base be where these paths have these blobs; all other trees, and what it was, stay what they are."""
     enter(database, changes)
     database.execute("DELETE FROM change WHERE was IS file")
-    forget(database, "SELECT id FROM stand WHERE tree = ? AND id <> ?", tree, BASE)
+    forget(database, "SELECT id FROM tree WHERE name = ? AND id <> ?", tree, BASE)
     forget_some(database)
-    (left,) = database.execute("SELECT tree FROM stand WHERE id = ?", (BASE,)).fetchone()
-    database.execute("UPDATE stand SET tree = ? WHERE id = ?", (tree, BASE))
+    (left,) = database.execute("SELECT name FROM tree WHERE id = ?", (BASE,)).fetchone()
+    database.execute("UPDATE tree SET name = ? WHERE id = ?", (tree, BASE))
     if left != NOTHING:
-        database.execute("INSERT INTO stand(tree) VALUES (?)", (left,))
+        database.execute("INSERT INTO tree(name) VALUES (?)", (left,))
     database.execute(
-        "INSERT OR IGNORE INTO delta SELECT stand.id, path, was FROM stand, change WHERE stand.id <> ?", (BASE,)
+        "INSERT OR IGNORE INTO delta SELECT tree.id, path, was FROM tree, change WHERE tree.id <> ?", (BASE,)
     )
     database.execute(
-        "DELETE FROM delta WHERE stand IN (SELECT id FROM stand) AND path IN (SELECT path FROM change) "
+        "DELETE FROM delta WHERE tree IN (SELECT id FROM tree) AND path IN (SELECT path FROM change) "
         "AND file IS (SELECT file FROM change WHERE change.path = delta.path)"
     )
     database.execute("UPDATE file SET base = 0 WHERE id IN (SELECT was FROM change)")
@@ -120,9 +120,9 @@ def move_base(database: sqlite3.Connection, tree: str, changes: Changes) -> None
 
 
 def forget_some(database: sqlite3.Connection) -> None:
-    """Make room for one more stand: the oldest commit goes, and work trees, which are asked most, go last."""
-    order = "tree LIKE 'work tree %' DESC, id DESC LIMIT -1 OFFSET ?"
-    forget(database, f"SELECT id FROM stand WHERE id <> ? ORDER BY {order}", BASE, MAX_STANDS - 1)
+    """Make room for one more tree: the oldest commit goes, and work trees, which are asked most, go last."""
+    order = "name LIKE 'work tree %' DESC, id DESC LIMIT -1 OFFSET ?"
+    forget(database, f"SELECT id FROM tree WHERE id <> ? ORDER BY {order}", BASE, MAX_TREES - 1)
 
 
 def prune(database: sqlite3.Connection) -> None:
@@ -145,5 +145,5 @@ def prune(database: sqlite3.Connection) -> None:
 
 def forget(database: sqlite3.Connection, chosen: str, *values: Any) -> None:
     """Forget the trees that a query chooses."""
-    for table, column in (("delta", "stand"), ("folder", "stand"), ("stand", "id")):
+    for table, column in (("delta", "tree"), ("folder", "tree"), ("tree", "id")):
         database.execute(f"DELETE FROM {table} WHERE {column} IN ({chosen})", values)

@@ -8,15 +8,15 @@ fact      a blob: the packed value and what is asked about it, or the line and t
 signal    a signal that a fact emits or subscribes to; likewise ``role`` and ``permit`` (what is allowed)
 file      a fact at a path; ``base`` says whether it stands at the base, ``placed`` whether the path is its id's
 document  the value of a file that is no node: registry.yaml
-stand     a tree that was asked about; stand 1 is the base
-delta     where a stand differs from the base: at ``path`` it has ``file`` (null: nothing)
+tree      a tree that was asked about; tree 1 is the base
+delta     where a tree differs from the base: at ``path`` it has ``file`` (null: nothing)
 folder    of a work tree: a folder's files as they were, and what each of them was
 verdict   what was found when a commit was judged, with a tag by which its writer knows it again
 merkle    a folder's entries by its Merkle digest, and in which turn others took its place (null: it stands)
 ========  =============================================================================================================
 
 Writers are atomic and readers never wait for them (write-ahead log). A writer that is killed leaves what it had
-committed; facts are true by themselves, and a stand is written whole.
+committed; facts are true by themselves, and a tree is written whole.
 
 A file that is not ours, or of another rule set, is made anew; where the user named it, a file that is not ours is
 refused instead. A file that turns out to be damaged is thrown away, with a notice. Where nothing can be written, the
@@ -67,15 +67,15 @@ CREATE TABLE file(id INTEGER PRIMARY KEY, fact INTEGER NOT NULL, path TEXT NOT N
 CREATE INDEX file_path ON file(path);
 CREATE INDEX file_astray ON file(id) WHERE placed = 0;
 CREATE TABLE document(blob TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE stand(id INTEGER PRIMARY KEY, tree TEXT NOT NULL UNIQUE);
-CREATE TABLE delta(stand INTEGER NOT NULL, path TEXT NOT NULL, file INTEGER, PRIMARY KEY(stand, path)) WITHOUT ROWID;
-CREATE TABLE folder(stand INTEGER NOT NULL, path TEXT NOT NULL, state BLOB, files BLOB NOT NULL,
-    PRIMARY KEY(stand, path)) WITHOUT ROWID;
+CREATE TABLE tree(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE delta(tree INTEGER NOT NULL, path TEXT NOT NULL, file INTEGER, PRIMARY KEY(tree, path)) WITHOUT ROWID;
+CREATE TABLE folder(tree INTEGER NOT NULL, path TEXT NOT NULL, state BLOB, files BLOB NOT NULL,
+    PRIMARY KEY(tree, path)) WITHOUT ROWID;
 CREATE TABLE verdict(id INTEGER PRIMARY KEY, circumstances TEXT NOT NULL, folders TEXT NOT NULL,
     body BLOB NOT NULL, tag BLOB NOT NULL);
 CREATE TABLE merkle(digest BLOB PRIMARY KEY, entries BLOB NOT NULL, replaced INTEGER);
 CREATE INDEX merkle_replaced ON merkle(replaced) WHERE replaced IS NOT NULL;
-INSERT INTO stand VALUES (1, 'nothing yet');
+INSERT INTO tree VALUES (1, 'nothing yet');
 """
 
 
@@ -222,7 +222,7 @@ class Store:
             database.execute("BEGIN")
             try:
                 self._check_rules(database)
-                row = database.execute("SELECT id FROM stand WHERE tree = ?", (tree,)).fetchone()
+                row = database.execute("SELECT id FROM tree WHERE name = ?", (tree,)).fetchone()
                 if row is None:
                     raise UnusableError("the tree was forgotten")
                 yield database, int(row[0])

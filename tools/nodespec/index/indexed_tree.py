@@ -1,11 +1,11 @@
-"""Where a tree stands: which fact is at which path, by the difference to what is known already.
+"""One tree in the index: which fact is at which path, by the difference to what is known already.
 
-One tree is the **base**: the newest that was asked about as the present. Every other tree is a **stand**: what differs
-from the base, path by path. So a commit a thousand back costs its difference once, and nothing the second time; and a
-new commit moves the base by its own changes, however large the registry is.
+One tree is the **base**: the newest that was asked about as the present. Of every other tree, the index holds what
+differs from the base, path by path. So a commit a thousand back costs its difference once, and nothing the second time;
+and a new commit moves the base by its own changes, however large the registry is.
 
-- A commit's stand is named by the object id of its ``registry/nodes`` folder, so commits that change no node share one.
-- A work tree's stand is named by its place. Its files are known by their state (size, times, inode): a folder whose
+- A commit's tree is named by the object id of its ``registry/nodes`` folder, so commits that change no node share one.
+- A work tree is named by its place. Its files are known by their state (size, times, inode): a folder whose
   states are all as they were is not looked into, and of any other only the files whose state differs are read. A file
   that was changed within two seconds of being read is read again the next time, for its times cannot tell ("racy git").
 """
@@ -35,7 +35,7 @@ from nodespec.index.rows import (
     select_in,
     write_delta,
     write_facts,
-    write_stand,
+    write_tree,
 )
 from nodespec.index.store import NOTHING, OddError, UnusableError, many
 from nodespec.question import Question
@@ -64,7 +64,7 @@ _TOP = NODES.rstrip("/")
 
 
 @dataclass(frozen=True, slots=True)
-class Stand:
+class IndexedTree:
     """A tree that a store knows by this name. Its number may change at any time, so every answer looks it up."""
 
     store: Store
@@ -119,19 +119,19 @@ class Stand:
         """Return the signals that nobody emits, and those that nobody subscribes to."""
         return queries.one_sided(self.store, self.name)
 
-    def apart(self, other: Stand) -> list[str] | None:
+    def apart(self, other: IndexedTree) -> list[str] | None:
         """Return every path at which the two may differ; None when they are not of one index."""
         return queries.apart(self.store, self.name, other.name) if self.store is other.store else None
 
 
-def stand_at(
+def indexed(
     store: Store,
     tree: CommitTree | WorkTree,
     *,
     present: Callable[[], CommitTree | None],
     jobs: int | None = None,
     progress: Progress | None = None,
-) -> Stand:
+) -> IndexedTree:
     """Make a tree known; raise :class:`UnusableError` when it is odd, or the store fails.
 
     ``present`` says which commit is checked out. It is asked for once, before a work tree is looked into for the first
@@ -140,11 +140,11 @@ def stand_at(
     work = _Work(store, tree, jobs, progress)
     try:
         if isinstance(tree, WorkTree):
-            return Stand(store, _of_work_tree(work, tree, present), tree)
+            return IndexedTree(store, _of_work_tree(work, tree, present), tree)
         name = _of_commit(work, tree, present)
     except RegistryError as error:  # an object is missing
         raise UnusableError(str(error)) from error
-    return Stand(store, name, tree)
+    return IndexedTree(store, name, tree)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +196,7 @@ def _of_commit(work: _Work, tree: CommitTree, present: Callable[[], CommitTree |
         if top == folder or base == NOTHING:
             move_base(database, folder, changes)
         else:
-            write_stand(database, folder, changes)
+            write_tree(database, folder, changes)
     return folder
 
 
@@ -206,7 +206,7 @@ def _base(work: _Work) -> str:
 
 
 def _base_in(store: Store, database: sqlite3.Connection) -> str:
-    row = database.execute("SELECT tree FROM stand WHERE id = ?", (BASE,)).fetchone()
+    row = database.execute("SELECT name FROM tree WHERE id = ?", (BASE,)).fetchone()
     if row is None:
         store.throw_away("it has no base")
         raise UnusableError("it has no base")
@@ -222,7 +222,7 @@ def _folder(tree: CommitTree) -> str:
 
 def _is_known(work: _Work, tree: str) -> bool:
     with work.store.using() as database:
-        return database.execute("SELECT 1 FROM stand WHERE tree = ?", (tree,)).fetchone() is not None
+        return database.execute("SELECT 1 FROM tree WHERE name = ?", (tree,)).fetchone() is not None
 
 
 def _difference(tree: CommitTree, base: str, folder: str) -> Changes:
@@ -264,26 +264,26 @@ def _of_work_tree(work: _Work, tree: WorkTree, present: Callable[[], CommitTree 
             if head is not None:
                 _of_commit(_Work(work.store, head, work.jobs, work.progress), head, lambda: head)
     with work.store.using() as database:
-        stand = number(database, name)
-        settled = dict(database.execute("SELECT path, state FROM folder WHERE stand = ?", (stand,)).fetchall())
+        tree_id = number(database, name)
+        settled = dict(database.execute("SELECT path, state FROM folder WHERE tree = ?", (tree_id,)).fetchall())
     try:
         fresh = digests(tree, _TOP, expected=len(settled))
         stale = [path for path, state in fresh.items() if settled.get(path) != state]
         gone = [path for path in settled if path not in fresh]
-        if not stand or stale or gone:
-            _renew(work, name, stand, {path: tree.state(path) for path in stale}, gone, began)
+        if not tree_id or stale or gone:
+            _renew(work, name, tree_id, {path: tree.state(path) for path in stale}, gone, began)
     except OSError as error:
         raise UnusableError(f"a folder cannot be read: {error}") from error
     return name
 
 
 def _remembered(
-    store: Store, database: sqlite3.Connection, stand: int, folders: Sequence[str]
+    store: Store, database: sqlite3.Connection, tree_id: int, folders: Sequence[str]
 ) -> dict[str, dict[str, tuple[FileState, str]]]:
     """Return what is remembered of these folders' files: the state of each, and its blob."""
     found = {}
     for some in many(folders):
-        query = f"SELECT path, files FROM folder WHERE stand = {stand} AND path IN"
+        query = f"SELECT path, files FROM folder WHERE tree = {tree_id} AND path IN"
         for path, packed in select_in(database, query, some):
             found[path] = _unpacked(store, packed)
     return found
@@ -299,11 +299,11 @@ def _unpacked(store: Store, packed: bytes) -> dict[str, tuple[FileState, str]]:
 
 
 def _renew(
-    work: _Work, name: str, stand: int, stale: Mapping[str, tuple[FileState, ...]], gone: list[str], began: int
+    work: _Work, name: str, tree_id: int, stale: Mapping[str, tuple[FileState, ...]], gone: list[str], began: int
 ) -> None:
-    """Look into the folders that are not as they were, and write down where the work tree stands now."""
+    """Look into the folders that are not as they were, and write down what the work tree holds now."""
     with work.store.using() as database:
-        before = _remembered(work.store, database, stand, [*stale, *gone])
+        before = _remembered(work.store, database, tree_id, [*stale, *gone])
     unknown: list[Entry] = []
     now: dict[str, dict[str, tuple[FileState, str]]] = {path: {} for path in stale}
     for folder, files in stale.items():
@@ -321,21 +321,21 @@ def _renew(
         folder, _, file = path.rpartition("/")
         now[folder][file] = (states[path], blob)
     with work.store.writing() as database:
-        if number(database, name) != stand:
+        if number(database, name) != tree_id:
             raise UnusableError("another process was here")
-        changes = _blobs(_remembered(work.store, database, stand, [*stale, *gone]), gone=True)
-        if not stand:
+        changes = _blobs(_remembered(work.store, database, tree_id, [*stale, *gone]), gone=True)
+        if not tree_id:
             forget_some(database)
-            stand = int(database.execute("INSERT INTO stand(tree) VALUES (?)", (name,)).lastrowid or 0)
+            tree_id = int(database.execute("INSERT INTO tree(name) VALUES (?)", (name,)).lastrowid or 0)
             changes = dict.fromkeys(
                 (path for (path,) in database.execute("SELECT path FROM file WHERE base = 1")), None
             )
-        write_delta(database, stand, changes | _blobs(now))
-        database.executemany("DELETE FROM folder WHERE stand = ? AND path = ?", ((stand, path) for path in gone))
+        write_delta(database, tree_id, changes | _blobs(now))
+        database.executemany("DELETE FROM folder WHERE tree = ? AND path = ?", ((tree_id, path) for path in gone))
         database.executemany(
             "INSERT OR REPLACE INTO folder VALUES (?, ?, ?, ?)",
             (
-                (stand, folder, _settled(stale[folder], began), json.dumps(_steady(files, began)).encode())
+                (tree_id, folder, _settled(stale[folder], began), json.dumps(_steady(files, began)).encode())
                 for folder, files in now.items()
             ),
         )
