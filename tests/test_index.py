@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -448,6 +449,26 @@ def test_a_pipe_in_the_place_of_the_roster_holds_nobody_up(copy: Checkout, comma
     copy.commit("one more")
     os.mkfifo(roster)
     assert copy.run(*command).returncode == copy.run(*command, "--no-index").returncode
+
+
+def test_a_pipe_in_the_place_of_the_index_holds_nobody_up(copy: Checkout) -> None:
+    wanted = copy.run("query", "--format", "ids").stdout
+    (copy.path / INDEX).unlink()
+    os.mkfifo(copy.path / INDEX)
+    done = copy.run("query", "--format", "ids")
+    assert (done.stdout, done.returncode) == (wanted, 0)
+    assert "cannot be used (it is no plain file); working without a file" in done.stderr
+
+
+def test_a_database_of_somebody_else_in_the_place_of_the_index_is_not_taken_in_silence(copy: Checkout) -> None:
+    wanted = copy.run("query", "--format", "ids").stdout
+    (copy.path / INDEX).unlink()
+    with closing(sqlite3.connect(copy.path / INDEX)) as database:
+        database.execute("CREATE TABLE precious(x)")
+    done = copy.run("query", "--format", "ids")
+    assert (done.stdout, len(done.stderr.splitlines())) == (wanted, 1)
+    assert "was no index of nodespec, and is made anew" in done.stderr
+    assert copy.run("query", "--format", "ids").stderr == ""
 
 
 def test_an_index_of_another_rule_set_is_made_anew(copy: Checkout) -> None:

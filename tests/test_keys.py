@@ -217,7 +217,7 @@ GOOD_HMAC = "9f2c84d1e07b5a36c8f01d9b7e64a2530f8c1b6d"
 
 def test_an_hmac_key_signs_and_verifies_as_rfc_4231_says() -> None:
     """Test case 4 has a 25-byte key, below our minimum, hence case 6: 131 bytes, too uniform for from_text."""
-    secret = HmacKey(b"\xaa" * 131)
+    secret = HmacKey(secret=b"\xaa" * 131)
     expected = "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"
     message = b"Test Using Larger Than Block-Size Key - Hash Key First"
     assert secret.sign(message).hex() == expected
@@ -296,7 +296,7 @@ def verdicts(name: str, load: Any) -> dict[str, int]:
 
 def test_wycheproof_agrees_about_ed25519() -> None:
     def load(group: dict[str, Any]) -> PublicKey:
-        key = PublicKey("ed25519", bytes.fromhex(group["publicKeyDer"]))
+        key = PublicKey(scheme="ed25519", der=bytes.fromhex(group["publicKeyDer"]))
         raw = ed25519.Ed25519PublicKey.from_public_bytes(bytes.fromhex(group["publicKey"]["pk"]))
         assert spki_of(raw) == key.der
         return key
@@ -316,7 +316,7 @@ def test_wycheproof_agrees_about_ed25519() -> None:
 def test_wycheproof_agrees_about_ml_dsa(name: str, scheme: str, kind: Any) -> None:
     def load(group: dict[str, Any]) -> PublicKey | None:
         try:
-            return PublicKey(scheme, spki_of(kind.from_public_bytes(bytes.fromhex(group["publicKey"]))))
+            return PublicKey(scheme=scheme, der=spki_of(kind.from_public_bytes(bytes.fromhex(group["publicKey"]))))
         except ValueError:
             return None
 

@@ -16,11 +16,16 @@ if TYPE_CHECKING:
     from tests.conftest import Checkout
 
 LOADED = """
-import atexit, sys
+import os, sys
 before = set(sys.modules)
-atexit.register(lambda: print(*sorted(set(sys.modules) - before), file=sys.stderr))
-from nodespec.cli import main
-main(sys.argv[1:])
+end = os._exit
+def told(code):
+    print(*sorted(set(sys.modules) - before), file=sys.stderr, flush=True)
+    end(code)
+os._exit = told
+from nodespec.__main__ import run
+sys.argv[0] = "nodespec"
+run()
 """
 """Run the command, and say at the end which modules it has loaded."""
 
@@ -71,7 +76,9 @@ def test_a_question_that_the_index_answers_loads_neither_git_nor_rules(example: 
 
 def test_help_loads_no_command(example: Checkout) -> None:
     again = loaded(example, "--help")
-    assert {name for name in again if name.startswith("nodespec")} == {"nodespec", "nodespec.cli", "nodespec.errors"}
+    entrance = {"nodespec", "nodespec.__main__", "nodespec.cli", "nodespec.errors"}
+    assert {name for name in again if name.startswith("nodespec")} == entrance
+    assert not again & {"subprocess", "socket", "selectors"}
 
 
 DECLARED = """

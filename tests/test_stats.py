@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,17 @@ def test_the_counts_are_the_same_both_ways(grown: Path, revision: str | None) ->
     assert found.counts["type"] == Counter(node.node_type for node in nodes)
     emitted = {emit.name for node in nodes for emit in node.emits}
     assert list(found.unsent) == sorted({item.signal for node in nodes for item in node.subscribes} - emitted)
+
+
+def test_the_age_of_the_index_is_that_of_what_was_written(grown: Path, tmp_path: Path, home: dict[str, str]) -> None:
+    Checkout(grown, home).git("clone", "-q", str(grown), str(tmp_path / "clone"))
+    registry = Checkout(tmp_path / "clone", home)
+    registry.run("stats", "--at", "HEAD")  # which has no more to write from now on
+    index = registry.path / ".git/nodespec/index.sqlite3"
+    os.utime(index, (1_750_000_000, 1_750_000_000))
+    told = json.loads(registry.run("stats", "--at", "HEAD", "--format", "json").stdout)["index"]
+    assert told["written"] == "2025-06-15T15:06:40+00:00"
+    assert told["bytes"] >= index.stat().st_size > 0
 
 
 def test_churn_is_what_git_says(grown: Path, home: dict[str, str]) -> None:

@@ -8,7 +8,6 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
-from nodespec.child_process import let_go
 from nodespec.cli import main
 
 
@@ -23,7 +22,10 @@ def run() -> NoReturn:
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):  # what could not be written was told, or nobody listens
                 stream.flush()
-        let_go()
+        if "nodespec.child_process" in sys.modules:  # else nobody was spoken to
+            from nodespec.child_process import let_go
+
+            let_go()
         os._exit(end.code if isinstance(end.code, int) else 1)
     raise AssertionError("main() ends by an exit code")
 

@@ -136,8 +136,7 @@ class Evaluation:
         """The step from base to this tree; None without a base, or when one of them has no settings."""
         if self.provenance is None or self._believed is None:
             return None
-        kept = self.examiner.kept
-        return Change(self._believed, self.provenance, {} if kept is None else kept)
+        return Change(self._believed, self.provenance, self.examiner.kept)
 
     def vouched_for(
         self, paths: Iterable[str] | None, owners: Sequence[tuple[str, str]], handles: Iterable[str] = ()

@@ -16,15 +16,16 @@ together. Here the methods are written once for all classes, and look up what a 
 Traceback (most recent call last):
 dataclasses.FrozenInstanceError: a Place does not change: line
 
-Fields are plain, or ``field(hash=False)``. A class with more to it (a factory, ``__post_init__``, a field that is not
-shown or not compared) is a dataclass.
+Fields are plain, or ``field(hash=False)``. With ``@frozen(slots=False)``, there is room for a ``cached_property``. A
+class with more to it (a factory, ``__post_init__``, a field that is not shown or not compared) is a dataclass.
 """
 
 from __future__ import annotations
 
 from dataclasses import MISSING, FrozenInstanceError, dataclass, field, fields
+from functools import partial
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Never, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, Never, TypeVar, dataclass_transform, overload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,13 +35,27 @@ Kind = TypeVar("Kind")
 _put = object.__setattr__
 
 
+@overload
+def frozen(kind: type[Kind]) -> type[Kind]: ...
+
+
+@overload
+def frozen(*, slots: bool) -> Callable[[type[Kind]], type[Kind]]: ...
+
+
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
-def frozen(kind: type[Kind]) -> type[Kind]:
+def frozen(kind: type[Any] | None = None, *, slots: bool = True) -> Any:
     """Return ``kind`` as the class of a value; methods that it has itself stay."""
+    if kind is None:
+        return partial(_frozen, slots=slots)
+    return _frozen(kind, slots=slots)
+
+
+def _frozen(kind: type[Kind], *, slots: bool) -> type[Kind]:
     for name in _METHODS:
         if name not in vars(kind):
             setattr(kind, name, vars(_Value)[name])
-    made: Any = dataclass(init=False, repr=False, eq=False, slots=True, kw_only=True)(kind)
+    made: Any = dataclass(init=False, repr=False, eq=False, slots=slots, kw_only=True)(kind)
     held = fields(made)
     assert all(item.default_factory is MISSING and item.repr and item.compare for item in held), made
     assert not hasattr(made, "__post_init__"), made

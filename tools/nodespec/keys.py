@@ -15,7 +15,6 @@ Signatures are made over exactly the bytes given, with an empty ML-DSA context.
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from nodespec import claims
 from nodespec.encoding import b64decode, b64encode
 from nodespec.errors import UsageError
+from nodespec.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +67,7 @@ PUBLISHED_KEY_IDS: frozenset[str] = frozenset(
 """The keys under ``tests/keys``: their private halves are in this repository, for the example registry only."""
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class PublicKey:
     """A key that verifies. ``der`` is its SubjectPublicKeyInfo."""
 
@@ -122,7 +122,7 @@ class PublicKey:
         return True
 
 
-@dataclass(frozen=True)
+@frozen
 class PrivateKey:
     """A key that signs."""
 
@@ -145,7 +145,7 @@ class PrivateKey:
         return f"PrivateKey({self.public.scheme}, {self.public.key_id})"
 
 
-@dataclass(frozen=True)
+@frozen
 class HmacKey:
     """The shared key of the compatibility scheme."""
 
@@ -162,7 +162,7 @@ class HmacKey:
             raise UsageError(f"{name} has {len(secret)} bytes; at least {MIN_HMAC_KEY} are needed", hint=how)
         if text.strip().lower() in PUBLISHED_HMAC_KEYS or len(set(secret)) < 8:
             raise UsageError(f"{name} is a published or guessable example; whoever can read can sign with it", hint=how)
-        return cls(secret)
+        return cls(secret=secret)
 
     @property
     def key_id(self) -> str:
@@ -251,7 +251,7 @@ def load_der(der: bytes) -> PublicKey:
 
 
 def _private(key: Any) -> PrivateKey:
-    return PrivateKey(_public(key.public_key()), key)
+    return PrivateKey(public=_public(key.public_key()), _key=key)
 
 
 def _public(key: Any) -> PublicKey:
@@ -269,7 +269,7 @@ def _public(key: Any) -> PublicKey:
     scheme = next((name for kind, name in kinds.items() if isinstance(key, kind)), None)
     if scheme is None:
         raise UsageError(f"keys of this kind are not used here; expected one of {', '.join(SCHEMES)}")
-    return PublicKey(scheme, key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+    return PublicKey(scheme=scheme, der=key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
 
 
 _ED25519_PRIME = 2**255 - 19

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack
 
@@ -81,14 +80,16 @@ def _unknown() -> None:
     """Know nothing."""
 
 
-@dataclass(frozen=True)
 class Registry:
     """A registry in a folder, in a clone, or in a bare repository. Made by :meth:`open`; closed by ``with``."""
 
-    path: str
-    root: str | None
-    index: bool | str = True
-    notice: Callable[[str], None] = field(default=_silent, compare=False, repr=False)
+    def __init__(
+        self, path: str, root: str | None, index: bool | str = True, notice: Callable[[str], None] = _silent
+    ) -> None:
+        self.path = path
+        self.root = root
+        self.index = index
+        self.notice = notice
 
     @classmethod
     def open(
@@ -113,6 +114,10 @@ class Registry:
         if registry.root is None:
             _ = registry.git  # without files there must at least be commits
         return registry
+
+    def without_index(self) -> Registry:
+        """Return the same registry, answering from the files."""
+        return Registry(self.path, self.root, index=False, notice=self.notice)
 
     @cached_property
     def git(self) -> GitRepository:
@@ -239,13 +244,18 @@ class Registry:
             return None
 
 
-@dataclass(frozen=True)
 class Snapshot:
-    """A frozen view of one tree. Iterating yields every node, in order of path."""
+    """A view of one tree. Iterating yields every node, in order of path."""
 
-    tree: Tree
-    progress: Progress | None = field(default=None, compare=False, repr=False)
-    known: Callable[[], IndexedTree | None] = field(default=_unknown, compare=False, repr=False)
+    def __init__(
+        self,
+        tree: Tree,
+        progress: Progress | None = None,
+        known: Callable[[], IndexedTree | None] = _unknown,
+    ) -> None:
+        self.tree = tree
+        self.progress = progress
+        self.known = known
 
     @property
     def commit(self) -> Commit | None:

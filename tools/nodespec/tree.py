@@ -20,7 +20,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_left
-from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha1
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -126,14 +125,20 @@ class Tree(Protocol):
         """Return the file's bytes; raise ``OSError`` when it cannot be read."""
 
 
-@dataclass(frozen=True, slots=True)
 class MemoryTree:
     """A tree from a mapping of path to bytes, for standard input and for tests."""
 
-    files: Mapping[str, bytes]
-    label: str = "memory"
-    modes: Mapping[str, int] = field(default_factory=dict)
-    defects: Sequence[Defect] = ()
+    def __init__(
+        self,
+        files: Mapping[str, bytes],
+        label: str = "memory",
+        modes: Mapping[str, int] | None = None,
+        defects: Sequence[Defect] = (),
+    ) -> None:
+        self.files = files
+        self.label = label
+        self.modes = {} if modes is None else modes
+        self.defects = defects
 
     @property
     def entries(self) -> Sequence[Entry]:
@@ -162,18 +167,13 @@ class MemoryTree:
         return self.files[entry.path]
 
 
-@dataclass(frozen=True)
 class Overlay:
     """A tree with some files written over it, or taken out (None): what it would be after a change."""
 
-    under: Tree
-    files: Mapping[str, bytes | None]
-    name: str = ""
-
-    @property
-    def label(self) -> str:
-        """For people."""
-        return self.name or self.under.label
+    def __init__(self, under: Tree, files: Mapping[str, bytes | None], label: str = "") -> None:
+        self.under = under
+        self.files = files
+        self.label = label or under.label
 
     @cached_property
     def entries(self) -> Sequence[Entry]:

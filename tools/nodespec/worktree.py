@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -44,12 +43,13 @@ _READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-@dataclass(frozen=True)
 class WorkTree:
     """The files below ``registry/`` and ``schemas/`` of the folder ``root``."""
 
-    root: str
-    label: str = "the work tree"
+    label = "the work tree"
+
+    def __init__(self, root: str) -> None:
+        self.root = root
 
     @cached_property
     def entries(self) -> list[Entry]:

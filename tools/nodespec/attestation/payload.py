@@ -46,7 +46,6 @@ True
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -90,7 +89,7 @@ class Party:
         return {"handle": self.handle, "record": self.record}
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(slots=False)
 class Attestation:
     """What an attestation says; ``path`` and ``sha256`` are its subject's."""
 

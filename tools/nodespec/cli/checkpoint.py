@@ -89,7 +89,7 @@ def create_command(
     if anew and previous is not None:
         raise UsageError("--previous and --anew exclude each other")
     indexed = open_registry(repo)
-    registry = replace(indexed, index=False)  # nothing that is signed comes from the index unseen
+    registry = indexed.without_index()  # nothing that is signed comes from the index unseen
     snapshot = registry.at(revision)
     require_registry(snapshot)
     tell_example(snapshot)

@@ -82,9 +82,13 @@ def _index(registry: Registry) -> dict[str, Any] | None:
     path = registry.index_path
     if path is None or not os.path.exists(path):
         return None
-    size = sum(os.path.getsize(path + suffix) for suffix in ("", "-wal") if os.path.exists(path + suffix))
-    written = max(os.path.getmtime(path + suffix) for suffix in ("", "-wal") if os.path.exists(path + suffix))
-    return {"path": path, "bytes": size, "written": datetime.fromtimestamp(written, UTC).isoformat(timespec="seconds")}
+    states = [os.stat(path + suffix) for suffix in ("", "-wal") if os.path.exists(path + suffix)]
+    written = max(state.st_mtime for state in states if state.st_size)  # a reader, too, makes a log, an empty one
+    return {
+        "path": path,
+        "bytes": sum(state.st_size for state in states),
+        "written": datetime.fromtimestamp(written, UTC).isoformat(timespec="seconds"),
+    }
 
 
 def _fields(found: Stats) -> dict[str, Any]:

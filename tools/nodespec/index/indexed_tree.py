@@ -17,7 +17,6 @@ import os
 import stat
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nodespec.encoding import printable
@@ -63,13 +62,13 @@ RACY_NS = 2_000_000_000
 _TOP = NODES.rstrip("/")
 
 
-@dataclass(frozen=True, slots=True)
 class IndexedTree:
     """A tree that a store knows by this name. Its number may change at any time, so every answer looks it up."""
 
-    store: Store
-    name: str
-    tree: CommitTree | WorkTree
+    def __init__(self, store: Store, name: str, tree: CommitTree | WorkTree) -> None:
+        self.store = store
+        self.name = name
+        self.tree = tree
 
     def nodes(self, question: Question | None = None) -> Iterator[NodeSpec]:
         """Yield the nodes that pass a question, by default all, in order of path."""
@@ -147,12 +146,14 @@ def indexed(
     return IndexedTree(store, name, tree)
 
 
-@dataclass(frozen=True, slots=True)
 class _Work:
-    store: Store
-    tree: Tree
-    jobs: int | None
-    progress: Progress | None
+    """What is being learned of a tree."""
+
+    def __init__(self, store: Store, tree: Tree, jobs: int | None, progress: Progress | None) -> None:
+        self.store = store
+        self.tree = tree
+        self.jobs = jobs
+        self.progress = progress
 
     def learn(self, entries: list[Entry]) -> list[Fact]:
         """Read files that nothing is known of, and write down what they say."""

@@ -118,7 +118,9 @@ class Store:
         if self.path != MEMORY:
             os.makedirs(os.path.dirname(self.path) or ".", exist_ok=True)
         self._rules = rule_set()
+        _check_kind(self.path)
         database = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)
+        database.execute("PRAGMA temp_store = MEMORY")  # a full disk elsewhere is nothing to us
         database.execute("PRAGMA synchronous = NORMAL")
         database.execute("PRAGMA cache_size = -65536")
         if not self._is_ours(database):
@@ -143,6 +145,9 @@ class Store:
             database.execute("ROLLBACK")
             return
         rows = database.execute("SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'").fetchall()
+        (owner,) = database.execute("PRAGMA application_id").fetchone()
+        if rows and owner != APPLICATION_ID:
+            self.notice(f"note: {printable(self.path)} was no index of nodespec, and is made anew")
         for kind, name in sorted(rows, reverse=True):  # views before the tables that they are about
             if kind in ("table", "view"):
                 quoted = name.replace('"', '""')
@@ -169,6 +174,7 @@ class Store:
         if self.path == MEMORY or any(os.path.exists(log) and os.path.getsize(log) for log in logs):
             return None
         with suppress(sqlite3.DatabaseError, OSError):
+            _check_kind(self.path)
             address = f"{Path(self.path).absolute().as_uri()}?mode=ro&immutable=1"
             with closing(sqlite3.connect(address, uri=True)) as source:
                 if self._is_ours(source):
@@ -291,6 +297,12 @@ def place_of(start: str, chosen: str | None) -> str:
     if not os.path.exists(path) and os.stat(folder).st_uid != os.geteuid():
         raise UnusableError("the Git folder belongs to somebody else")  # who could not use what we would leave there
     return path
+
+
+def _check_kind(path: str) -> None:
+    """Raise ``OSError`` for what is no plain file: whoever opens a pipe waits for ever."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise OSError("it is no plain file")
 
 
 def _refuse_foreign(path: str) -> None:

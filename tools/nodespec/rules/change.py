@@ -6,7 +6,6 @@ signatures; :mod:`nodespec.rules.evolution` has those about what a node says.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -44,15 +43,17 @@ if TYPE_CHECKING:
 _OWNER: KeyPath = ("identity", "owner_id")
 
 
-@dataclass(frozen=True)
 class Change:
-    """A tree that is believed, and one that is on trial, each with its provenance."""
+    """A tree that is believed, and one that is on trial, each with its provenance.
 
-    base: Provenance
-    head: Provenance
-    read: Mapping[str, NodeSpec] = field(default_factory=dict)
-    """Nodes of head that were read already, by path."""
-    _earlier: dict[str, NodeSpec | None] = field(default_factory=dict)
+    ``read`` are nodes of head that were read already, by path.
+    """
+
+    def __init__(self, base: Provenance, head: Provenance, read: Mapping[str, NodeSpec] | None = None) -> None:
+        self.base = base
+        self.head = head
+        self.read = {} if read is None else read
+        self._earlier: dict[str, NodeSpec | None] = {}
 
     @cached_property
     def paths(self) -> tuple[str, ...]:
