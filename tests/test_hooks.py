@@ -89,6 +89,9 @@ def test_a_tag_that_is_there_already_and_hides_the_branch_is_told(ada: Clone, tm
     assert "warning" not in ada.says(*install)
     ada.git("--git-dir", str(bare), "tag", "main")
     assert "warning: refs/tags/main could be taken for a judged branch" in ada.says(*install)
+    tip = ada.git("rev-parse", "HEAD").strip()
+    ada.git("--git-dir", str(bare), "update-ref", f"refs/replace/{tip}", tip)
+    assert f"warning: by refs/replace/{tip}, git shows another object" in ada.says(*install)
 
 
 def test_each_hook_has_its_place_and_none_overwrites_anothers(ada: Clone, tmp_path: Path) -> None:

@@ -770,12 +770,17 @@ def test_history_hidden_by_a_shallow_clone_or_a_replacement_hides_nothing(world:
     lab = world.lab
     bad = lab.commit({path_of(NEW): b"{}\n"}, lab.base)
     tree = lab.repository.git("rev-parse", f"{bad}^{{tree}}")
-    replacing = world.server.push(lab.repository.path, NAME, f"{lab.base}:refs/replace/{bad}")
-    assert replacing.accepted, "no branch of the registry moves by it"
+    for replaced in (bad, lab.base):  # by itself, nobody could clone any more
+        assert "refs under refs/replace/ let git show other" in world.refuses(f"{lab.base}:refs/replace/{replaced}")
+    there = world.server.folder / NAME
+    git(there, "fetch", "-q", str(lab.repository.path), bad)
+    git(there, "update-ref", f"refs/replace/{bad}", lab.base)
     try:
         assert "S002" in world.refuses(f"{bad}:refs/heads/main")
+        deleted = world.server.push(lab.repository.path, NAME, "--delete", f"refs/replace/{bad}")
+        assert deleted.accepted, deleted
     finally:
-        world.server.push(lab.repository.path, NAME, "--delete", f"refs/replace/{bad}")
+        git(there, "update-ref", "-d", f"refs/replace/{bad}")
     lab.repository.git("update-ref", "refs/heads/bad", bad)
     shallow = lab.repository.clone(tmp_path / "shallow", "--depth=1", "--branch=bad")
     alone = shallow.git("commit-tree", tree, "-m", "no parents")

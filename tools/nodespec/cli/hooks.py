@@ -47,6 +47,9 @@ MOST_SHOWN = 20
 _MOST_LINKS = 5
 """Symbolic refs that git follows one after another."""
 
+_REPLACING = "refs/replace/"
+"""Refs by which git shows one object in place of another (git-replace)."""
+
 _MARK = "# written by nodespec hooks install"
 
 
@@ -127,6 +130,8 @@ def install_command(
         for ref in git.refs:
             if any(_shadows(ref, judged) for judged in guarded):
                 note(f"warning: {ref} could be taken for a judged branch; rename or delete it")
+            elif ref.startswith(_REPLACING):
+                note(f"warning: by {ref}, git shows another object than the one that is judged; delete it")
 
 
 def _check_name(branch: str) -> None:
@@ -183,6 +188,10 @@ def run_command(kind: str, repo: str, base: str | None, branches: tuple[str, ...
     if shadow is not None:
         echo(f"refused: {printable(shadow.ref)} could be taken for a branch that is judged here ({shown})\n")
         echo("hint: choose another name\n")
+        return 1
+    if any(one.new != NOTHING and one.ref.startswith(_REPLACING) for one in updates):
+        echo(f"refused: refs under {_REPLACING} let git show other contents in place of those that were judged\n")
+        echo("hint: push the commit itself, to a branch\n")
         return 1
     tips = _tips_of(git, guarded)
     if not chosen and not tips and any(one.new != NOTHING for one in updates):
