@@ -176,9 +176,27 @@ def test_a_file_that_moves_outside_of_the_registry_is_for_the_host_to_merge(lab:
         code, said, _ = run(lab, head, base=base)
         assert code == 0
         assert 'the merge of 1 file outside of the registry that both sides changed ("src/a.py")' in said
+    people = lab.fork()
+    people.register(NEW, by=people.ada)
+    both = lab.commit(lab.changes(people) | moved, start)
+    assert judged(lab, both, edited).exit_code() == 0, "a node in the same span is no place where it moved to"
     for place in ("registry/moved.yaml", ".github/moved.yml"):
         head = lab.commit({"src/a.py": None, place: text}, start)
         assert found(judged(lab, head, edited)) == [("C019", "src/a.py")]
+
+
+def test_a_node_comes_into_a_folder_out_of_which_the_last_one_went(lab: Lab) -> None:
+    people = lab.fork()
+    path = people.register("lab.memory.attic/old", by=people.ada)
+    start = lab.act(people)
+    gone, come = people.fork(), people.fork()
+    gone.deregister("lab.memory.attic/old")
+    come.register("lab.memory.attic/new", by=people.ada)
+    one = lab.commit(lab.changes(gone) | {path: None, attestation_path(path): None}, start)
+    other = lab.act(come, start)
+    for head, base in ((one, other), (other, one)):
+        judgement = judged(lab, head, base)
+        assert (found(judgement), judgement.exit_code()) == ([], 0)
 
 
 def test_a_change_of_a_draft_does_not_follow_it_into_the_registry(lab: Lab) -> None:

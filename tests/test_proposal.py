@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from itertools import product
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,7 @@ from nodespec import proposal as proposal_module
 from nodespec.errors import RegistryError
 from nodespec.git import GitRepository
 from nodespec.proposal import MergedTree, propose, propose_tree
-from nodespec.tree import SYMLINK
+from nodespec.tree import SYMLINK, is_listed
 from tests.lab import Odd, commit
 from tests.simulator import Repository
 
@@ -172,8 +173,8 @@ def test_a_file_that_was_moved_takes_no_change_along(fork: Fork, swapped: bool) 
     proposal = fork.propose(edited, moved) if swapped else fork.propose(moved, edited)
     (conflict,) = proposal.conflicts
     assert (conflict.path, conflict.certain) == ("docs/draft.yaml", False)
-    assert "registry/moved.yaml" in proposal.added[conflict.taker]
-    assert "took this file away, or moved it" in conflict.what
+    assert conflict.reach == ("registry/moved.yaml",)
+    assert 'moved this file, it seems, to "registry/moved.yaml"' in conflict.what
     merged = fork.merged(proposal)
     if merged is not None:
         assert merged.returncode == 0
@@ -188,17 +189,101 @@ def test_a_folder_that_was_moved_takes_no_new_file_along(fork: Fork, swapped: bo
     added = {"drafts/a/deep/two.yaml": b"2\n"}
     (conflict,) = (fork.propose(added, moved) if swapped else fork.propose(moved, added)).conflicts
     assert conflict.path == "drafts/a/deep/two.yaml"
-    assert "took away, or moved" in conflict.what
+    assert "moved, it seems" in conflict.what
     assert fork.propose({"drafts/a/three.yaml": b"3\n"}, added).conflicts == ()
     gone: dict[str, bytes | Odd | None] = {"drafts/a/one.yaml": None}
     assert fork.propose(gone, added).conflicts == fork.propose(added, gone).conflicts == (), "moved to nowhere"
 
+    replaced = gone | {"drafts/b/one.yaml": b"another text\n" * 20}
+    assert fork.propose(replaced, added).conflicts == fork.propose(added, replaced).conflicts == (), "nor into that"
+
 
 def test_what_is_gone_and_was_moved_nowhere_cannot_be_merged(fork: Fork) -> None:
-    """Whoever adds no file at all has moved none."""
-    for one, other in (({"docs/d.md": None}, {"docs/d.md": b"D\n"}), ({"docs/d.md": b"D\n"}, {"docs/d.md": None})):
-        (conflict,) = fork.propose(one, other).conflicts
-        assert (conflict.path, conflict.certain) == ("docs/d.md", True)
+    """Whoever adds no file like it has not moved it."""
+    fork.start = fork.commit({"docs/d.md": TEXT}, fork.start)
+    gone: dict[str, bytes | Odd | None] = {"docs/d.md": None, "registry/new.yaml": b"another text\n" * 20}
+    edited: dict[str, bytes | Odd | None] = {"docs/d.md": FIRST}
+    for one, other in ((gone, edited), (edited, gone)):
+        proposal = fork.propose(one, other)
+        assert [(conflict.path, conflict.certain) for conflict in proposal.conflicts] == [("docs/d.md", True)]
+        assert (merged := fork.merged(proposal)) is None or merged.returncode == 1
+
+
+def test_a_file_that_both_sides_moved_is_named_unless_it_is_in_one_place(fork: Fork) -> None:
+    fork.start = fork.commit({"docs/d.md": TEXT}, fork.start)
+    here, there = ({"docs/d.md": None, f"docs/{name}.md": FIRST} for name in ("here", "there"))
+    (conflict,) = fork.propose(here, there).conflicts
+    assert (conflict.path, conflict.certain, set(conflict.reach)) == (
+        "docs/d.md",
+        False,
+        {"docs/here.md", "docs/there.md"},
+    )
+    assert fork.propose(here, dict(here)).conflicts == ()
+    assert fork.propose(here, {"docs/d.md": None}).conflicts[0].path == "docs/d.md"
+    assert fork.propose({"docs/d.md": None, "docs/x.md": b"x\n"}, {"docs/d.md": None}).conflicts == ()
+
+
+PLACES = ("docs", "docs/in", "src", "registry/nodes/x", "registry/policies", "schemas")
+SAYINGS = [b"".join(b"%d says %d\n" % (number, line) for line in range(20)) for number in range(4)]
+
+
+class Chance:
+    """Trees, and what people do to them: edit, add, remove, and move files and folders."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)
+
+    def path(self) -> str:
+        return f"{self.random.choice(PLACES)}/{self.random.choice('fgh')}"
+
+    def tree(self) -> dict[str, bytes | Odd | None]:
+        return {self.path(): self.random.choice(SAYINGS) for _ in range(self.random.randrange(2, 8))}
+
+    def changed(self, tree: dict[str, bytes | Odd | None]) -> dict[str, bytes | Odd | None]:
+        """Return what is different after a few changes; a path that is gone is None."""
+        after = dict(tree)
+        for _ in range(self.random.randrange(1, 5)):
+            path, act = self.random.choice([*after, self.path()]), self.random.randrange(6)
+            data = after.get(path)
+            if act == 0 or not isinstance(data, bytes):
+                after[self.path()] = self.random.choice(SAYINGS)
+            elif act == 1:
+                after[path] = self.random.choice([data + b"the end\n", b"the title\n" + data, Odd.executable(data)])
+            elif act == 2:
+                del after[path]
+            elif act == 3:
+                after[self.path()] = after.pop(path)
+            else:
+                old, new = path.rpartition("/")[0], self.random.choice((*PLACES, "docs/new", "registry/nodes/y"))
+                for name in [name for name in after if name.startswith(f"{old}/")]:
+                    after[new + name.removeprefix(old)] = after.pop(name)
+        return dict.fromkeys(tree.keys() - after.keys()) | {
+            path: data for path, data in after.items() if tree.get(path) != data
+        }
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_git_merges_nothing_into_the_registry_but_what_is_judged(fork: Fork, seed: int) -> None:
+    """Whatever Git merges without a conflict is, in the registry, what the proposal says; or that says where not."""
+    chance = Chance(seed)
+    start, judged = fork.start, 0
+    for _ in range(25):
+        tree = chance.tree()
+        fork.start = fork.commit(tree, start)
+        proposal = fork.propose(chance.changed(tree), chance.changed(tree))
+        open_to_git = [conflict for conflict in proposal.conflicts if not conflict.certain]
+        reached = [path for conflict in open_to_git for path in (conflict.path, *conflict.reach)]
+        if len(open_to_git) < len(proposal.conflicts) or any(map(is_listed, reached)):
+            continue  # refused
+        merged = fork.merged(proposal)
+        if merged is None:
+            pytest.skip("this Git is from before 2.38")
+        if merged.returncode == 0:
+            judged += 1
+            listed = fork.repository.git("ls-tree", "-r", merged.stdout.split()[0], "registry", "schemas").splitlines()
+            found = {row.partition("\t")[2]: (int(row.split()[0], 8), row.split()[2]) for row in listed}
+            assert found == {entry.path: (entry.mode, entry.blob) for entry in proposal.tree.entries}
+    assert judged >= 3, "most of what people do can be merged"
 
 
 def test_a_mode_is_a_change_like_any_other(fork: Fork) -> None:

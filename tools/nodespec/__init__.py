@@ -29,6 +29,7 @@ Git
     commit           one commit: its metadata, and its files by object id
     git              repositories and their objects through libgit2 (the only importer of pygit2)
     cat_file         the same objects through ``git cat-file``: quicker for a few of them
+    likeness         whether a file that is gone may be one that was added
     proposal         what merging a pull request would make of a branch, file by file
     worktree         a checkout's files as a tree
     journal          several files, written whole or not at all

@@ -183,7 +183,9 @@ def _label(proposal: Proposal) -> str:
 
 
 def _in_conflict(proposal: Proposal, conflicts: Sequence[Conflict]) -> Judgement:
-    findings = tuple(finding(MERGE_CONFLICT.code, Hit(message=item.what), item.path) for item in conflicts)
+    findings = tuple(
+        finding(MERGE_CONFLICT.code, Hit(message=item.what, fix=item.fix), item.path) for item in conflicts
+    )
     return Judgement(proposal=proposal, report=_not_judged(proposal, findings))
 
 
@@ -294,8 +296,7 @@ class _Run:
     def conflicts(self) -> tuple[Conflict, ...]:
         """Where nobody knows what merging gives, or where it could give something of the registry's."""
         found = self.proposal.conflicts
-        takers = {side for side, paths in self.proposal.added.items() if found and any(map(self._decides, paths))}
-        return tuple(item for item in found if item.certain or item.taker in takers or self._decides(item.path))
+        return tuple(item for item in found if item.certain or any(map(self._decides, (item.path, *item.reach))))
 
     def _decides(self, path: str) -> bool:
         return is_listed(path) or seal.is_protected(path, self.listed)

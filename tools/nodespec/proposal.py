@@ -6,9 +6,9 @@ bytes. So the merge that is judged is the plain one, file by file: what one side
 what both changed, each in its own way, is a conflict. Outside of the registry, not every conflict is ours to settle:
 
 - **Moved files.** Git follows a file that one side moved, and carries the other side's change to wherever it is now. A
-  moved file is one that is gone, so what one side took away and the other changed may land wherever the first side put
-  a new file; whether that is in the registry, the gate asks. A new file in a folder that one side moved away may land
-  anywhere.
+  moved file is one that is gone, and that a file which the same side added resembles (:mod:`nodespec.likeness`). What
+  the other side changed of it may land there; whether that is in the registry, the gate asks. A new file in a folder
+  out of which the other side moved everything may land anywhere.
 - **Other files** stay where they are, whatever a merge makes of them, and the host refuses what does not merge. What
   surely does not is said here, too.
 
@@ -19,11 +19,13 @@ Everything is read by object id, nothing is written, and no work tree is looked 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import cache, cached_property
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from nodespec.encoding import quoted
 from nodespec.errors import RegistryError
+from nodespec.likeness import Likeness
 from nodespec.tree import NODES, ROOTS, SETTINGS_PATH, Defect, Entry, is_listed, path_bytes, within
 
 if TYPE_CHECKING:
@@ -87,14 +89,14 @@ class MergedTree:
 class Conflict(NamedTuple):
     """A path that both sides changed, each in its own way.
 
-    Where it is not ``certain`` that the two do not merge, the merged file is at ``path``; or else at one of the files
-    that one side, the ``taker``, has added ("base" or "head", as in :attr:`Proposal.added`).
+    Where it is not ``certain`` that the two do not merge, the merged file is at ``path``, or at one of ``reach``.
     """
 
     path: str
     what: str
     certain: bool = True
-    taker: str = ""
+    reach: tuple[str, ...] = ()
+    fix: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,8 +104,7 @@ class Proposal:
     """A change of a branch, from what it holds now to what it would hold.
 
     ``changes`` are (before, after) of every path of the repository that would differ, in order of path; ``conflicts``
-    are where both sides changed something, and then ``tree`` is what head proposes where they collide; ``added`` are
-    the new paths of either side ("base", "head") where there are two.
+    are where both sides changed something, and then ``tree`` is what head proposes where they collide.
     """
 
     base: Commit
@@ -113,7 +114,6 @@ class Proposal:
     changes: tuple[Pair, ...]
     defects: tuple[Defect, ...]
     conflicts: tuple[Conflict, ...] = ()
-    added: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def is_merge(self) -> bool:
@@ -170,7 +170,9 @@ def propose(git: GitRepository, base: Commit, head: Commit) -> Proposal:
         raise RegistryError(f"{head.short} and {base.short} share no commit that is here", hint=hint)
     ours = _since(git.tree(fork), before)
     theirs, defects = _between(git.tree(fork), git.tree(head))
-    return _Merge(git, git.tree(fork), before, git.tree(head), ours, theirs).proposal(defects)
+    start = git.tree(fork)
+    sides = _Side(git, start, before, ours), _Side(git, start, git.tree(head), theirs)
+    return _Merge(git, start, *sides).proposal(defects)
 
 
 def propose_tree(git: GitRepository, base: Commit, tree: str) -> Proposal:
@@ -187,83 +189,106 @@ def propose_tree(git: GitRepository, base: Commit, tree: str) -> Proposal:
     )
 
 
+class _Side:
+    """One of two branches from a fork: what it changed, and what it may have moved."""
+
+    def __init__(self, git: GitRepository, fork: CommitTree, tip: CommitTree, pairs: Sequence[Pair]) -> None:
+        self.fork = fork
+        self.tip = tip
+        self.files = {path_of(pair): pair[1] for pair in pairs}
+        self.added = tuple(new for old, new in pairs if old is None and new is not None)
+        self._likeness = Likeness(git.objects)
+        self._targets: dict[str, tuple[str, ...]] = {}
+        self._moved: dict[str, bool] = {}
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.tip.commit.short
+
+    def targets(self, path: str) -> tuple[str, ...]:
+        """Return the added files where a file that is gone may be now."""
+        if path not in self._targets:
+            gone = self.fork.entry(path)
+            found = (new.path for new in self.added if gone is not None and self._likeness.is_moved(gone, new))
+            self._targets[path] = tuple(found)
+        return self._targets[path]
+
+    def has_moved(self, folder: str) -> bool:
+        """Say whether a folder of the fork is gone, and one of its files may be somewhere else now."""
+        if folder not in self._moved:
+            is_gone = bool(self.added and self.fork.children(folder)) and not self.tip.children(folder)
+            self._moved[folder] = is_gone and any(self.targets(one.path) for one in self.fork.below(f"{folder}/"))
+        return self._moved[folder]
+
+
 class _Merge:
     """Two branches from one fork, and what each changed since; ``ours`` is base's side."""
 
-    def __init__(
-        self,
-        git: GitRepository,
-        fork: CommitTree,
-        before: CommitTree,
-        after: CommitTree,
-        ours: Sequence[Pair],
-        theirs: Sequence[Pair],
-    ) -> None:
+    def __init__(self, git: GitRepository, fork: CommitTree, ours: _Side, theirs: _Side) -> None:
         self.git = git
         self.fork = fork
-        self.before = before
-        self.after = after
-        self.ours = {path_of(pair): pair[1] for pair in ours}
-        self.theirs = {path_of(pair): pair[1] for pair in theirs}
-        self.added = {
-            side: tuple(new.path for old, new in pairs if old is None and new is not None)
-            for side, pairs in (("base", ours), ("head", theirs))
-        }
+        self.ours = ours
+        self.theirs = theirs
 
     def proposal(self, defects: Sequence[Defect]) -> Proposal:
         """Return what merging the two would make of base."""
-        base, head = self.before.commit, self.after.commit
-        files = {path: new for path, new in self.theirs.items() if path not in self.ours or self.ours[path] != new}
-        changes = [(self.before.entry(path), new) for path, new in files.items()]
-        label = f"commit {head.short} merged into {base.short}"
+        before, head = self.ours.tip, self.theirs.tip.commit
+        there = self.ours.files
+        files = {path: new for path, new in self.theirs.files.items() if path not in there or there[path] != new}
+        changes = [(before.entry(path), new) for path, new in files.items()]
+        label = f"commit {head.short} merged into {before.commit.short}"
         conflicts = {conflict.path: conflict for conflict in self._conflicts(files)}
         return Proposal(
-            base=base,
+            base=before.commit,
             head=head,
-            before=self.before,
-            tree=MergedTree(self.before, files, tuple(defects), label),
+            before=before,
+            tree=MergedTree(before, files, tuple(defects), label),
             changes=_sorted(changes),
             defects=tuple(defects),
             conflicts=tuple(conflicts[path] for path in sorted(conflicts, key=path_bytes)),
-            added=self.added,
         )
 
     def _conflicts(self, files: Mapping[str, Entry | None]) -> Iterator[Conflict]:
-        yield from self._moved_folders("base", "head")
-        yield from self._moved_folders("head", "base")
-        base, head = self._short["base"], self._short["head"]
-        for path, new in files.items():
-            if path in self.ours:
-                yield self._conflict(path, self.ours[path], new)
-            elif new is not None and (_is_blocked(path, self.before, files) or _is_folder(path, self.before, files)):
-                yield Conflict(path, f"{base} has a folder where {head} has a file, or the other way around")
+        yield from _in_moved_folders(self.ours, self.theirs, self.ours.name)
+        yield from _in_moved_folders(self.theirs, self.ours, self.ours.name)
+        before = self.ours.tip
+        for path, new in self.theirs.files.items():
+            if path in self.ours.files:
+                yield from self._both(path, self.ours.files[path], new)
+            elif new is not None and (_is_blocked(path, before, files) or _is_folder(path, before, files)):
+                what = f"{self.ours.name} has a folder where {self.theirs.name} has a file, or the other way around"
+                yield Conflict(path, what)
 
-    @property
-    def _short(self) -> dict[str, str]:
-        return {"base": self.before.commit.short, "head": self.after.commit.short}
-
-    def _conflict(self, path: str, ours: Entry | None, theirs: Entry | None) -> Conflict:
-        """Return what both sides did to one file, each in its own way."""
-        base, head = self._short["base"], self._short["head"]
+    def _both(self, path: str, ours: Entry | None, theirs: Entry | None) -> Iterator[Conflict]:
+        """Yield what both sides did to one file, each in its own way."""
         if ours is not None and theirs is not None:
-            certain = self.git.collides(self.fork.entry(path), ours, theirs)
-            return Conflict(path, f"{base} and {head} both changed this file", certain)
-        taker, gone, changed = ("base", base, head) if ours is None else ("head", head, base)
-        if not self.added[taker]:
-            return Conflict(path, f"{gone} took this file away, and {changed} changed it")
-        what = f"{gone} took this file away, or moved it, and {changed} changed it: moved files are followed"
-        return Conflict(path, f"{what} by Git, so that the change could land in the registry", False, taker)
-
-    def _moved_folders(self, adds: str, takes: str) -> Iterator[Conflict]:
-        """Yield what one side puts into a folder that the other side took away: Git may follow it to anywhere."""
-        if not self.added[takes]:
+            if ours != theirs:
+                certain = self.git.collides(self.fork.entry(path), ours, theirs)
+                yield Conflict(path, f"{self.ours.name} and {self.theirs.name} both changed this file", certain)
             return
-        left = self.after if takes == "head" else self.before
-        is_gone = cache(lambda folder: bool(self.fork.children(folder)) and not left.children(folder))
-        for path in self.added[adds]:
-            if any(map(is_gone, _way_to(path))):
-                what = f"{self._short[adds]} adds this to a folder that {self._short[takes]} took away, or moved"
-                yield Conflict(path, f"{what}: moved folders are followed by Git, so that it could land anywhere")
+        takers = [side for side, kept in ((self.ours, ours), (self.theirs, theirs)) if kept is None]
+        reach = tuple(target for side in takers for target in side.targets(path))
+        if len(takers) == 2:
+            if len(set(reach)) > 1 or len(reach) == 1:  # else both took it away, or moved it to one place
+                yield Conflict(path, "both sides took this file away, and not to the same place", False, reach)
+            return
+        (taker,) = takers
+        other = self.theirs if taker is self.ours else self.ours
+        if not reach:
+            yield Conflict(path, f"{taker.name} took this file away, and {other.name} changed it")
+            return
+        what = f"{taker.name} moved this file, it seems, to {quoted(reach[0])}, and {other.name} changed it"
+        yield Conflict(path, f"{what}: Git would carry the change there", False, reach)
+
+
+def _in_moved_folders(adds: _Side, takes: _Side, base: str) -> Iterator[Conflict]:
+    """Yield what one side puts into a folder that the other side moved: Git may follow it to anywhere."""
+    for path in (entry.path for entry in adds.added):
+        if any(map(takes.has_moved, _way_to(path))):
+            what = f"{adds.name} adds this to a folder that {takes.name} moved, it seems; Git could put it elsewhere"
+            fix = f"Rebase onto {base}, see that the file is where it should be, and push again; signatures stay valid."
+            yield Conflict(path, what, fix=fix)
 
 
 def _way_to(path: str) -> Iterator[str]:
