@@ -435,7 +435,7 @@ def test_two_names_may_look_alike_and_a_warning_stops_nobody(probed: Clone) -> N
 def test_an_edited_node_is_nobodys_until_it_is_signed_again(probed: Clone) -> None:
     change(probed, PROBE_FILE, "version: 0.1.0", "version: 0.2.0")
     assert "P013" in probed.codes("--base", "HEAD")
-    assert 'made for version "0.1.0", and the file says "0.2.0"' in probed.says("verify", code=1)
+    assert 'of version "0.1.0", and the file says "0.2.0"' in probed.says("verify", code=1)
     assert f"wrote {PROBE_SIGNED}" in probed.says("update", PROBE_FILE)
     assert probed.codes("--base", "HEAD") == []
     assert f"update {PROBE} 0.2.0, sequence 1" in probed.says("verify", PROBE)
@@ -452,6 +452,27 @@ def test_an_edited_node_is_nobodys_until_it_is_signed_again(probed: Clone) -> No
     assert f"update {PROBE} 0.3.0, sequence 2" in probed.says("verify", PROBE, "--at", f"update/{PROBE}")
     assert "update lab.probe/sonde_v1 0.2.0, sequence 1" in probed.says("verify", PROBE, "--at", "main")
     assert "error[S004]" in probed.refuses("update", str(probed.draft(("lane: candidate", "lane: best"))), code=1)
+
+
+def test_a_node_that_was_renamed_by_hand_finds_its_way(probed: Clone) -> None:
+    start = probed.git("rev-parse", "HEAD").strip()
+    old, new = (PROBE_FILE, PROBE_SIGNED), tuple(path.replace("_v1", "_v2") for path in (PROBE_FILE, PROBE_SIGNED))
+    for source, target in zip(old, new, strict=True):
+        probed.git("mv", source, target)
+    text = (probed.path / new[0]).read_text(encoding="utf-8").replace("sonde_v1", "sonde_v2")
+    (probed.path / new[0]).write_text(text, encoding="utf-8")
+    probed.git("commit", "-q", "-a", "-m", "Rename")
+    said = probed.says("gate", "--base", start, "--head", "HEAD", code=1)
+    assert "A node keeps its name. Register the new one" in said
+    assert {code for code in ("C005", "P011", "C002") if code in said} == {"C005", "P011"}
+    assert "to add it: nodespec register FILE" in probed.refuses("update", new[0], code=2)
+    probed.says("register", new[0])
+    probed.git("checkout", "-q", start, "--", *old)
+    probed.git("add", "-A")
+    probed.git("commit", "-q", "-m", "Register the new one")
+    assert "no findings" in probed.says("gate", "--base", start, "--head", "HEAD")
+    probed.says("deregister", PROBE, "--reason", "The second is better.", "--successor", f"{PROBE[:-1]}2", "--commit")
+    assert "no findings" in probed.says("gate", "--base", "HEAD~1", "--head", "HEAD")
 
 
 def test_edits_that_are_not_committed_are_never_lost(probed: Clone) -> None:

@@ -85,7 +85,7 @@ def test_tier_four_needs_the_verifier_and_then_verifies(deep: Clone) -> None:
     # The next version needs both again.
     ada.write(PROBE_FILE, ada.read(PROBE_FILE).replace("version: 0.1.0", "version: 0.2.0"))
     said = ben.refuses("cosign", PROBE)
-    assert 'made for version "0.1.0", and the file says "0.2.0"' in said
+    assert 'of version "0.1.0", and the file says "0.2.0"' in said
     assert "what does not verify is not cosigned" in said
     ada.says("update", PROBE_FILE)
     assert ada.codes("--base", "HEAD") == ["P023"]

@@ -116,7 +116,7 @@ def test_reading_does_not_ask_for_the_canonical_order() -> None:
 
 
 def test_what_is_sealed_verifies_and_covers_type_and_payload() -> None:
-    key, secret = generate("ed25519"), HmacKey(b"0123456789abcdefghijklmnopqrstuv")
+    key, secret = generate("ed25519"), HmacKey(secret=b"0123456789abcdefghijklmnopqrstuv")
     sealed = envelope.seal(PAYLOAD_TYPE, b"{}", [(key.public.key_id, key), ("hmac-sha256", secret)])
     read = envelope.parse(sealed.dump())
     values = {item.key_id: item.value for item in read.signatures}

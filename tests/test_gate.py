@@ -128,6 +128,8 @@ def test_two_changes_that_are_good_alone_are_judged_together(lab: Lab) -> None:
     for head, base in ((hearing, silent), (silent, hearing)):
         judgement = judged(lab, head, base)
         assert found(judgement) == [("G001", node_path(NEW))]
+        advice = judgement.report.findings[0].fix
+        assert ("Keep what sent it" in advice) == (head == silent), "whoever hears it has not changed anything"
         assert judgement.exit_code() == 1
 
 

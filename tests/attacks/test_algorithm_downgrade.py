@@ -96,7 +96,7 @@ def test_a_shared_secret_is_no_key_of_an_owner() -> None:
     path = society.register(CACHE, by=society.ada)
     public, whole = society.ada.key.public, society.files[attestation_path(path)]
     assert verdict(society.tree()) == []
-    value = HmacKey(public.der).sign(parsed(whole).message)
+    value = HmacKey(secret=public.der).sign(parsed(whole).message)
     for key_id, code in ((public.key_id, "P017"), (HMAC_SCHEME, "P015")):
         society.files[attestation_path(path)] = renamed(
             with_signature(whole, public.key_id, value), public.key_id, key_id

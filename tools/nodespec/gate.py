@@ -39,7 +39,7 @@ from nodespec.provenance import Provenance
 from nodespec.reading import read_checked
 from nodespec.rule import FAMILIES, RULES
 from nodespec.rules.evolution import MERGE_CONFLICT
-from nodespec.rules.graph import NodeFacts, Part
+from nodespec.rules.graph import DANGLING, NodeFacts, Part
 from nodespec.rules.tree import NEEDED, missing_file
 from nodespec.tree import (
     EXECUTABLE,
@@ -83,6 +83,8 @@ TWINS, MALFORMED, MISSING = "T006", "T007", "T008"
 """Rules of family T that are asked about more than the listing: about a whole repository, and what is gone from it."""
 
 UNSEALED = "C012"
+
+_UNSENT = "Keep what sent it, let another node send it, or change this node in the same pull request."
 
 _COUNT = re.compile(r"\b[0-9][0-9,]*\b")
 
@@ -396,8 +398,10 @@ class _Run:
             _identity(item) for item in self.evaluation.graph([*was.values(), *others], left, part._replace(names=()))
         }
         for item in self.evaluation.graph([*facts.values(), *others], claimed | left, part):
-            if item.path in facts or _identity(item) not in known:
+            if item.path in facts:
                 yield item
+            elif _identity(item) not in known:
+                yield replace(item, fix=_UNSENT) if item.code == DANGLING else item
 
     # What a reviewer wants to know.
 

@@ -72,8 +72,9 @@ class PlanInputs:
         return Party(handle=handle, record=self.chain(handle).current.sequence)
 
     def before(self, identifier: str) -> Attestation | None:
-        """Return the node's attestation in the base."""
-        return self.attested(node_path(identifier))
+        """Return the node's attestation in the base; one that was moved here and is another node's is none of its."""
+        found = self.attested(node_path(identifier))
+        return found if found is not None and found.node_id == identifier else None
 
     def attested(self, path: str) -> Attestation | None:
         """Return the attestation beside a file of the base."""

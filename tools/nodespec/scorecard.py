@@ -66,13 +66,14 @@ def scorecard(
 ) -> tuple[Gate, ...]:
     """Return the gates in order; ``tests`` are the runs by name (unit, integration), None where none was handed in."""
     moved = f"{len(drift.changed)} of {drift.asked} sample queries would return other nodes: {drift.share:.0%}"
+    unjudged = judgement.is_unjudged and not judgement.untouched
     rows = [
         ("1", _judged(judgement, "schema")),
         ("2", _tested("unit", tests.get("unit"))),
         ("3", _tested("integration", tests.get("integration"))),
         ("4", _judged(judgement, "security")),
         ("5", _judged(judgement, "performance")),
-        ("6", ("drift", NOT_RUN if judgement.is_unjudged and not judgement.untouched else MEASURED, moved)),
+        ("6", ("drift", NOT_RUN, "nothing was judged") if unjudged else ("drift", MEASURED, moved)),
         ("7", _judged(judgement, "governance")),
     ]
     points = tuple(unseen(judgement, pinned=pinned))
@@ -91,6 +92,9 @@ def _judged(judgement: Judgement, name: str) -> tuple[str, str, str]:
     errors = sum(item.severity == "error" for item in own)
     idle = [letter for letter in families_of(name) if report.families.get(letter) != RUN or letter in report.blocked]
     counts = ", ".join(f"{counted(n, word)}" for n, word in ((errors, "error"), (len(own) - errors, "warning")) if n)
+    if judgement.is_unjudged:
+        said = f"{counts}; nothing else was judged" if counts else "nothing was judged"
+        return name, FAILED if errors else NOT_RUN, said
     words = f"{counts}; " * bool(counts) + f"families {', '.join(families_of(name))}"
     if idle:
         words += f"; not run on everything: {', '.join(idle)}"

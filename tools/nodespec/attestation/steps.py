@@ -208,16 +208,19 @@ class _Verifier:
         subject, problems = self.subject, []
         registry_id = self.believed.root.registry_id
         if claim.registry_id != registry_id:
-            message = f"it was made for registry {quoted(claim.registry_id)}, and this is {quoted(registry_id)}"
+            message = f"the attestation is of registry {quoted(claim.registry_id)}, and this is {quoted(registry_id)}"
             problems.append(Problem(slug="other-registry", message=message))
         elsewhere = claim.path if claim.path != subject.path else claim.node_id
         if (claim.path, claim.node_id) != (subject.path, subject.node_id) or node_id(claim.path) != claim.node_id:
-            problems.append(Problem(slug="other-node", message=f"it was made for {quoted(elsewhere)}, another file"))
+            message = f"the attestation is of {quoted(elsewhere)}, another file"
+            problems.append(Problem(slug="other-node", message=message))
         elif claim.version != subject.version:
-            message = f"it was made for version {quoted(claim.version)}, and the file says {quoted(subject.version)}"
+            message = f"the attestation is of version {quoted(claim.version)}, and the file says "
+            message += quoted(subject.version)
             problems.append(Problem(slug="other-version", message=message, at=("metadata", "version")))
         if (claim.action == "deregister") == subject.is_node:
-            message = f"its action is {claim.action}, which belongs to {'a tombstone' if subject.is_node else 'a node'}"
+            kind = "a tombstone" if subject.is_node else "a node"
+            message = f"the attestation says {claim.action}, which belongs to {kind}"
             problems.append(Problem(slug="other-node", message=message))
         self._step("subject", problems, f"{claim.action} {claim.node_id} {claim.version}, sequence {claim.sequence}")
 

@@ -109,8 +109,9 @@ class Change:
         return tuple(path for path in paths if not is_same(base, old.get(path), head, new.get(path)))
 
     def before(self, identifier: str) -> Attestation | None:
-        """Return the attestation that base holds of a node, or of its tombstone."""
-        return self.base.attestation(node_path(identifier)) or self.base.attestation(tombstone_path(identifier))
+        """Return the attestation that base holds of a node, or of its tombstone; another node's is none of its."""
+        found = map(self.base.attestation, (node_path(identifier), tombstone_path(identifier)))
+        return next((one for one in found if one is not None and one.node_id == identifier), None)
 
     def owner_before(self, identifier: str) -> str | None:
         """Return the owner of a node in base, signed or not; None when there is no node of this name."""
@@ -181,10 +182,15 @@ def superseded_record(change: Change) -> Iterator[Hit]:
     gate="security",
 )
 def replayed_attestation(change: Change) -> Iterator[Hit]:
-    """A new attestation is one more than base's, and names its digest."""
+    """A new attestation is one more than base's, and names its digest.
+
+    One that is another node's (P011), or of a node whose name is locked (P028), follows from nothing here.
+    """
     for path in change.subjects:
         claim, before = change.head.attestation(path), change.before(node_id(path))
-        if claim is None or (before is not None and before.digest == claim.digest):
+        if claim is None or claim.node_id != node_id(path) or (before is not None and before.digest == claim.digest):
+            continue
+        if is_node_path(path) and change.head.tree.entry(tombstone_path(node_id(path))) is not None:
             continue
         expected = (before.sequence + 1, before.digest) if before else (0, None)
         if (claim.sequence, claim.previous) != expected:

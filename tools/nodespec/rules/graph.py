@@ -93,8 +93,11 @@ class Part(NamedTuple):
     fresh: frozenset[str] | None
 
 
+DANGLING = "G001"
+
+
 @rule(
-    "G001",
+    DANGLING,
     "dangling-subscription",
     why="A node that waits for a signal nobody sends never acts, and nothing says so at run time.",
     fix="Correct the signal's name, register its emitter, or list it under external_signals in registry.yaml.",

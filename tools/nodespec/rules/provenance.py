@@ -96,7 +96,10 @@ _DECLARED = (
         "P011",
         "other-node",
         why="A signature for one node, or for its tombstone, says nothing about another.",
-        fix=_RESIGN,
+        fix=(
+            "A node keeps its name. Register the new one (nodespec register FILE), and take the old one out (nodespec "
+            "deregister ID); or put the file's own attestation beside it."
+        ),
     ),
     _found_by_verification(
         "P012",
