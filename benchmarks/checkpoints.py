@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TURNS = 9
-FULL_TURNS = 3
+FULL_TURNS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from benchmarks.generate import CHECKOUT, default_types, generate
 from benchmarks.measure import Contender
 from benchmarks.population import Population
 from benchmarks.sign import sign
+from benchmarks.validators import SCHEMA, validators
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from benchmarks.measure import Timing
 
 SEED = 1
-SCHEMA = "schemas/nodespec.v1.schema.json"
 SIGNAL = "memory_stored"
 """Emitted and heard in the registry that this repository ships."""
 
@@ -86,6 +86,9 @@ def validation(folder: Path, nodes: int, *, jobs: int, bar: float, naive_bar: fl
         Contender(name=check, command=[program(check), "--schemafile", SCHEMA, *files], folder=registry),
     ]
     promises = [Promise(work=work, ours=ours, other=check, bar=bar)]
+    for other, words in validators():
+        contenders.append(Contender(name=other, command=words, folder=registry))
+        promises.append(Promise(work=work, ours=ours, other=other, bar=None, at_most=True))
     if naive_bar is not None:
         unsigned, naive = f"{ours} --ignore P", "yaml.safe_load + jsonschema.validate"
         command = [sys.executable, str(CHECKOUT / "benchmarks/naive_loop.py"), SCHEMA, *files]

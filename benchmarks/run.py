@@ -5,7 +5,7 @@
 Exits 0 even when a bar is missed, since a busy machine is not a defect; with BENCH_STRICT=1 in the environment a missed
 bar exits 1. With BENCH=full, questions are asked of 100,000 nodes instead of 10,000, checkpoints are made of as many,
 everything is validated, and slow contenders have all their turns. BENCH_NPM names a folder with other validators (see
-benchmarks/whole.py). A contender that fails exits 2: then nothing was measured.
+benchmarks/validators.py). A contender that fails exits 2: then nothing was measured.
 """
 
 from __future__ import annotations
