@@ -17,7 +17,8 @@ hashes each before it is believed (:mod:`nodespec.manifest_update`).
 
 Whoever needs a part imports that part, so that a question loads no writer and a verdict no questions.
 
-**An answer is the same with the index and without it**, unless somebody edits the file. SQL only narrows down; every node that it finds is asked the
-question again (:meth:`nodespec.question.Question.matches`). A tree that is odd in any way (a link or a submodule where
-a node should be, a malformed tree object, a file that cannot be read) is not indexed, and is read as it stands.
+**An answer is the same with the index and without it**, unless somebody edits the file. SQL only narrows down; every
+node that it finds is asked the question again (:meth:`nodespec.question.Question.matches`). A tree that is odd in any
+way (a link or a submodule where a node should be, a malformed tree object, a file that cannot be read) is not indexed,
+and is read as it stands.
 """
