@@ -22,7 +22,10 @@ MOST_BYTES = 256 << 10
 """The size of a file from which on any two of like size are alike."""
 
 MOST_READ, MOST_COMPARED = 8 << 20, 20_000_000
-"""Bytes that are read, and pieces that are looked up, after which any two files of like size are alike."""
+"""Bytes that are read, and pieces that are looked up, after which any two files are alike."""
+
+_EACH = 40
+"""What looking at two files costs, in pieces, before any is looked up."""
 
 _PIECE = re.compile(rb"[^\n]{0,63}\n|[^\n]{1,64}")
 
@@ -34,30 +37,37 @@ class Likeness:
         self._objects = objects
         self._bytes_left, self._pieces_left = MOST_READ, MOST_COMPARED
         self._known: dict[str, Counter[bytes] | None] = {}
+        self._sizes: dict[str, int] = {}
 
     def is_moved(self, gone: Entry, added: Entry) -> bool:
         """Say whether one file may be the other; Git compares those of one kind only (files, links, submodules)."""
         if gone.mode >> 12 != added.mode >> 12:
             return False
-        if gone.blob == added.blob:
+        if gone.blob == added.blob or self._pieces_left <= 0:
             return True
+        self._pieces_left -= _EACH
         try:
-            small, large = sorted((self._objects.size(gone.blob), self._objects.size(added.blob)))
+            small, large = sorted((self._size(gone.blob), self._size(added.blob)))
+            if small < large * ENOUGH:
+                return False
+            one, other = self._pieces(gone.blob), self._pieces(added.blob)
         except LookupError:
             return True
-        if small < large * ENOUGH:
-            return False
-        one, other = self._pieces(gone.blob), self._pieces(added.blob)
-        if one is None or other is None or self._pieces_left <= 0:
+        if one is None or other is None:
             return True
         self._pieces_left -= len(one)
         return alike(one, other) >= ENOUGH
+
+    def _size(self, blob: str) -> int:
+        if blob not in self._sizes:
+            self._sizes[blob] = self._objects.size(blob)
+        return self._sizes[blob]
 
     def _pieces(self, blob: str) -> Counter[bytes] | None:
         """Return how often each piece is in a file; None where that is not to be known."""
         if blob not in self._known:
             self._known[blob] = None
-            size = self._objects.size(blob)
+            size = self._size(blob)
             if size <= min(MOST_BYTES, self._bytes_left):
                 self._bytes_left -= size
                 self._known[blob] = pieces(self._objects.read(blob)[1])

@@ -198,7 +198,6 @@ class _Side:
         self.files = {path_of(pair): pair[1] for pair in pairs}
         self.added = tuple(new for old, new in pairs if old is None and new is not None)
         self._likeness = Likeness(git.objects)
-        self._targets: dict[str, tuple[str, ...]] = {}
         self._moved: dict[str, bool] = {}
 
     @property
@@ -206,19 +205,16 @@ class _Side:
         """What it is called."""
         return self.tip.commit.short
 
-    def targets(self, path: str) -> tuple[str, ...]:
-        """Return the added files where a file that is gone may be now."""
-        if path not in self._targets:
-            gone = self.fork.entry(path)
-            found = (new.path for new in self.added if gone is not None and self._likeness.is_moved(gone, new))
-            self._targets[path] = tuple(found)
-        return self._targets[path]
+    def targets(self, gone: Entry | None) -> Iterator[str]:
+        """Yield the added files where a file that is gone may be now."""
+        return (new.path for new in self.added if gone is not None and self._likeness.is_moved(gone, new))
 
     def has_moved(self, folder: str) -> bool:
         """Say whether a folder of the fork is gone, and one of its files may be somewhere else now."""
         if folder not in self._moved:
             is_gone = bool(self.added and self.fork.children(folder)) and not self.tip.children(folder)
-            self._moved[folder] = is_gone and any(self.targets(one.path) for one in self.fork.below(f"{folder}/"))
+            files = self.fork.below(f"{folder}/") if is_gone else ()
+            self._moved[folder] = any(next(self.targets(gone), "") for gone in files)
         return self._moved[folder]
 
 
@@ -268,7 +264,8 @@ class _Merge:
                 yield Conflict(path, f"{self.ours.name} and {self.theirs.name} both changed this file", certain)
             return
         takers = [side for side, kept in ((self.ours, ours), (self.theirs, theirs)) if kept is None]
-        reach = tuple(target for side in takers for target in side.targets(path))
+        gone = self.fork.entry(path)
+        reach = tuple(target for side in takers for target in side.targets(gone))
         if len(takers) == 2:
             if len(set(reach)) > 1 or len(reach) == 1:  # else both took it away, or moved it to one place
                 yield Conflict(path, "both sides took this file away, and not to the same place", False, reach)
