@@ -466,8 +466,9 @@ def test_a_node_that_was_renamed_by_hand_finds_its_way(probed: Clone) -> None:
     assert "A node keeps its name. Register the new one" in said
     assert {code for code in ("C005", "P011", "C002") if code in said} == {"C005", "P011"}
     assert "to add it: nodespec register FILE" in probed.refuses("update", new[0], code=2)
-    probed.says("register", new[0])
+    assert "register, for a new node" in probed.refuses("register", new[0], code=1)
     probed.git("checkout", "-q", start, "--", *old)
+    probed.says("register", new[0], "--base", start)
     probed.git("add", "-A")
     probed.git("commit", "-q", "-m", "Register the new one")
     assert "no findings" in probed.says("gate", "--base", start, "--head", "HEAD")

@@ -126,9 +126,12 @@ def test_fmt_repairs_a_draft_beside_the_registry_once_and_where_its_link_leads(e
     assert example.read("drafts/a.yaml") == 'a: "2025-10-24"\n'
     assert (example.path / "drafts/link.yaml").is_symlink()
     example.write("registry/nodes/lab/a.yaml", "a: yes\n")
-    (example.path / "registry/nodes/lab/b.yaml").symlink_to("a.yaml")
-    assert example.run("fmt", "registry/nodes/lab/b.yaml").returncode == 4
-    assert example.read("registry/nodes/lab/a.yaml") == "a: yes\n"
+    (example.path / "link").symlink_to("registry/nodes/lab")
+    assert example.run("fmt", "link").returncode == 0
+    assert (
+        example.read("registry/nodes/lab/a.yaml")
+        == '# yaml-language-server: $schema=../../../schemas/nodespec.v1.schema.json\na: "yes"\n'
+    )
 
 
 def test_fmt_says_what_it_cannot_read_and_ends_with_1(example: Checkout) -> None:

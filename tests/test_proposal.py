@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nodespec import commit as commit_module
+from nodespec import likeness
 from nodespec import proposal as proposal_module
 from nodespec.errors import RegistryError
 from nodespec.git import GitRepository
+from nodespec.likeness import number
 from nodespec.proposal import MergedTree, propose, propose_tree
 from nodespec.tree import SYMLINK, is_listed
 from tests.lab import Odd, commit
@@ -284,6 +286,58 @@ def test_git_merges_nothing_into_the_registry_but_what_is_judged(fork: Fork, see
             found = {row.partition("\t")[2]: (int(row.split()[0], 8), row.split()[2]) for row in listed}
             assert found == {entry.path: (entry.mode, entry.blob) for entry in proposal.tree.entries}
     assert judged >= 3, "most of what people do can be merged"
+
+
+START_OF_BOTH = b"tier: 1\n" + b"in both\n" * 5
+
+
+def lookalikes(count: int) -> tuple[bytes, bytes]:
+    """Return two texts that share no line, and that Git takes for one: it knows a line by a small number."""
+    known: dict[int, bytes] = {}
+    pairs: list[tuple[bytes, bytes]] = []
+    for letters in product(b"abcdefghijklmnopqrstuvwxyz", repeat=4):
+        line = bytes(letters) + b"\n"
+        first = known.pop(number(line), None)
+        if first is None:
+            known[number(line)] = line
+        else:
+            pairs.append((first, line))
+        if len(pairs) == count:
+            break
+    one, other = (b"".join(lines) for lines in zip(*pairs, strict=True))
+    return one, other
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_file_that_only_git_takes_for_another_is_followed_as_git_does(fork: Fork, swapped: bool) -> None:
+    one, other = lookalikes(60)
+    fork.start = fork.commit({"docs/draft.yaml": START_OF_BOTH + one}, fork.start)
+    decoy = b"".join(one.splitlines(keepends=True)[:20]) + b"x\n" * 100
+    moved = {"docs/draft.yaml": None, "registry/moved.yaml": START_OF_BOTH + other, "docs/decoy.yaml": decoy}
+    edited: dict[str, bytes | Odd | None] = {"docs/draft.yaml": START_OF_BOTH.replace(b"1", b"5") + one}
+    proposal = fork.propose(edited, moved) if swapped else fork.propose(moved, edited)
+    (conflict,) = proposal.conflicts
+    assert "registry/moved.yaml" in conflict.reach
+    merged = fork.merged(proposal)
+    if merged is not None:
+        assert merged.returncode == 0
+        tree = merged.stdout.split()[0]
+        assert fork.repository.git("show", f"{tree}:registry/moved.yaml").startswith("tier: 5")
+
+
+def test_nobody_compares_for_ever(fork: Fork, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then what is gone and was changed is a conflict, and a folder that is gone has moved."""
+    monkeypatch.setattr(likeness, "MOST", 1_000)
+    drafts: dict[str, bytes | Odd | None] = {f"docs/old/{number}": b"%d\n" % number for number in range(50)}
+    fork.start = fork.commit(drafts, fork.start)
+    many: dict[str, bytes | Odd | None] = {f"docs/new/{number}": b"new %d\n" % number * 9 for number in range(50)}
+    moved = dict.fromkeys(drafts) | many
+    (conflict,) = fork.propose(moved, {"docs/old/more": b"x\n"}).conflicts
+    assert conflict.path == "docs/old/more"
+    found = fork.propose(dict.fromkeys(drafts), moved | {"docs/old/7": b"7 more\n"}).conflicts
+    assert [(one.path, one.certain) for one in found if one.path == "docs/old/7"] == [("docs/old/7", True)]
+    (conflict,) = fork.propose(moved, {"docs/old/49": b"49 more\n"}).conflicts
+    assert "more than can be compared" in conflict.what
 
 
 def test_a_mode_is_a_change_like_any_other(fork: Fork) -> None:

@@ -145,7 +145,10 @@ def within(errors: set[tuple[str, str]]) -> set[tuple[str, str]]:
 
 
 def both_changed(lab: Lab, git: GitRepository, proposal: Proposal) -> bool:
-    """Say whether there is a path, or a folder above one, that both sides changed since they parted."""
+    """Say whether there is a path, or a folder above one, that both sides changed since they parted.
+
+    A folder that one side emptied, and the other put something into, is one.
+    """
     fork = git.fork(proposal.base, proposal.head)
     assert fork is not None
     ours, theirs = (changed(lab, fork, side) for side in (proposal.base, proposal.head))
@@ -153,7 +156,13 @@ def both_changed(lab: Lab, git: GitRepository, proposal: Proposal) -> bool:
         {above for path in ours for above in ways(path)} & theirs,
         {above for path in theirs for above in ways(path)} & ours,
     )
-    return bool(near[0] or near[1])
+    emptied = [
+        path.rpartition("/")[0]
+        for path in ours ^ theirs
+        for side in (proposal.base, proposal.head)
+        if git.tree(fork).children(path.rpartition("/")[0]) and not git.tree(side).children(path.rpartition("/")[0])
+    ]
+    return bool(near[0] or near[1] or emptied)
 
 
 def ways(path: str) -> set[str]:

@@ -51,6 +51,15 @@ def test_the_age_of_the_index_is_that_of_what_was_written(grown: Path, tmp_path:
     assert told["bytes"] >= index.stat().st_size > 0
 
 
+def test_a_pipe_in_the_place_of_the_index_has_no_age(grown: Path, tmp_path: Path, home: dict[str, str]) -> None:
+    Checkout(grown, home).git("clone", "-q", str(grown), str(tmp_path / "clone"))
+    registry = Checkout(tmp_path / "clone", home)
+    (registry.path / ".git/nodespec").mkdir()
+    os.mkfifo(registry.path / ".git/nodespec/index.sqlite3")
+    done = registry.run("stats", "--format", "json")
+    assert (done.returncode, json.loads(done.stdout)["index"]) == (0, None)
+
+
 def test_churn_is_what_git_says(grown: Path, home: dict[str, str]) -> None:
     registry = Checkout(grown, home)
     expected: dict[str, Counter[str]] = {}

@@ -753,7 +753,15 @@ def test_a_branch_is_a_line_of_commits_and_of_nothing_else(world: World, kind: s
 
 
 @pytest.mark.parametrize(
-    "ref", ["tags/main", "tags/origin/main", "heads/refs/heads/main", "heads/heads/main", "remotes/main"]
+    "ref",
+    [
+        "tags/main",
+        "tags/origin/main",
+        "heads/refs/heads/main",
+        "heads/heads/main",
+        "remotes/main",
+        "remotes/heads/main",
+    ],
 )
 def test_no_ref_takes_the_name_by_which_others_ask_for_the_branch(world: World, ref: str) -> None:
     assert "could be taken for a branch that is judged here" in world.refuses(f"{world.lab.base}:refs/{ref}")

@@ -30,6 +30,9 @@ _MOST_MERGED = 256 << 10
 _LOOKED_AT = 8_000
 """Bytes at the beginning of a file among which Git looks for a zero, to tell whether it is binary."""
 
+PLACES = ("refs/{}", "refs/tags/{}", "refs/heads/{}", "refs/remotes/{}", "refs/remotes/{}/HEAD")
+"""Where Git looks for a name, in this order (gitrevisions)."""
+
 _NAME = re.compile(r"(?:[^\x00-\x20~^:?*\[\\@]|@(?!\{))+")
 """The name at the beginning of a revision (git-check-ref-format)."""
 
@@ -132,8 +135,7 @@ class GitRepository:
         name = _NAME.match(revision)
         if name is None or name[0] == "HEAD":
             return
-        places = ("refs/{}", "refs/tags/{}", "refs/heads/{}", "refs/remotes/{}", "refs/remotes/{}/HEAD")
-        refs = [ref for place in places if self._has(ref := place.format(name[0]))]
+        refs = [ref for place in PLACES if self._has(ref := place.format(name[0]))]
         if len(refs) > 1 and not self._has(name[0]):
             hint = "write the one that you mean in full"
             raise UsageError(f"{quoted(name[0])} could be any of {', '.join(map(printable, refs))}", hint=hint)

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from nodespec.encoding import quoted
 from nodespec.errors import RegistryError
-from nodespec.likeness import Likeness
+from nodespec.likeness import EndlessError, Moves
 from nodespec.tree import NODES, ROOTS, SETTINGS_PATH, Defect, Entry, is_listed, path_bytes, within
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ class _Side:
         self.tip = tip
         self.files = {path_of(pair): pair[1] for pair in pairs}
         self.added = tuple(new for old, new in pairs if old is None and new is not None)
-        self._likeness = Likeness(git.objects)
+        self._moves = Moves(git.objects, self.added)
         self._moved: dict[str, bool] = {}
 
     @property
@@ -205,16 +205,23 @@ class _Side:
         """What it is called."""
         return self.tip.commit.short
 
-    def targets(self, gone: Entry | None) -> Iterator[str]:
-        """Yield the added files where a file that is gone may be now."""
-        return (new.path for new in self.added if gone is not None and self._likeness.is_moved(gone, new))
+    def targets(self, path: str) -> tuple[str, ...] | None:
+        """Return the added files where a file that is gone may be now; None where nobody can tell."""
+        gone = self.fork.entry(path)
+        try:
+            return () if gone is None else tuple(self._moves.of(gone))
+        except EndlessError:
+            return None
 
     def has_moved(self, folder: str) -> bool:
         """Say whether a folder of the fork is gone, and one of its files may be somewhere else now."""
         if folder not in self._moved:
-            is_gone = bool(self.added and self.fork.children(folder)) and not self.tip.children(folder)
+            is_gone = bool(self._moves and self.fork.children(folder)) and not self.tip.children(folder)
             files = self.fork.below(f"{folder}/") if is_gone else ()
-            self._moved[folder] = any(next(self.targets(gone), "") for gone in files)
+            try:
+                self._moved[folder] = any(next(self._moves.of(gone), "") for gone in files)
+            except EndlessError:
+                self._moved[folder] = True
         return self._moved[folder]
 
 
@@ -264,19 +271,20 @@ class _Merge:
                 yield Conflict(path, f"{self.ours.name} and {self.theirs.name} both changed this file", certain)
             return
         takers = [side for side, kept in ((self.ours, ours), (self.theirs, theirs)) if kept is None]
-        gone = self.fork.entry(path)
-        reach = tuple(target for side in takers for target in side.targets(gone))
-        if len(takers) == 2:
+        found = [side.targets(path) for side in takers]
+        reach = tuple(target for targets in found for target in targets or ())
+        names = " and ".join(side.name for side in takers)
+        if None in found:
+            what = f"{names} took this file away, and added more than can be compared, to see whether it has moved"
+            yield Conflict(path, what)
+        elif len(takers) == 2:
             if len(set(reach)) > 1 or len(reach) == 1:  # else both took it away, or moved it to one place
                 yield Conflict(path, "both sides took this file away, and not to the same place", False, reach)
-            return
-        (taker,) = takers
-        other = self.theirs if taker is self.ours else self.ours
-        if not reach:
-            yield Conflict(path, f"{taker.name} took this file away, and {other.name} changed it")
-            return
-        what = f"{taker.name} moved this file, it seems, to {quoted(reach[0])}, and {other.name} changed it"
-        yield Conflict(path, f"{what}: Git would carry the change there", False, reach)
+        elif not reach:
+            yield Conflict(path, f"{names} took this file away, and the other side changed it")
+        else:
+            what = f"{names} moved this file, it seems, to {quoted(reach[0])}, and the other side changed it"
+            yield Conflict(path, f"{what}: Git would carry the change there", False, reach)
 
 
 def _in_moved_folders(adds: _Side, takes: _Side, base: str) -> Iterator[Conflict]:

@@ -7,7 +7,7 @@ import os
 import click
 
 from nodespec import document
-from nodespec.cli.common import below, echo, note, repo_option, tell_example
+from nodespec.cli.common import echo, note, repo_option, tell_example
 from nodespec.edit import repair
 from nodespec.encoding import counted, printable
 from nodespec.errors import UsageError
@@ -74,7 +74,7 @@ def _chosen(root: str, paths: tuple[str, ...]) -> dict[str, str]:
         raise UsageError(f"{printable(missing)} does not exist")
     chosen: dict[str, str] = {}
     for path in paths:
-        inside = below(path, root)
+        inside = os.path.relpath(os.path.realpath(path), top)
         if os.path.isfile(path) and inside.split(os.sep)[0] not in ROOTS:
             found = {os.path.realpath(path): path}
         else:

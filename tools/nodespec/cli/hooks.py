@@ -20,7 +20,7 @@ from nodespec.cli.common import echo, lines_of, note, repo_option
 from nodespec.encoding import printable, quoted
 from nodespec.errors import UsageError
 from nodespec.gate import gate
-from nodespec.git import GitRepository
+from nodespec.git import PLACES, GitRepository
 from nodespec.judge import judge
 from nodespec.pin import fingerprint
 from nodespec.proposal import Proposal, holds_registry, propose, propose_tree
@@ -217,8 +217,7 @@ def _shadows(ref: str, judged: str) -> bool:
     False
     """
     name = judged.removeprefix("refs/heads/")
-    taken = {f"refs/{folder}/{longer}" for folder in ("heads", "tags") for longer in (f"heads/{name}", judged)}
-    taken |= {f"refs/tags/{name}", f"refs/remotes/{name}", f"refs/remotes/{name}/HEAD"}
+    taken = {place.format(asked) for place in PLACES for asked in (name, f"heads/{name}", judged)} - {judged}
     return ref in taken or re.fullmatch(f"refs/tags/[^/]+/{re.escape(name)}", ref) is not None
 
 

@@ -80,10 +80,10 @@ def _churn(registry: Registry, revision: str, months: int) -> list[Month] | None
 def _index(registry: Registry) -> dict[str, Any] | None:
     """Return where the index is, its size, and when it was last written; None without one."""
     path = registry.index_path
-    if path is None or not os.path.exists(path):
+    if path is None or not os.path.isfile(path):
         return None
     states = [os.stat(path + suffix) for suffix in ("", "-wal") if os.path.exists(path + suffix)]
-    written = max(state.st_mtime for state in states if state.st_size)  # a reader, too, makes a log, an empty one
+    written = max(state.st_mtime for state in states if state.st_size or state is states[0])  # a reader's log is empty
     return {
         "path": path,
         "bytes": sum(state.st_size for state in states),

@@ -109,9 +109,8 @@ class Change:
         return tuple(path for path in paths if not is_same(base, old.get(path), head, new.get(path)))
 
     def before(self, identifier: str) -> Attestation | None:
-        """Return the attestation that base holds of a node, or of its tombstone; another node's is none of its."""
-        found = map(self.base.attestation, (node_path(identifier), tombstone_path(identifier)))
-        return next((one for one in found if one is not None and one.node_id == identifier), None)
+        """Return the attestation that base holds of a node, or of its tombstone."""
+        return self.base.attestation(node_path(identifier)) or self.base.attestation(tombstone_path(identifier))
 
     def owner_before(self, identifier: str) -> str | None:
         """Return the owner of a node in base, signed or not; None when there is no node of this name."""
@@ -168,6 +167,9 @@ def superseded_record(change: Change) -> Iterator[Hit]:
                 yield Hit(message=message, path=path, at=_OWNER if is_node_path(path) else ("owner_id",))
 
 
+_ELSEWHERE = "Sign on top of a base that does not: nodespec update FILE --base origin/main (register, for a new node)"
+
+
 @rule(
     "C002",
     "replayed-attestation",
@@ -191,6 +193,10 @@ def replayed_attestation(change: Change) -> Iterator[Hit]:
         if claim is None or claim.node_id != node_id(path) or (before is not None and before.digest == claim.digest):
             continue
         if is_node_path(path) and change.head.tree.entry(tombstone_path(node_id(path))) is not None:
+            continue
+        if before is not None and before.node_id != claim.node_id:
+            message = f"base holds the attestation of {quoted(before.node_id)} here; what this one follows is not known"
+            yield Hit(message=message, path=path, fix=_ELSEWHERE)
             continue
         expected = (before.sequence + 1, before.digest) if before else (0, None)
         if (claim.sequence, claim.previous) != expected:
