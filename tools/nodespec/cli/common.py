@@ -232,12 +232,6 @@ def _unjudged(form: str, error: NodespecError) -> str:
     return ""
 
 
-def below(path: str, root: str) -> str:
-    """Return a path relative to the registry's top; links on the way to it are followed, the last name is not."""
-    real = os.path.join(os.path.realpath(os.path.dirname(path) or "."), os.path.basename(path))
-    return os.path.normpath(os.path.relpath(real, os.path.realpath(root)))
-
-
 def open_snapshot(repo: str, at: str | None) -> Snapshot:
     """Open a registry at a revision, and say so when its keys are published ones."""
     snapshot = open_registry(repo).at(at, progress=Progress("reading"))

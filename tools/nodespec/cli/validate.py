@@ -12,7 +12,6 @@ from nodespec.cli.believed import check_pin
 from nodespec.cli.common import (
     FORMATS,
     at_option,
-    below,
     color_option,
     echo,
     index_options,
@@ -152,7 +151,13 @@ def _loose_file(paths: tuple[str, ...], repo: str, at: str | None) -> str | None
         return paths[0]
     if root is None:
         return paths[0]
-    return None if below(paths[0], root).split(os.sep)[0] in (REGISTRY, SCHEMAS) else paths[0]
+    return None if _below(paths[0], root).split(os.sep)[0] in (REGISTRY, SCHEMAS) else paths[0]
+
+
+def _below(path: str, root: str) -> str:
+    """Return a path relative to the registry's top; links on the way to it are followed, the last name is not."""
+    real = os.path.join(os.path.realpath(os.path.dirname(path) or "."), os.path.basename(path))
+    return os.path.normpath(os.path.relpath(real, os.path.realpath(root)))
 
 
 def _only(paths: tuple[str, ...], registry: Registry, snapshot: Snapshot) -> frozenset[str]:
@@ -176,7 +181,7 @@ def _only(paths: tuple[str, ...], registry: Registry, snapshot: Snapshot) -> fro
 def _inside(path: str, registry: Registry, snapshot: Snapshot) -> str:
     if snapshot.commit is not None or registry.root is None:
         return os.path.normpath(path)
-    inside = below(path, registry.root)
+    inside = _below(path, registry.root)
     if inside.split(os.sep)[0] == "..":
         raise UsageError(
             f"{printable(path)} is outside the registry at {printable(registry.root)}", hint="judge it alone"
