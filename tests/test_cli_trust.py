@@ -348,7 +348,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from nodespec import chain, envelope, keyring, trust
-path, home, secret = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+path, home, secret = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 link = chain.Link(path=str(path), number=1, envelope=envelope.parse(path.read_bytes()))
 then, later = datetime(2020, 1, 1, tzinfo=UTC), datetime(2021, 1, 1, tzinfo=UTC)
 root = replace(trust.read_alone(link), issued_at=then, expires=later)

@@ -519,17 +519,19 @@ def test_a_work_tree_is_judged_by_its_bytes_whatever_git_was_told(judged: Checko
 
 @dataclass
 class Work:
-    """What a judgement read: specs that were parsed, folders, statements of SQL, and programs that were started."""
+    """What a judgement took: specs that were parsed, folders that were read, times that something was sent to a program,
+    statements of SQL, and programs that were started."""
 
     specs: list[bytes] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
+    sent: list[bytes] = field(default_factory=list)
     statements: list[str] = field(default_factory=list)
     programs: list[Child] = field(default_factory=list)
 
 
 def work_of(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> Work:
     """Judge HEAD by memory, and find nothing; return what that took."""
-    work, parse, read, begin = Work(), document.parse, CommitTree._read_object, Child.__init__
+    work, parse, read, begin, send = Work(), document.parse, CommitTree._read_object, Child.__init__, Child.send
     opened = Registry.open(checkout.path)
     assert opened.store is not None
     opened.store.trace(work.statements.append)
@@ -538,6 +540,7 @@ def work_of(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> Work:
         patch.setattr(
             CommitTree, "_read_object", lambda tree, oid, kind: work.folders.append(oid) or read(tree, oid, kind)
         )
+        patch.setattr(Child, "send", lambda own, data: work.sent.append(data) or send(own, data))
         patch.setattr(Child, "__init__", lambda own, *a, **k: work.programs.append(own) or begin(own, *a, **k))
         report = judge_anew(
             opened, opened.at("HEAD"), selection=UNSIGNED, now=datetime.now(UTC), environment=checkout.environment
@@ -576,6 +579,29 @@ def test_a_commit_of_one_file_costs_what_it_was_and_what_it_is_whatever_the_size
         assert len(work.programs) <= 2, "git, for objects, and the sandbox, for policies"
         assert len(work.folders) <= 40, "the folders on the way to the file, in both commits, and of the settings"
     assert counter.whole == 0
+
+
+def test_what_is_read_together_is_asked_for_at_once(
+    tmp_path: Path, home: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each question to git is a round trip: a commit of ten files in ten folders takes hardly more than one of one."""
+    generate(tmp_path / "registry", Population(seed=3, nodes=200, types=40), 1)
+    registry = Checkout(tmp_path / "registry", home)
+    assert registry.run("query", "--signal", "nothing").returncode == 4  # so that there is an index
+    both(registry, UNSIGNED)
+    firsts = [sorted(folder.glob("*.yaml"))[:1] for folder in sorted(registry.path.glob("registry/nodes/**/"))]
+    chosen = [path for found in firsts for path in found][:10]
+    assert len(chosen) == 10
+    trips = []
+    for paths in (chosen[:1], chosen):
+        for path in paths:
+            path.write_text(path.read_text() + "# a change\n")
+        registry.commit(f"{len(paths)} files")
+        work = work_of(registry, monkeypatch)
+        assert len(work.specs) == 2 * len(paths)
+        trips.append(len(work.sent))
+    assert trips[1] <= trips[0] + 2, trips
+    assert trips[1] <= 16, trips
 
 
 def test_a_newcomer_costs_what_a_node_costs(example: Checkout, counter: Counter, tmp_path: Path) -> None:

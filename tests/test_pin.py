@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -16,8 +17,6 @@ from tests.conftest import NODESPEC, as_mere_owner
 from tests.test_cli_register import Clone, founded, with_a_node
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from nodespec.trust import Root
 
 
@@ -118,11 +117,11 @@ DAMAGED = [
 
 @pytest.mark.parametrize("number", range(len(DAMAGED)))
 def test_a_pin_that_cannot_be_read_is_never_no_pin(tmp_path: Path, number: int) -> None:
-    path = pin.path_of(tmp_path, "lab.test")
+    path = Path(pin.path_of(str(tmp_path), "lab.test"))
     path.parent.mkdir()
     path.write_bytes(DAMAGED[number].replace(b"DIGEST", b"a" * 64))
     with pytest.raises(RegistryError, match="is no pin") as caught:
-        pin.load(tmp_path, "lab.test")
+        pin.load(str(tmp_path), "lab.test")
     assert caught.value.exit_code == 3
     assert "--again --expect" in caught.value.hint
 
@@ -203,12 +202,12 @@ def test_every_way_in_which_a_chain_can_differ_from_what_was_seen() -> None:
 
 def test_a_pin_is_read_as_it_was_written_and_kept_canonically(tmp_path: Path) -> None:
     kept = Pin.of(chain("a", "b", "c"))
-    path = pin.save(tmp_path, kept)
+    path = Path(pin.save(str(tmp_path), kept))
     assert path == tmp_path / "pins" / "lab.test.json"
-    assert pin.load(tmp_path, "lab.test") == kept
+    assert pin.load(str(tmp_path), "lab.test") == kept
     text = path.read_text()
     assert text == json.dumps(json.loads(text), sort_keys=True, separators=(",", ":")) + "\n"
-    assert pin.load(tmp_path, "lab.other") is None
-    pin.save(tmp_path, Pin.of(chain("a")))
-    assert pin.load(tmp_path, "lab.test") == Pin.of(chain("a"))
+    assert pin.load(str(tmp_path), "lab.other") is None
+    pin.save(str(tmp_path), Pin.of(chain("a")))
+    assert pin.load(str(tmp_path), "lab.test") == Pin.of(chain("a"))
     assert [item.name for item in path.parent.iterdir()] == ["lab.test.json"]

@@ -165,7 +165,7 @@ def test_no_shell_reads_the_command(ada: Clone) -> None:
 
 
 def files(clone: Clone, who: str, secret: Callable[[], str]) -> signing.FileWallet:
-    return signing.FileWallet(keyring.listing(clone.people / who), secret)
+    return signing.FileWallet(keyring.listing(str(clone.people / who)), secret)
 
 
 def test_a_wallet_of_files_asks_once_and_only_when_a_key_is_needed(ada: Clone) -> None:

@@ -5,6 +5,7 @@ and ``tests/test_architecture.py`` holds them to it.
 
 Values
     errors           the two ways a command ends without an answer: misuse (2), cannot judge (3)
+    home             the user's own configuration folder
     frozen           frozen, keyword-only, slotted value classes that are quick to declare
     finding          what is wrong with the input, where, and what to do
     encoding         canonical JSON (RFC 8785), strict JSON and base64; text made safe to print

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+
+_PACKAGE = os.path.dirname(os.path.abspath(__file__))
 
 
 def contract(path: str) -> bytes:
     """Return the tool's own copy of ``schemas/…``: from the installed package, or the checkout it runs in."""
-    package = Path(__file__).parent
-    name = path.rpartition("/")[2]
-    installed = package / "contracts" / name
-    return (installed if installed.exists() else package.parents[1] / path).read_bytes()
+    installed = os.path.join(_PACKAGE, "contracts", os.path.basename(path))
+    place = installed if os.path.exists(installed) else os.path.join(_PACKAGE, os.pardir, os.pardir, path)
+    with open(place, "rb") as file:
+        return file.read()

@@ -34,6 +34,9 @@ AT_ONCE = 100
 PATIENCE = 20.0
 """Seconds of silence after which the command is given up."""
 
+SMALL = 1 << 12
+"""Bytes of a folder that stays at hand: those at the top are read by everybody who looks for a file."""
+
 LARGE = 1 << 18
 """Bytes of an object that is left to libgit2, which knows how large one is before it reads it."""
 
@@ -92,7 +95,11 @@ class CatFile:
     def read(self, oid: str) -> tuple[str, bytes]:
         """Return an object's kind and bytes."""
         found = self._held.pop(oid, None) or self._ask([oid])[0]
-        return (found.kind, found.data) if found is not None and found.oid == oid else self._others.read(oid)
+        if found is None or found.oid != oid:
+            return self._others.read(oid)
+        if found.kind == "tree" and len(found.data) <= SMALL:
+            self._held[oid] = found
+        return found.kind, found.data
 
     def size(self, oid: str) -> int:
         """Return an object's length; it is at hand then for whoever reads it next."""
@@ -103,7 +110,7 @@ class CatFile:
     def prefetch(self, oids: Iterable[str]) -> None:
         """Ask for objects all at once, and have them at hand until each is read."""
         names = [oid for oid in islice(dict.fromkeys(oids), AT_ONCE) if oid not in self._held]
-        for name, found in zip(names, self._ask(names), strict=True):
+        for name, found in zip(names, self._ask(names) if names else (), strict=True):
             if found is not None and found.oid == name:
                 self._held[name] = found
 

@@ -24,7 +24,7 @@ from nodespec.tree import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from nodespec.tree import Tree
@@ -75,6 +75,10 @@ _MISSING = "blob {} is not in this repository (a partial or damaged clone? git f
 MOST_LISTED, MOST_CHANGED = 1_000_000, 500_000
 """Files and folders of a listing, and of a difference, beyond which nothing is said. A tree of a dozen objects can have
 more paths than any memory holds, since it may hold one folder under many names."""
+
+
+_PREFETCHED = 50
+"""Pairs of folders that are asked for at once."""
 
 
 class _Bound:
@@ -154,6 +158,7 @@ class CommitTree:
             return
         children = raw_entries(self._read_object(oid, "tree"), path, reading.defects)
         reading.bound.count(len(children))
+        self._objects.prefetch(child for _, child_mode, child in children if child_mode == FOLDER)
         for name, child_mode, child in children:
             self._collect(f"{path}/{name}", child_mode, child, depth + 1, reading)
 
@@ -174,6 +179,10 @@ class CommitTree:
     def _listed(self, oid: str) -> dict[str, tuple[int, str]]:
         children = self._listings.get(oid)
         return self._children("", oid, []) if children is None else children
+
+    def prefetch(self, entries: Iterable[Entry]) -> None:
+        """Take note that these files are about to be read, each once."""
+        self._objects.prefetch(entry.blob for entry in entries)
 
     def children(self, path: str) -> dict[str, tuple[int, str]]:
         """Return mode and object id of what is right in the folder at ``path``, by name; nothing when there is none."""
@@ -201,7 +210,8 @@ class CommitTree:
         before, after = (self._listed(tree.commit.tree) for tree in (base, self))
         for name in ROOTS:
             if before.get(name) != after.get(name):
-                self._compare_one(name, before.get(name), after.get(name), found)
+                for folder in _differing(name, before.get(name), after.get(name), found):
+                    self._compare(*folder, found)
         return sorted({entry.path for pair in found.pairs for entry in pair if entry is not None}, key=path_bytes)
 
     def changes(self, path: str, old: str, new: str, most: int | None = None) -> tuple[list[Pair], list[Defect]]:
@@ -216,32 +226,27 @@ class CommitTree:
         return found.pairs, found.defects
 
     def _compare(self, path: str, old: str, new: str, found: _Comparison) -> None:
+        """Compare two folders level by level: what a level has to read is asked for at once, a few dozen at a time."""
+        level = [(path, old, new)]
+        while level:
+            below: list[tuple[str, str, str]] = []
+            for start in range(0, len(level), _PREFETCHED):
+                part = level[start : start + _PREFETCHED]
+                self._objects.prefetch(oid for _, *sides in part for oid in sides if oid)
+                for here, was, now in part:
+                    below += self._compare_one(here, was, now, found)
+            level = below
+
+    def _compare_one(self, path: str, old: str, new: str, found: _Comparison) -> Iterator[tuple[str, str, str]]:
+        """Compare what is right in two folders; yield the folders in them that differ."""
         if path.count("/") > MAX_FOLDER_DEPTH:
             found.defects.append(Defect(path, f"folders are nested more than {MAX_FOLDER_DEPTH} deep"))
-            return
-        if old == new:
             return
         before, after = self._children(path, old, []), self._children(path, new, found.defects)
         differing = {name for name, _ in before.items() ^ after.items()}
         found.bound.count(len(differing))
-        self._objects.prefetch(
-            oid for name in differing for side in (before, after) if (oid := _folder_id(side.get(name)))
-        )
         for name in differing:
-            here = f"{path}/{name}" if path else name
-            self._compare_one(here, before.get(name), after.get(name), found)
-
-    def _compare_one(
-        self,
-        path: str,
-        was: tuple[int, str] | None,
-        now: tuple[int, str] | None,
-        found: _Comparison,
-    ) -> None:
-        self._compare(path, _folder_id(was), _folder_id(now), found)
-        if _is_file(was) or _is_file(now):
-            pair = [Entry(path, *item) if item and _is_file(item) else None for item in (was, now)]
-            found.pairs.append((pair[0], pair[1]))
+            yield from _differing(f"{path}/{name}" if path else name, before.get(name), after.get(name), found)
 
     def _children(self, path: str, oid: str, defects: list[Defect]) -> dict[str, tuple[int, str]]:
         if not oid:
@@ -281,6 +286,17 @@ class CommitTree:
 
 def _in_order(entries: list[Entry]) -> list[Entry]:
     return sorted(entries, key=lambda entry: path_bytes(entry.path))
+
+
+def _differing(
+    path: str, was: tuple[int, str] | None, now: tuple[int, str] | None, found: _Comparison
+) -> Iterator[tuple[str, str, str]]:
+    """Take note of the file that was or is at a path; yield the folder as (path, before, after) that differs there."""
+    if _is_file(was) or _is_file(now):
+        pair = [Entry(path, *item) if item and _is_file(item) else None for item in (was, now)]
+        found.pairs.append((pair[0], pair[1]))
+    if _folder_id(was) != _folder_id(now):
+        yield path, _folder_id(was), _folder_id(now)
 
 
 def _is_file(item: tuple[int, str] | None) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nodespec import builtin, rules, schema, settings, waiver
+from nodespec import rules, schema, settings, waiver
 from nodespec.examiner import finding, shape_findings, text_findings, unreadable
 from nodespec.finding import Hit
 from nodespec.reading import read_checked, read_document
@@ -27,6 +27,7 @@ from nodespec.tree import (
     WAIVERS_PATH,
     WAIVERS_SCHEMA_PATH,
     Entry,
+    blob_id,
     is_policy_path,
     policy_name,
 )
@@ -76,11 +77,14 @@ def contracts_of(tree: Tree) -> tuple[Contracts, list[Finding]]:
             if path in _OPTIONAL:
                 contracts[path] = own
             continue
+        if entry.blob == blob_id(own[0].data):
+            contracts[path] = own
+            continue
         try:
             if tree.size(entry) > MAX_CONTRACT:
                 raise ValueError(f"it has {tree.size(entry):,} bytes; the limit is {MAX_CONTRACT:,}")
             data = tree.read(entry)
-            contracts[path] = own if data == builtin.contract(path) else (Contract(data), *own)
+            contracts[path] = own if data == own[0].data else (Contract(data), *own)
         except OSError as error:
             findings.append(unreadable(path, error))
         except ValueError as error:

@@ -138,6 +138,7 @@ def _rejudge(
     step = _Step(pairs, commit, tree.files if isinstance(tree, Overlay) else ()) if pairs is not None else None
     if step is None or _is_odd(step.come, tree) or not step.adds_only_unreferenced_owners(known):
         return None
+    commit.prefetch(step.read)
     shown = step.facts_before()
     if shown is None:
         return None
@@ -214,6 +215,12 @@ class _Step:
     def documents(self) -> list[str]:
         """The nodes and tombstones that are judged, in order."""
         return [path for path in sorted(self.around) if is_node_path(path) or is_tombstone_path(path)]
+
+    @property
+    def read(self) -> list[Entry]:
+        """The files that are read, as they were and as they are, apart from those around them."""
+        was = [old for old in self.gone if is_node_path(old.path) or is_tombstone_path(old.path)]
+        return [entry for entry in (*was, *self.come) if entry.blob]
 
     @property
     def stray(self) -> list[str]:

@@ -18,6 +18,7 @@ remembered when it is pinned again. Nothing learns by itself: what stands on a b
 
 from __future__ import annotations
 
+import os
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,6 @@ from nodespec.worktree import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from nodespec.trust import Root
 
@@ -79,20 +79,23 @@ def fingerprint(root: Root) -> str:
     return sha256(root.payload()).hexdigest()
 
 
-def path_of(home: Path, registry_id: str) -> Path:
+def path_of(home: str, registry_id: str) -> str:
     """Return where the pin of a registry is kept."""
-    return home / "pins" / f"{registry_id}.json"
+    return os.path.join(home, "pins", f"{registry_id}.json")
 
 
-def load(home: Path, registry_id: str) -> Pin | None:
+def load(home: str | None, registry_id: str) -> Pin | None:
     """Return the pin, or None when there is none; raise ``RegistryError`` when it cannot be read (fail closed)."""
+    if home is None:
+        return None
     path = path_of(home, registry_id)
     try:
-        data = path.read_bytes()
+        with open(path, "rb") as file:
+            data = file.read()
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise RegistryError(f"{printable(str(path))} cannot be read: {error.strerror}") from None
+        raise RegistryError(f"{printable(path)} cannot be read: {error.strerror}") from None
     try:
         fields = claims.members(strict_json(data), ("registry_id", "root", "newest"), "the pin")
         newest = claims.members(fields["newest"], ("version", "digest"), "newest")
@@ -106,12 +109,12 @@ def load(home: Path, registry_id: str) -> Pin | None:
             raise ValueError(f"it is about {found.registry_id}")
     except ValueError as error:
         hint = "if you know the right trust root: nodespec trust pin --again --expect DIGEST"
-        raise RegistryError(f"{printable(str(path))} is no pin: {error}", hint=hint) from None
+        raise RegistryError(f"{printable(path)} is no pin: {error}", hint=hint) from None
     return found
 
 
-def save(home: Path, pin: Pin) -> Path:
+def save(home: str, pin: Pin) -> str:
     """Write the pin; return where."""
     path = path_of(home, pin.registry_id)
-    write_file(str(path), pin.dump())
+    write_file(path, pin.dump())
     return path

@@ -66,12 +66,12 @@ class FileWallet:
     @cached_property
     def keys(self) -> Sequence[PublicKey]:
         """The public halves."""
-        return [file.public for file in self.files if file.private_path.exists()]
+        return [file.public for file in self.files if file.is_whole]
 
     def signers(self, keys: Iterable[PublicKey]) -> list[tuple[str, Signer]]:
         """Open the private halves that are needed."""
         wanted = {key.key_id for key in keys}
-        files = [file for file in self.files if file.public.key_id in wanted and file.private_path.exists()]
+        files = [file for file in self.files if file.public.key_id in wanted and file.is_whole]
         by_id = {file.public.key_id: file for file in files}
         opened = keyring.unlock(list(by_id.values()), self.passphrase) if by_id else []
         return [(key.public.key_id, key) for key in opened]

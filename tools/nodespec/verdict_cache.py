@@ -26,6 +26,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from nodespec import home
 from nodespec.errors import RegistryError
 from nodespec.finding import Finding
 from nodespec.frozen import frozen
@@ -34,7 +35,6 @@ from nodespec.index.facts import rule_set
 from nodespec.index.store import UnusableError
 from nodespec.index.verdicts import Sealed, keep, newest
 from nodespec.judge import judge
-from nodespec.keyring import home
 from nodespec.roster import Roster
 from nodespec.text import MAX_BYTES
 from nodespec.tree import NODES, REGULAR, TOMBSTONES, Overlay, changed_paths, is_tombstone_path
@@ -43,7 +43,6 @@ from nodespec.worktree import DRAFT, write_file
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
-    from pathlib import Path
 
     from nodespec.commit import CommitTree
     from nodespec.examiner import Examined
@@ -104,7 +103,7 @@ def _roster(tree: CommitTree, seen: Sequence[tuple[Entry, Examined]]) -> Roster:
 
 def known_roster(index_path: str | None, environment: Mapping[str, str] = os.environ) -> Roster | None:
     """Return the roster that this user's tool keeps beside the index; None when there is none to be believed."""
-    own = secret(home(environment)) if index_path is not None else None
+    own = secret(home.find(environment)) if index_path is not None else None
     if index_path is None or own is None:
         return None
     try:
@@ -116,7 +115,7 @@ def known_roster(index_path: str | None, environment: Mapping[str, str] = os.env
 
 def keep_roster(index_path: str | None, roster: Roster, environment: Mapping[str, str] = os.environ) -> None:
     """Write a roster beside the index, where this user has a secret and no other file stands."""
-    own = secret(home(environment)) if index_path is not None else None
+    own = secret(home.find(environment)) if index_path is not None else None
     if index_path is not None and own is not None:
         with suppress(OSError):
             if _may_write(_beside(index_path)):
@@ -179,7 +178,7 @@ class _Memory:
         found = circumstances(tree, selection) if registry.store is not None else None
         if found is None or registry.store is None or not registry.store.is_kept:
             return None
-        own = secret(home(environment))
+        own = secret(home.find(environment))
         if own is None:
             return None
         seen = f"{rule_set()} {found[0]}"
@@ -228,9 +227,11 @@ def _unpacked(sealed: Sealed) -> Known:
     )
 
 
-def secret(folder: Path) -> bytes | None:
+def secret(folder: str | None) -> bytes | None:
     """Return this user's secret, made when there is none; None where it cannot be kept, or not kept to oneself."""
-    path = folder / "recall.key"
+    if folder is None:
+        return None
+    path = os.path.join(folder, "recall.key")
     try:
         if not os.path.lexists(path):
             _make_secret(path)
@@ -243,14 +244,16 @@ def secret(folder: Path) -> bytes | None:
     return data if own and len(data) == _SECRET_BYTES else None
 
 
-def _make_secret(path: Path) -> None:
+def _make_secret(path: str) -> None:
     """Write a new secret whole or not at all, below a home that is there; the first of several makers wins."""
     import secrets
     import tempfile
 
-    for folder in (path.parent.parent, path.parent):
-        folder.mkdir(mode=0o700, exist_ok=True)
-    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=DRAFT)
+    folder = os.path.dirname(path)
+    for place in (os.path.dirname(folder), folder):
+        with suppress(FileExistsError):
+            os.mkdir(place, mode=0o700)
+    descriptor, draft = tempfile.mkstemp(dir=folder, prefix=DRAFT)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(secrets.token_bytes(_SECRET_BYTES))

@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import stat
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from nodespec.tree import (
     ATTESTATION_SUFFIX,
     EXECUTABLE,
     MAX_FOLDER_DEPTH,
+    NODES,
     REGULAR,
     ROOTS,
     SETTINGS_PATH,
@@ -157,10 +157,12 @@ class FolderState(NamedTuple):
     files: tuple[FileState, ...]
 
 
-def _upwards(path: str, root: str) -> Iterator[str]:
+def _upwards(path: str, root: str = "") -> Iterator[str]:
+    """Yield a path and those above it, the nearest first, up to ``root`` and without it."""
     while len(path) > len(root):
         yield path
-        path = os.path.dirname(path)
+        above = os.path.dirname(path)
+        path = above if above != path else root
 
 
 def _states(parent: int | None, name: str, path: str, depth: int, cut: list[str]) -> Iterator[FolderState]:
@@ -236,39 +238,47 @@ def find_root(start: str) -> str | None:
 
     Beyond the top of a repository, or inside a bare one, begins what belongs to somebody else.
     """
-    folder = Path(start).absolute()
-    for candidate in (folder, *folder.parents):
-        if (candidate / SETTINGS_PATH).exists() or (candidate / "registry" / "nodes").is_dir():
-            return str(candidate)
-        bare = (candidate / "HEAD").is_file() and (candidate / "objects").is_dir() and (candidate / "refs").is_dir()
-        if bare or (candidate / ".git").exists():
+    for folder in _upwards(os.path.abspath(start)):
+        if os.path.exists(os.path.join(folder, SETTINGS_PATH)) or os.path.isdir(os.path.join(folder, NODES)):
+            return folder
+        if _is_bare(folder) or os.path.exists(os.path.join(folder, ".git")):
             return None
     return None
 
 
+def _is_bare(folder: str) -> bool:
+    """Say whether a folder is a Git folder itself (gitrepository-layout)."""
+    inside = (os.path.join(folder, name) for name in ("objects", "refs"))
+    return os.path.isfile(os.path.join(folder, "HEAD")) and all(map(os.path.isdir, inside))
+
+
 def git_folder(start: str) -> str | None:
     """Return the Git folder of the repository around ``start``, the one that all its work trees share; None without."""
-    folder = Path(start).absolute()
     try:
-        return next(filter(None, map(_git_folder_at, (folder, *folder.parents))), None)
+        return next(filter(None, map(_git_folder_at, _upwards(os.path.abspath(start)))), None)
     except (OSError, UnicodeDecodeError):
         return None
 
 
-def _git_folder_at(folder: Path) -> str | None:
+def _git_folder_at(folder: str) -> str | None:
     """Return the shared Git folder of the repository whose top this is; None when it is none."""
-    place = folder / ".git"
-    if place.is_file():  # a linked work tree, or a submodule (gitrepository-layout)
-        word, _, target = place.read_text(encoding="utf-8").strip().partition(": ")
-        place = folder / target if word == "gitdir" else place
-    elif not place.exists() and (folder / "HEAD").is_file() and (folder / "objects").is_dir():
+    place = os.path.join(folder, ".git")
+    if os.path.isfile(place):  # a linked work tree, or a submodule (gitrepository-layout)
+        word, _, target = _line_in(place).partition(": ")
+        place = os.path.join(folder, target) if word == "gitdir" else place
+    elif not os.path.exists(place) and _is_bare(folder):
         place = folder
-    if not place.is_dir():
-        if os.path.lexists(folder / ".git"):
+    if not os.path.isdir(place):
+        if os.path.lexists(os.path.join(folder, ".git")):
             raise FileNotFoundError(f"{folder} has a .git that leads nowhere")
         return None
-    shared = place / "commondir"
-    return os.path.normpath(place / (shared.read_text(encoding="utf-8").strip() if shared.is_file() else "."))
+    shared = os.path.join(place, "commondir")
+    return os.path.normpath(os.path.join(place, _line_in(shared) if os.path.isfile(shared) else "."))
+
+
+def _line_in(path: str) -> str:
+    with open(path, encoding="utf-8") as file:
+        return file.read().strip()
 
 
 DRAFT = ".nodespec-"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from nodespec import keyring, pin
+from nodespec import home, pin
 from nodespec.errors import RegistryError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def check_pin(provenance: Provenance, *, older: bool = False) -> Pin | None:
     ``older`` is for a commit of the past: there, versions that the pin knows may still be missing. A trust root that is
     missing or broken is not held against the pin; nothing is believed without it anyhow.
     """
-    kept = pin.load(keyring.home(os.environ), provenance.settings.registry_id)
+    kept = pin.load(home.find(os.environ), provenance.settings.registry_id)
     if kept is None or not provenance.roots:
         return kept
     wrong = kept.contradicts(provenance.roots, older=older)

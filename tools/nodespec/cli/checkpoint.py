@@ -7,13 +7,12 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from nodespec import checkpoint as checkpoints
-from nodespec import envelope, keyring, manifest, pin
+from nodespec import envelope, home, keyring, manifest, pin
 from nodespec.checkpoint import Previous, Trust
 from nodespec.cli.believed import check_root
 from nodespec.cli.common import (
@@ -146,7 +145,7 @@ def verify_command(
     age = _age(max_age)
     data, commit = _find(target, registry, scheme)
     if key_paths and scheme != HMAC_SCHEME:
-        trust = Trust.of_keys([keyring.read_public(Path(path)) for path in key_paths], snapshot.settings)
+        trust = Trust.of_keys([keyring.read_public(path) for path in key_paths], snapshot.settings)
     else:
         trust = _pinned_trust(snapshot, scheme) or _own_trust(snapshot, scheme, None)[0]
     result = checkpoints.verify(data, registry, trust, now=datetime.now(UTC), commit=commit, max_age=age)
@@ -207,7 +206,7 @@ def _nearest(registry: Registry, snapshot: Snapshot, scheme: str) -> str | None:
 
 def _pinned_trust(snapshot: Snapshot, scheme: str) -> Trust | None:
     """Return the trust root's checkpoint role, when the user has pinned this registry."""
-    if scheme == HMAC_SCHEME or pin.load(keyring.home(os.environ), snapshot.settings.registry_id) is None:
+    if scheme == HMAC_SCHEME or pin.load(home.find(os.environ), snapshot.settings.registry_id) is None:
         return None
     now = datetime.now(UTC)
     provenance = Provenance(snapshot.tree, snapshot.settings, now)
@@ -218,7 +217,7 @@ def _pinned_trust(snapshot: Snapshot, scheme: str) -> Trust | None:
 def _own_trust(snapshot: Snapshot, scheme: str, name: str | None) -> tuple[Trust, list[keyring.KeyFile]]:
     if scheme == HMAC_SCHEME:
         return Trust.of_shared(HmacKey.from_text(os.environ.get("REGISTRY_HMAC_KEY")), snapshot.settings), []
-    files = keyring.listing(keyring.home(os.environ), name)
+    files = keyring.listing(home.require(os.environ), name)
     trust = Trust.of_keys([file.public for file in files], snapshot.settings)
     roots = Provenance(snapshot.tree, snapshot.settings, datetime.now(UTC)).roots
     if roots and name is not None:

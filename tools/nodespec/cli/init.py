@@ -9,7 +9,7 @@ import subprocess
 
 import click
 
-from nodespec import keyring
+from nodespec import home, keyring
 from nodespec.chain import record_path
 from nodespec.cli.common import echo, note, passphrase
 from nodespec.cli.trust import DEFAULT_LIFE, first_root, life, sealed_root
@@ -75,18 +75,18 @@ def init_command(folder: str, registry_id: str | None, key_name: str, no_trust: 
 
 def _trust_root(registry_id: str, key_name: str) -> dict[str, bytes]:
     """Return version 1 of a trust root that believes the user's key, making the key when there is none."""
-    home, moment = keyring.home(os.environ), now()
-    secret = passphrase(confirm=not keyring.listing(home))
-    if not any(file.name == key_name for file in keyring.listing(home)):
-        keyring.create(home, key_name, ("ml-dsa-44", "ed25519"), secret)
-        note(f"made key {key_name} in {home}")
+    folder, moment = home.require(os.environ), now()
+    secret = passphrase(confirm=not keyring.listing(folder))
+    if not any(file.name == key_name for file in keyring.listing(folder)):
+        keyring.create(folder, key_name, ("ml-dsa-44", "ed25519"), secret)
+        note(f"made key {key_name} in {folder}")
     given: dict[str, tuple[str, ...]] = {"root": (key_name,), "checkpoint": (), "maintainer": ()}
     root = first_root(registry_id, given, dict.fromkeys(given), moment, life(DEFAULT_LIFE))
     if any(key.published for key in root.keys):
         raise UsageError(
             f"your key {key_name} is a published example key; anyone can sign with it", hint="choose another --key"
         )
-    keys = FileWallet(keyring.listing(home, key_name), lambda: secret)
+    keys = FileWallet(keyring.listing(folder, key_name), lambda: secret)
     return {record_path(TRUST, 1): sealed_root(root, (), keys).dump()}
 
 

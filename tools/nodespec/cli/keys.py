@@ -7,7 +7,7 @@ import os
 
 import click
 
-from nodespec import keyring
+from nodespec import home, keyring
 from nodespec.cli.common import color_option, colored, echo, note, passphrase
 from nodespec.cli.terminal import table
 from nodespec.encoding import printable
@@ -32,10 +32,10 @@ def keys_command() -> None:
 )
 def new_command(name: str, schemes: tuple[str, ...]) -> None:
     """Make a key pair for each scheme, called NAME (by default: main)."""
-    made = keyring.create(keyring.home(os.environ), name, list(dict.fromkeys(schemes)), passphrase(confirm=True))
+    made = keyring.create(home.require(os.environ), name, list(dict.fromkeys(schemes)), passphrase(confirm=True))
     for file in made:
-        echo(f"{file.name} {file.public.scheme} {file.public.key_id}\n  public:  {printable(str(file.path))}\n")
-        echo(f"  private: {printable(str(file.private_path))} (encrypted)\n")
+        echo(f"{file.name} {file.public.scheme} {file.public.key_id}\n  public:  {printable(file.path)}\n")
+        echo(f"  private: {printable(file.private_path)} (encrypted)\n")
     note("keep the passphrase apart from the files; publish the public halves only")
 
 
@@ -45,9 +45,10 @@ def new_command(name: str, schemes: tuple[str, ...]) -> None:
 @color_option
 def show_command(name: str | None, form: str, color: str) -> int:
     """Show your public keys: all, or those called NAME."""
-    files = keyring.listing(keyring.home(os.environ), name)
+    folder = home.require(os.environ)
+    files = keyring.listing(folder, name)
     if not files:
-        note(f"no keys in {keyring.home(os.environ)}; make one with: nodespec keys new")
+        note(f"no keys in {printable(folder)}; make one with: nodespec keys new")
         return 4
     if form == "pem":
         echo("".join(file.public.pem.decode() for file in files))
@@ -57,16 +58,15 @@ def show_command(name: str | None, form: str, color: str) -> int:
                 "name": file.name,
                 "scheme": file.public.scheme,
                 "key_id": file.public.key_id,
-                "public": str(file.path),
-                "private": file.private_path.exists(),
+                "public": file.path,
+                "private": file.is_whole,
             }
             for file in files
         ]
         echo(json.dumps(rows, indent=2) + "\n")
     else:
         rows_ = [
-            (file.name, file.public.scheme, file.public.key_id, "yes" if file.private_path.exists() else "no")
-            for file in files
+            (file.name, file.public.scheme, file.public.key_id, "yes" if file.is_whole else "no") for file in files
         ]
         echo(table(("name", "scheme", "key id", "private half"), rows_, color=colored(color)))
     return 0

@@ -7,12 +7,11 @@ import os
 import re
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from nodespec import countersign, envelope, journal, keyring, pin, quorum, signing, trust
+from nodespec import countersign, envelope, home, journal, keyring, pin, quorum, signing, trust
 from nodespec.chain import Link, record_path
 from nodespec.cli.believed import check_pin, check_root
 from nodespec.cli.common import color_option, echo, note, painter, repo_option
@@ -93,7 +92,7 @@ def init_command(
     path = record_path(TRUST, 1)
     if workspace.provenance.read(path) is not None:
         raise UsageError(f"{path} exists; a trust root is made once", hint="to change it: nodespec trust rotate")
-    if pin.load(keyring.home(os.environ), workspace.snapshot.settings.registry_id) is not None:
+    if pin.load(home.find(os.environ), workspace.snapshot.settings.registry_id) is not None:
         name = workspace.snapshot.settings.registry_id
         hint = "restore that trust root, or give this registry another registry_id"
         raise UsageError(f"you have pinned a trust root of {quoted(name)} already", hint=hint)
@@ -138,9 +137,9 @@ def public_keys(names: Iterable[str], *, both: bool = False) -> list[PublicKey]:
     found: list[PublicKey] = []
     for name in names:
         if os.path.isfile(name):
-            found.append(keyring.read_public(Path(name)))
+            found.append(keyring.read_public(name))
             continue
-        own = [file.public for file in keyring.listing(keyring.home(os.environ), name)]
+        own = [file.public for file in keyring.listing(home.require(os.environ), name)]
         strong = [key for key in own if key.scheme != "ed25519"]
         found += own if both or not strong else strong
     return found
@@ -149,9 +148,9 @@ def public_keys(names: Iterable[str], *, both: bool = False) -> list[PublicKey]:
 def key_ids(texts: Iterable[str], known: Iterable[str], whose: str) -> set[str]:
     """Return the known key ids that the texts name: public key files, names of your own keys, beginnings of ids."""
     ids, found = set(known), set()
-    own = keyring.listing(keyring.home(os.environ))
+    own = keyring.listing(home.require(os.environ))
     for text in texts:
-        named = {keyring.read_public(Path(text)).key_id} if os.path.isfile(text) else set()
+        named = {keyring.read_public(text).key_id} if os.path.isfile(text) else set()
         named |= {file.public.key_id for file in own if file.name == text}
         named |= {item for item in ids if len(text) >= 8 and item.startswith(text)}
         if not named & ids:
@@ -409,7 +408,7 @@ def pin_command(repo: str, expect: str | None, again: bool) -> int:
     bare = Registry.open(repo, index=False).root is None
     workspace = Workspace.open(repo, now(), pinned=False, reading=bare)
     workspace.require_trust()
-    home = keyring.home(os.environ)
+    folder = home.require(os.environ)
     roots = workspace.provenance.roots
     if workspace.base is not None:  # what is not committed yet may still change
         roots = Provenance(workspace.base, workspace.snapshot.settings, workspace.provenance.now).roots or roots
@@ -418,18 +417,15 @@ def pin_command(repo: str, expect: str | None, again: bool) -> int:
         raise UsageError(
             f"the fingerprint of version 1 is {found}", hint="it is not the one you were told; do not use this registry"
         )
-    kept = None if again else pin.load(home, roots[0].registry_id)
+    kept = None if again else pin.load(folder, roots[0].registry_id)
     if kept is not None:
         wrong = kept.contradicts(roots)
         if wrong is not None:
             raise UsageError(
                 wrong, hint="if you know that this one is right: nodespec trust pin --again --expect DIGEST"
             )
-    path = pin.save(home, pin.Pin.of(roots))
-    echo(
-        f"pinned {roots[0].registry_id}: {found}\n"
-        f"  newest version {roots[-1].version}, kept in {printable(str(path))}\n"
-    )
+    path = pin.save(folder, pin.Pin.of(roots))
+    echo(f"pinned {roots[0].registry_id}: {found}\n  newest version {roots[-1].version}, kept in {printable(path)}\n")
     if expect is None and kept is None:
         note("compare this fingerprint with what the registry's maintainers publish elsewhere")
     return 0

@@ -1,4 +1,7 @@
-"""nodespec validate."""
+"""nodespec validate.
+
+What judges is loaded where it is called, and not above: the sandbox of policies gets ready meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nodespec.cli.believed import check_pin
 from nodespec.cli.common import (
     FORMATS,
     at_option,
@@ -28,21 +30,19 @@ from nodespec.cli.common import (
 from nodespec.cli.terminal import Progress
 from nodespec.encoding import printable
 from nodespec.errors import RegistryError, UsageError
-from nodespec.judge import judge, judge_text
-from nodespec.policy import policies
-from nodespec.provenance import Provenance
+from nodespec.policy.policies import start_early
 from nodespec.registry import Registry
-from nodespec.report.text import to_text
 from nodespec.text import MAX_BYTES
 from nodespec.tree import REGISTRY, SCHEMAS
-from nodespec.verdict import Selection
-from nodespec.verdict_cache import judge_anew
 from nodespec.workers import check_jobs
 
 if TYPE_CHECKING:
     from nodespec.registry import Snapshot
     from nodespec.tree import Tree
     from nodespec.verdict import Report
+
+    _Chosen = tuple[tuple[str, ...], tuple[str, ...]]
+    """What to report, and what not to: codes and families."""
 
 
 @click.command("validate")
@@ -81,27 +81,29 @@ def validate_command(
                 4 nothing matched (a run that checked nothing is never green).
     """
     with telling(form):
-        selection = Selection.parse(select, ignore)
         workers = None if jobs is None else check_jobs(jobs)
         alone = "-" if paths == ("-",) else _loose_file(paths, repo, at)
-        if alone is None:
-            report, origin = _judged(paths, repo, at, base, selection, workers)
-        elif base is not None:
-            raise UsageError("a spec by itself follows nothing", hint="leave out --base, or judge the registry")
-        else:
-            origin = {alone: read_input(alone, MAX_BYTES)}
-            report = judge_text(origin[alone], tree=_tree_around(repo, at), path=alone, selection=selection)
+        report, origin = (
+            _judged(paths, repo, at, base, (select, ignore), workers)
+            if alone is None
+            else _judged_alone(alone, repo, at, base, (select, ignore))
+        )
     return _finish(report, form, strict, color, origin)
 
 
 def _judged(
-    paths: tuple[str, ...], repo: str, at: str | None, base: str | None, selection: Selection, jobs: int | None
+    paths: tuple[str, ...], repo: str, at: str | None, base: str | None, chosen: _Chosen, jobs: int | None
 ) -> tuple[Report, Tree | dict[str, bytes]]:
     """Judge a registry, or what paths concern of it; return its files, too."""
     registry = open_registry(_start(paths, repo, at))
     snapshot = registry.at(at, index=False)  # it would read everything first
-    if "L" in selection.families and not paths:
-        policies.start_early(snapshot.tree)  # it gets ready while the rest is loaded
+    if not paths and not chosen[0]:
+        start_early(snapshot.tree)
+    from nodespec.judge import judge
+    from nodespec.verdict import Selection
+    from nodespec.verdict_cache import judge_anew
+
+    selection = Selection.parse(*chosen)
     tell_example(snapshot)
     if "P" in selection.families:
         _check_pinned(snapshot, older=at is not None)
@@ -115,8 +117,25 @@ def _judged(
         return report, tree
 
 
+def _judged_alone(
+    path: str, repo: str, at: str | None, base: str | None, chosen: _Chosen
+) -> tuple[Report, dict[str, bytes]]:
+    """Judge a spec by itself; return its file, too."""
+    from nodespec.judge import judge_text
+    from nodespec.verdict import Selection
+
+    selection = Selection.parse(*chosen)
+    if base is not None:
+        raise UsageError("a spec by itself follows nothing", hint="leave out --base, or judge the registry")
+    data = read_input(path, MAX_BYTES)
+    return judge_text(data, tree=_tree_around(repo, at), path=path, selection=selection), {path: data}
+
+
 def _check_pinned(snapshot: Snapshot, *, older: bool) -> None:
     """Raise ``RegistryError`` when the trust root is another than the user has pinned."""
+    from nodespec.cli.believed import check_pin
+    from nodespec.provenance import Provenance
+
     try:
         knobs = snapshot.settings
     except RegistryError:
@@ -192,6 +211,8 @@ def _inside(path: str, registry: Registry, snapshot: Snapshot) -> str:
 def _finish(report: Report, form: str, strict: bool, color: str, origin: Tree | dict[str, bytes]) -> int:
     code = report.exit_code(strict=strict)
     if form == "text":
+        from nodespec.report.text import to_text
+
         echo(to_text(report, lambda path: lines_of(origin, path), painter(color)))
     else:
         echo(printed(report, form, code, command="nodespec validate"))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nodespec import journal, keyring, publish, signing
+from nodespec import home, journal, keyring, publish, signing
 from nodespec.cli.believed import check_pin
 from nodespec.cli.common import color_option, echo, lines_of, note, painter, passphrase, repo_option, tell_example
 from nodespec.encoding import printable, quoted
@@ -115,8 +115,9 @@ def wallet(key_names: tuple[str, ...], signer: str | None) -> Wallet:
     """Return the keys that may sign."""
     if signer is not None:
         return signing.external(signer)
-    home = keyring.home(os.environ)
-    files = [file for name in key_names for file in keyring.listing(home, name)] if key_names else keyring.listing(home)
+    folder = home.require(os.environ)
+    named = (file for name in key_names for file in keyring.listing(folder, name))
+    files = list(named) if key_names else keyring.listing(folder)
     return signing.FileWallet(files, passphrase)
 
 

@@ -32,6 +32,9 @@ _DECLARED = {
 }
 """What expressions may name; a name with a dot is declared as a whole, so that no other stands beside it."""
 
+_ENV = cel.NewEnv(variables=_DECLARED)
+_ENV.compile("true")  # what is made ready with the first expression is nobody's in particular
+
 _PLAIN_KINDS = re.compile(r"(BOOL|INT|DOUBLE|STRING|NULL|DYN|LIST<.*>|MAP<STRING, .*>)\Z")
 """Kinds of values that JSON has, too."""
 
@@ -51,7 +54,7 @@ class Program:
         """Compile ``variables`` as (name, expression), each of which sees those above it, and then ``rules``."""
         self.problems: list[Problem] = []
         self._declared = dict(_DECLARED)
-        self._env = cel.NewEnv(variables=self._declared)
+        self._env = _ENV
         self._variables: list[tuple[str, Any, Any]] = []
         for position, (name, expr) in enumerate(policy["variables"]):
             self._add_variable(position, name, expr)

@@ -25,7 +25,7 @@ from nodespec.policy.limits import MAX_ANSWER, PATIENCE, SECONDS, SECONDS_EACH, 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_ISOLATED = ("-I", "-S", "-B", "-X", "utf8", "-c")
+_ISOLATED = ("-I", "-S", *(("-B",) if sys.dont_write_bytecode else ()), "-X", "utf8", "-c")
 """No variable, no installed package, no user's folder and no current folder has a say in what is imported."""
 
 _BEGIN = """
@@ -53,8 +53,9 @@ class Sandbox:
             hint = "policies are evaluated by a second Python process"
             raise RegistryError(f"no process can be started: {error.strerror or error}", hint=hint) from None
         self._child.socket.settimeout(PATIENCE)
-        self._unread = b""
-        self._before = _line({"languages": list(languages)})
+        self._unread = self._before = b""
+        with suppress(OSError):  # whoever asks is told
+            self._child.send(_line({"languages": list(languages)}))
 
     @property
     def is_there(self) -> bool:
