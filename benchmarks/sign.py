@@ -38,7 +38,9 @@ def sign(folder: Path) -> int:
     moment = datetime.now(UTC).replace(microsecond=0)
     registry_id = Registry.open(folder).at().settings.registry_id
     prefixes = tuple(sorted({path.relative_to(folder / "registry/nodes").parts[0] for path in paths}))
-    _root(folder, registry_id, tuple(by_handle), prefixes, moment)
+    target = folder / record_path(TRUST, 1)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(trust_root(registry_id, tuple(by_handle), prefixes, moment)[0])
     for path, text in texts.items():
         data = _HANDLE.sub(lambda match: handles[match.group()].encode(), text)
         inside = str(path.relative_to(folder))
@@ -58,8 +60,10 @@ def _found(folder: Path, name: str, key: PrivateKey) -> str:
     return handle
 
 
-def _root(folder: Path, registry_id: str, owners: tuple[str, ...], prefixes: tuple[str, ...], moment: datetime) -> None:
-    """Write a trust root that lets every owner publish everything, and verify for all others."""
+def trust_root(
+    registry_id: str, owners: tuple[str, ...], prefixes: tuple[str, ...], moment: datetime
+) -> tuple[bytes, list[PrivateKey]]:
+    """Return a trust root by which all owners publish everything and verify for others, and the checkpoint keys."""
     key, second = keys.generate("ml-dsa-44"), keys.generate("ed25519")
     single = Quorum(keys=(key.public,), threshold=1)
     root = Root(
@@ -80,7 +84,7 @@ def _root(folder: Path, registry_id: str, owners: tuple[str, ...], prefixes: tup
             [Delegation(owner=one, node_types=prefixes, lanes=LANES, max_tier=MAX_TIER) for one in owners]
         ),
     )
-    _write(folder, record_path(TRUST, 1), trust.PAYLOAD_TYPE, root.payload(), [key])
+    return seal(trust.PAYLOAD_TYPE, root.payload(), [key]), [key, second]
 
 
 def _attest(subject: Subject, registry_id: str, private: dict[str, PrivateKey], moment: datetime) -> bytes:

@@ -188,7 +188,7 @@ def test_hostile_text_is_refused_in_bounded_memory(example: Checkout) -> None:
 
 
 def test_a_crash_reads_not_judged_and_shows_no_traceback(example: Checkout) -> None:
-    imports = "import nodespec.cli as c, nodespec.cli.validate as v; "
+    imports = "import nodespec.cli as c, nodespec.verdict_cache as v; "
     program = imports + "v.judge_anew = lambda *a, **k: 1 // 0; c.main(['validate'])"
     python = NODESPEC.with_name("python")
     done = subprocess.run([python, "-c", program], cwd=example.path, capture_output=True, text=True)

@@ -514,12 +514,31 @@ def test_a_work_tree_is_judged_by_its_bytes_whatever_git_was_told(judged: Checko
     assert {item.path for item in found} >= {inside, inside.rpartition("/")[0] + "/extra.yaml"}
 
 
+def test_a_protected_file_beside_the_registry_is_looked_at_in_the_work_tree(
+    example: Checkout, counter: Counter, published: dict[str, str]
+) -> None:
+    """It is no file that a tree lists, and it is sealed all the same: what HEAD holds says nothing about it."""
+    example.write(".gitattributes", "*.yaml text\n")
+    assert example.run("seal", **published).returncode == 0
+    example.commit("sealed")
+    both(example, ALL)
+    assert both(example, ALL, at=None).findings == ()
+    counter.whole = 0
+    for text in ("*.yaml text eol=crlf\n", "*.yaml text eol=lf\n"):
+        example.write(".gitattributes", text)
+        assert [item.code for item in both(example, ALL, at=None).findings] == ["P031"], text
+    example.git("checkout", "-q", ".")
+    assert both(example, ALL, at=None).findings == ()
+    assert both(example, ALL).findings == ()
+    assert counter.whole == 0
+
+
 # The work that is done.
 
 
 @dataclass
 class Work:
-    """What a judgement took: specs that were parsed, folders that were read, times that something was sent to a program,
+    """What a judgement took: specs that were parsed, folders that were read, what was sent to programs each time,
     statements of SQL, and programs that were started."""
 
     specs: list[bytes] = field(default_factory=list)

@@ -89,7 +89,9 @@ def test_nothing_is_allowed_by_default_and_no_text_of_a_pull_request_reaches_a_c
     for step in steps_of(path):
         assert HOSTED not in step.get("run", "")
         if "uses" in step:
-            assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", step["uses"]), "an action is named by its commit"
+            assert re.fullmatch(r"actions/[a-z-]+(/restore)?@[0-9a-f]{40}", step["uses"]), (
+                "an action is named by its commit"
+            )
         if step.get("uses", "").startswith("actions/checkout@"):
             assert step["with"]["persist-credentials"] is False
 
@@ -100,6 +102,10 @@ def test_the_gate_never_checks_out_what_is_proposed() -> None:
         "${{ github.event.pull_request.base.sha || github.event.merge_group.base_sha }}"
     ]
     assert set(load(WORKFLOWS / "gate.yml")[True]) == {"pull_request", "merge_group"}  # YAML 1.1 reads "on" as true
+
+
+CACHED = Path(".git/nodespec/checkpoints")
+"""What the host keeps from one run to the next."""
 
 
 @dataclass
@@ -157,9 +163,13 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Host:
     return Host(origin, author, folder / "venv" / "bin" / "python")
 
 
-def judged(host: Host, folder: Path, base: str, head: str) -> tuple[subprocess.CompletedProcess[str], str]:
-    """Run every step of gate.yml; return the last, and the page that it wrote."""
+def judged(
+    host: Host, folder: Path, base: str, head: str, cache: Path | None = None
+) -> tuple[subprocess.CompletedProcess[str], str]:
+    """Run every step of gate.yml, with what the host's cache holds; return the last, and the page that it wrote."""
     workspace = host.check_out(folder, base)
+    if cache is not None:
+        shutil.copytree(cache, workspace / CACHED)
     summary = folder / "summary.md"
     variables = {"BASE": base, "HEAD": head, "GITHUB_STEP_SUMMARY": str(summary), "TOKEN": "none"}
     steps = [step["run"] for step in steps_of(WORKFLOWS / "gate.yml") if "run" in step]
@@ -202,6 +212,26 @@ def test_a_change_that_brings_its_own_gate_is_judged_by_the_base_s(host: Host, t
 
 
 def test_the_checkpoint_is_signed_verified_and_kept(host: Host, tmp_path: Path) -> None:
+    tip, workspace = checkpointed(host, tmp_path)
+    assert (workspace / CACHED / f"{tip}.dsse.json").is_file()
+
+
+def test_the_gate_takes_the_roster_that_was_signed_after_the_merge_before(host: Host, tmp_path: Path) -> None:
+    _, workspace = checkpointed(host, tmp_path / "after")
+    for name in ("gate.yml", "checkpoint.yml"):
+        (cached,) = [step["with"]["path"] for step in steps_of(WORKFLOWS / name) if "cache" in step.get("uses", "")]
+        assert cached == str(CACHED)
+    host.author.replace(ADAPTER_FILE, "name: memory_stored", "name: memory_kept")
+    done, page = judged(host, tmp_path / "before", *host.propose("another signal"), workspace / CACHED)
+    assert done.returncode == 1
+    assert "not believed" not in done.stderr
+    assert "that the checkpoint role signed" in page
+    assert "G001" in done.stdout
+
+
+def checkpointed(host: Host, tmp_path: Path) -> tuple[str, Path]:
+    """Run every step of checkpoint.yml; return the commit, and the work tree in which it ran."""
+    tmp_path.mkdir(exist_ok=True)
     tip = host.author.git("rev-parse", "main")
     workspace = host.check_out(tmp_path, tip)
     keys = io.BytesIO()
@@ -217,7 +247,7 @@ def test_the_checkpoint_is_signed_verified_and_kept(host: Host, tmp_path: Path) 
         if "run" in step:
             done = host.run(step["run"], workspace, **variables)
             assert done.returncode == 0, f"{step['name']}: {done.stderr}"
-    assert (workspace / ".git" / "nodespec" / "checkpoints" / f"{tip}.dsse.json").is_file()
+    return tip, workspace
 
 
 def test_the_gitlab_job_judges_the_same_and_leaves_its_reports(host: Host, tmp_path: Path) -> None:

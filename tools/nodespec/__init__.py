@@ -91,6 +91,7 @@ Judging
     judge            a whole tree, or a file by itself
     roster           a sealed index of who emits, hears and owns what in one commit
     impact           the unchanged nodes that a change may affect
+    signed_roster    a roster that the registry publishes, signed by the checkpoint role
     incremental      validation from an earlier report and what differs since
     verdict_cache    reports of earlier runs, authenticated with the user's own key
     gate             a pull request, judged by what it changes

@@ -223,6 +223,24 @@ class Trust:
         """Believe whoever holds the shared key of the compatibility scheme."""
         return cls(registry_id=settings.registry_id, shared=key)
 
+    def check(self, sealed: Envelope) -> str:
+        """Return who signed, in words; raise ``ValueError`` unless everybody did who has to."""
+        by_id = {signature.key_id: signature.value for signature in sealed.signatures}
+        if self.shared is not None:
+            if not self.shared.verify(by_id.get(HMAC_SCHEME, b""), sealed.message):
+                raise ValueError(f"no {HMAC_SCHEME} signature by this shared key")
+            return f"{HMAC_SCHEME} (compatibility scheme: made by somebody who holds the shared key, which you do too)"
+        valid = valid_signers(sealed, self.keys)
+        signed = {key.scheme: key for key in self.keys if key.key_id in valid}
+        missing = sorted(self.required - signed.keys())
+        if missing or len(valid) < self.threshold:
+            unknown = sorted(by_id.keys() - {key.key_id for key in self.keys})
+            shown = ", ".join(key[:16] + "…" for key in unknown)
+            others = f"; signed by keys you do not trust: {shown}" if unknown else ""
+            schemes = ", ".join(missing) or f"{self.threshold} keys"
+            raise ValueError(f"no valid signature of {schemes} by a trusted key{others}")
+        return ", ".join(f"{scheme} by {key.key_id[:16]}…" for scheme, key in sorted(signed.items()))
+
 
 def verify(
     data: bytes,
@@ -321,23 +339,10 @@ def _open(data: bytes, steps: list[Step]) -> Envelope:
 
 
 def _check_signatures(sealed: Envelope, trust: Trust, steps: list[Step]) -> None:
-    by_id = {signature.key_id: signature.value for signature in sealed.signatures}
-    if trust.shared is not None:
-        if not trust.shared.verify(by_id.get(HMAC_SCHEME, b""), sealed.message):
-            raise _Failed("signatures", f"no {HMAC_SCHEME} signature by this shared key")
-        seen = f"{HMAC_SCHEME} (compatibility scheme: made by somebody who holds the shared key, which you do too)"
-        steps.append(Step(name="signatures", held=True, seen=seen))
-        return
-    valid = valid_signers(sealed, trust.keys)
-    signed = {key.scheme: key for key in trust.keys if key.key_id in valid}
-    missing = sorted(trust.required - signed.keys())
-    if missing or len(valid) < trust.threshold:
-        unknown = sorted(by_id.keys() - {key.key_id for key in trust.keys})
-        others = f"; signed by keys you do not trust: {', '.join(key[:16] + '…' for key in unknown)}" if unknown else ""
-        schemes = ", ".join(missing) or f"{trust.threshold} keys"
-        raise _Failed("signatures", f"no valid signature of {schemes} by a trusted key{others}")
-    seen = ", ".join(f"{scheme} by {key.key_id[:16]}…" for scheme, key in sorted(signed.items()))
-    steps.append(Step(name="signatures", held=True, seen=seen))
+    try:
+        steps.append(Step(name="signatures", held=True, seen=trust.check(sealed)))
+    except ValueError as error:
+        raise _Failed("signatures", str(error)) from None
 
 
 def _check_registry(found: Statement, registry_id: str, steps: list[Step]) -> None:

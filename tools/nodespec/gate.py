@@ -95,6 +95,7 @@ class Judgement:
 
     ``pairs`` are the nodes that say something else than before, as (before, after); ``everywhere`` says that all nodes
     were judged, because something changed that decides about all of them; ``untouched``, that nothing was to be judged.
+    ``word`` names the signed roster from which the gate knows of unchanged nodes, where it did not look for itself.
     """
 
     proposal: Proposal
@@ -104,6 +105,7 @@ class Judgement:
     owners: tuple[tuple[str, str], ...] = ()
     everywhere: bool = False
     untouched: bool = False
+    word: str = ""
 
     @cached_property
     def nodes(self) -> tuple[NodeChange, ...]:
@@ -171,6 +173,7 @@ def gate(
         affected=tuple(run.affected()),
         owners=tuple((handle, _name_of(evaluation.provenance, handle)) for handle in run.new_owners),
         everywhere=run.decides_about_all(),
+        word="" if run.decides_about_all() else run.impact.word,
     )
 
 

@@ -128,6 +128,12 @@ class Impact:
         later = roster.differing(self.before) if roster is not None else None
         return (roster, later) if roster is not None and later is not None else None
 
+    @property
+    def word(self) -> str:
+        """Whose word was taken about unchanged nodes; empty where they were looked for, or nobody asked about them."""
+        asked = vars(self).get("listed")
+        return asked[0].word if asked else ""
+
     def is_indexed(self, most: int) -> bool:
         """Say whether a roster and no more changed files than this answer for every unchanged node."""
         return self.listed is not None and len(self.listed[1]) <= most

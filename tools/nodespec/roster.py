@@ -1,9 +1,10 @@
 """The roster: a sealed index of which nodes of one commit emit, hear and own what.
 
 Whether any *other* node emits a signal can be answered only after reading every node. The roster keeps that answer for
-later commits. It is believed only by the same user's tool: it ends with an authentication tag under the user's own
-secret (:mod:`nodespec.verdict_cache`), so neither a copied clone nor a restored cache can hide a node. It is derived
-and disposable; without it, every file is searched (:mod:`nodespec.mentions`).
+later commits. This one is believed only by the same user's tool: it ends with an authentication tag under the user's
+own secret (:mod:`nodespec.verdict_cache`), so neither a copied clone nor a restored cache can hide a node. The registry
+may publish another, signed (:mod:`nodespec.signed_roster`). It is derived and disposable; without any, every file is
+searched (:mod:`nodespec.mentions`).
 
 The file is UTF-8, one line a thing, each ended by a newline; the tag follows the last::
 
@@ -28,6 +29,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from nodespec.errors import RegistryError
@@ -43,16 +45,24 @@ if TYPE_CHECKING:
 _FORMAT = b"nodespec-roster/v1"
 _TAG_BYTES = 32
 
+_HEAD = re.compile(
+    re.escape(_FORMAT) + rb"\n(?P<nodes>[0-9a-f]{40}|-) (?P<tombstones>[0-9a-f]{40}|-) (?P<names>[0-9]{12})\n"
+)
+
 
 @frozen
 class Roster:
-    """The text of the file, and where its names begin; ``nodes`` and ``tombstones`` are Git's ids of both folders."""
+    """The text of the file, and where its names begin; ``nodes`` and ``tombstones`` are Git's ids of both folders.
+
+    ``word`` says whose word it is, where it is not the user's own tool's.
+    """
 
     nodes: str
     tombstones: str
     text: bytes
     names_at: int
     names_end: int
+    word: str = ""
 
     @classmethod
     def of(cls, nodes: str, tombstones: str, facts: Iterable[NodeFacts], left: Mapping[str, Iterable[str]]) -> Roster:
@@ -81,14 +91,16 @@ class Roster:
         body, tag = memoryview(data)[:-_TAG_BYTES], data[-_TAG_BYTES:]
         if not data.startswith(_FORMAT + b"\n") or not hmac.compare_digest(tag, _tag(body, secret, rules)):
             return None
-        nodes, tombstones, begin = data[len(_FORMAT) + 1 : data.index(b"\n", len(_FORMAT) + 1)].decode().split(" ")
-        return cls(
-            nodes=nodes.strip("-"),
-            tombstones=tombstones.strip("-"),
-            text=data,
-            names_at=int(begin),
-            names_end=len(body),
-        )
+        return cls.of_text(data, len(body))
+
+    @classmethod
+    def of_text(cls, data: bytes, end: int, word: str = "") -> Roster:
+        """Return the roster that ``data`` holds up to ``end``; raise ``ValueError`` when it does not begin as one."""
+        head = _HEAD.match(data, 0, end)
+        if head is None or not head.end() <= int(head["names"]) <= end:
+            raise ValueError("it does not begin as a roster does")
+        nodes, tombstones = (head[name].decode().strip("-") for name in ("nodes", "tombstones"))
+        return cls(nodes=nodes, tombstones=tombstones, text=data, names_at=int(head["names"]), names_end=end, word=word)
 
     @staticmethod
     def begins(data: bytes) -> bool:

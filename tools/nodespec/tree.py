@@ -168,12 +168,21 @@ class MemoryTree:
 
 
 class Overlay:
-    """A tree with some files written over it, or taken out (None): what it would be after a change."""
+    """A tree with some files written over it, or taken out (None): what it would be after a change.
 
-    def __init__(self, under: Tree, files: Mapping[str, bytes | None], label: str = "") -> None:
+    What is not listed is asked of ``beside``, where that is given.
+    """
+
+    def __init__(
+        self, under: Tree, files: Mapping[str, bytes | None], label: str = "", *, beside: Tree | None = None
+    ) -> None:
         self.under = under
         self.files = files
         self.label = label or under.label
+        self.beside = under if beside is None else beside
+
+    def _holder(self, path: str) -> Tree:
+        return self.under if is_listed(path) else self.beside
 
     @cached_property
     def entries(self) -> Sequence[Entry]:
@@ -186,13 +195,13 @@ class Overlay:
         """Return the file at ``path``."""
         if path in self.files:
             return Entry(path, REGULAR) if self.files[path] is not None else None
-        return self.under.entry(path)
+        return self._holder(path).entry(path)
 
     def below(self, folder: str) -> Sequence[Entry]:
         """Return the files at any depth in ``folder``."""
         if is_listed(folder):
             return within(self.entries, folder)
-        kept = [entry for entry in self.under.below(folder) if entry.path not in self.files]
+        kept = [entry for entry in self._holder(folder).below(folder) if entry.path not in self.files]
         return sorted([*kept, *self._written(folder)], key=lambda entry: path_bytes(entry.path))
 
     def _written(self, folder: str) -> list[Entry]:
@@ -211,12 +220,12 @@ class Overlay:
     def size(self, entry: Entry) -> int:
         """Return the file's length in bytes."""
         data = self.files.get(entry.path)
-        return self.under.size(entry) if data is None else len(data)
+        return self._holder(entry.path).size(entry) if data is None else len(data)
 
     def read(self, entry: Entry) -> bytes:
         """Return the file's bytes."""
         data = self.files.get(entry.path)
-        return self.under.read(entry) if data is None else data
+        return self._holder(entry.path).read(entry) if data is None else data
 
 
 def blob_id(data: bytes) -> str:

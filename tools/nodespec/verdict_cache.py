@@ -158,7 +158,7 @@ def _upon(memory: _Memory, tree: Tree) -> Overlay | None:
             files[path] = None if entry is None else tree.read(entry)
     except (OSError, RegistryError):
         return None
-    return Overlay(head, files, tree.label)
+    return Overlay(head, files, tree.label, beside=tree)
 
 
 @frozen

@@ -1,4 +1,4 @@
-"""What the user's own pin says about a registry's trust root (:mod:`nodespec.pin`)."""
+"""What a command believes: a trust root that does not contradict the user's pin, and whom that appoints."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import os
 from typing import TYPE_CHECKING
 
 from nodespec import home, pin
-from nodespec.errors import RegistryError
+from nodespec.encoding import printable
+from nodespec.errors import NodespecError, RegistryError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nodespec.pin import Pin
     from nodespec.provenance import Provenance
+    from nodespec.roster import Roster
 
 
 def check_pin(provenance: Provenance, *, older: bool = False) -> Pin | None:
@@ -52,3 +56,33 @@ def check_root(provenance: Provenance, *, older: bool = False) -> tuple[str, ...
         since = f"whether a newer trust root than version {kept.version}, which you pinned, comes back one day"
         return (f"{since} as version {kept.version} (nodespec trust pin remembers version {provenance.root.version})",)
     return ()
+
+
+def roster_place(git_folder: str) -> str:
+    """Return where a signed roster is kept: beside the checkpoints, in the Git folder that all work trees share."""
+    return os.path.join(git_folder, "nodespec", "checkpoints", "roster")
+
+
+def signed_roster(path: str, provenance: Provenance, notice: Callable[[str], None]) -> Roster | None:
+    """Return the roster in a file, which the checkpoint role of a trust root must have signed.
+
+    Returns None when there is no file, and also when it is not to be believed, which is told in a line: then every file
+    is searched, and what is found is the same.
+    """
+    from nodespec.checkpoint import Trust
+    from nodespec.signed_roster import MAX_BYTES, verify
+
+    if not os.path.lexists(path):
+        return None
+    try:
+        if not os.path.isfile(path) or os.path.getsize(path) > MAX_BYTES:
+            raise ValueError(f"it is no plain file of at most {MAX_BYTES >> 20} MiB")
+        if not provenance.roots:
+            raise ValueError("the registry has no trust root that says who may sign it")
+        trust = Trust.of_root(provenance.root, provenance.settings, provenance.now)
+        with open(path, "rb") as file:
+            return verify(file.read(), trust, now=provenance.now)
+    except (NodespecError, OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        notice(f"note: the roster {printable(path)} is not believed: {why}; every file is searched instead")
+        return None

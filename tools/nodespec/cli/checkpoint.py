@@ -7,14 +7,15 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from nodespec import checkpoint as checkpoints
 from nodespec import envelope, home, keyring, manifest, pin
+from nodespec import signed_roster as signed_rosters
 from nodespec.checkpoint import Previous, Trust
-from nodespec.cli.believed import check_root
+from nodespec.cli.believed import check_root, roster_place
 from nodespec.cli.common import (
     color_option,
     echo,
@@ -29,14 +30,19 @@ from nodespec.cli.common import (
     tell_example,
     write_output,
 )
+from nodespec.cli.terminal import Progress
 from nodespec.encoding import printable, quoted
 from nodespec.errors import UsageError
 from nodespec.keys import HMAC_SCHEME, HmacKey, PrivateKey
 from nodespec.provenance import Provenance
 from nodespec.registry import Registry, Snapshot
+from nodespec.workers import check_jobs
 from nodespec.worktree import write_file
 
 if TYPE_CHECKING:
+    from nodespec.commit import CommitTree
+    from nodespec.envelope import Signer
+    from nodespec.roster import Roster
     from nodespec.verification import Verification
 
 _AGE = re.compile(r"([1-9][0-9]{0,5})([smhd])\Z")
@@ -162,6 +168,51 @@ def manifest_command(revision: str, repo: str) -> None:
     require_registry(snapshot)
     tell_example(snapshot)
     click.echo(manifest.of_tree(snapshot.tree).dump(), nl=False)
+
+
+@checkpoint_command.command("roster")
+@click.argument("revision", default="HEAD", metavar="[REV]")
+@repo_option
+@click.option("--key", "key_name", default="main", show_default=True, help="The name of your key.")
+@click.option("--output", "-o", metavar="FILE", help="Where to write.  [default: the Git folder]")
+@click.option("--jobs", "-j", type=int, default=0, metavar="N", help="Processes; 0 is one for each core.")
+def roster_command(revision: str, repo: str, key_name: str, output: str | None, jobs: int) -> None:
+    """Sign who sends and hears which signals at a commit (by default: HEAD).
+
+    With this file, a gate in a fresh clone reads what a pull request changes, and searches no other files: whether
+    nobody else sends a signal, it takes from whoever may sign checkpoints. A roster that is kept here, and that the
+    same keys signed, is brought up to date by what differs since.
+    """
+    workers = check_jobs(jobs)
+    registry = Registry.open(repo, index=False)
+    snapshot = registry.at(revision)
+    require_registry(snapshot)
+    tell_example(snapshot)
+    if snapshot.commit is None:
+        raise UsageError("a roster is about a commit, not about a work tree", hint="name one, such as HEAD")
+    trust, files = _own_trust(snapshot, "keys", key_name)
+    kept = roster_place(registry.git.common_dir)
+    tree, now = cast("CommitTree", snapshot.tree), datetime.now(UTC)
+    with Progress("reading") as progress:
+        roster = signed_rosters.of_commit(tree, _kept_roster(kept, trust, now), jobs=workers, progress=progress)
+    keys: list[tuple[str, Signer]] = [(key.public.key_id, key) for key in _unlock(files, trust)]
+    path, registry_id = output or kept, snapshot.settings.registry_id
+    data = signed_rosters.sign(roster, registry_id, snapshot.commit.id, now, keys)
+    if output is None:
+        write_file(path, data)
+    else:
+        write_output(path, data)
+    echo(f"roster of {registry_id} at {snapshot.commit.id[:10]}\n")
+    echo(f"  signed {', '.join(file.public.scheme for file in files)}\n")
+    echo(f"  file   {printable(output or os.path.relpath(path))} ({len(data):,} bytes)\n")
+
+
+def _kept_roster(path: str, trust: Trust, now: datetime) -> Roster | None:
+    """Return the roster that is kept, when those who sign now signed it, too; else None, and every file is read."""
+    try:
+        return signed_rosters.verify(read_input(path, signed_rosters.MAX_BYTES), trust, now=now)
+    except (UsageError, ValueError):
+        return None
 
 
 def _previous(

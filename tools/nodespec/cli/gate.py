@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from datetime import UTC, datetime
 from functools import partial
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nodespec import claims, evidence
-from nodespec.cli.believed import check_pin
+from nodespec.cli.believed import check_pin, roster_place, signed_roster
 from nodespec.cli.common import (
     FORMATS,
     color_option,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
     from nodespec.evidence import Evidence
     from nodespec.gate import Judgement
+    from nodespec.roster import Roster
     from nodespec.scorecard import Gate
 
 
@@ -62,6 +64,9 @@ _FORMS = ("text", *FORMATS, "markdown")
 @click.option("--write", "extra", multiple=True, metavar="FORMAT=FILE", help="Write another form to a file, too.")
 @click.option("--unit", metavar="FILE", help="A JUnit report of the unit tests, for gate 2.")
 @click.option("--integration", metavar="FILE", help="A JUnit report of the integration tests, for gate 3.")
+@click.option(
+    "--roster", metavar="FILE", help="A signed roster (nodespec checkpoint roster).  [default: the one kept here]"
+)
 @click.option("--strict", is_flag=True, help="Let warnings fail, too.")
 @click.option("--as-of", metavar="MOMENT", help="Judge as at this moment, such as 2026-03-14T09:26:53Z, for a replay.")
 @index_options
@@ -76,6 +81,7 @@ def gate_command(
     extra: tuple[str, ...],
     unit: str | None,
     integration: str | None,
+    roster: str | None,
     strict: bool,
     as_of: str | None,
     jobs: int | None,
@@ -96,7 +102,7 @@ def gate_command(
     with telling(form, wanted):
         workers = None if jobs is None else check_jobs(jobs)
         tests = {"unit": _evidence(unit), "integration": _evidence(integration)}
-        judgement, pinned = _judged(repo, base, head, _moment(as_of), workers)
+        judgement, pinned = _judged(repo, base, head, _moment(as_of), roster, workers)
     gates = scorecard(judgement, drift(judgement.pairs), tests, pinned=pinned)
     code = _exit_code(judgement, tests.values(), strict=strict)
     command = f"nodespec gate --base {base} --head {head}"
@@ -115,16 +121,26 @@ def gate_command(
     return code
 
 
-def _judged(repo: str, base: str, head: str, now: datetime, jobs: int | None) -> tuple[Judgement, bool]:
+def _judged(
+    repo: str, base: str, head: str, now: datetime, published: str | None, jobs: int | None
+) -> tuple[Judgement, bool]:
     """Judge a pull request; say besides whether the user has pinned the base's trust root."""
+    if published is not None and not os.path.isfile(published):
+        raise UsageError(f"{printable(published)} is no file", hint="make one with: nodespec checkpoint roster")
     git = GitRepository.open(repo)
     proposal = propose(git, git.resolve(base), git.resolve(head))
     before = Snapshot(proposal.before)
     tell_example(before)
-    pinned = check_pin(Provenance(proposal.before, before.settings, now))
+    believed = Provenance(proposal.before, before.settings, now)
+    pinned = check_pin(believed)
     with Progress("judging") as progress:
-        roster = partial(known_roster, open_registry(repo).index_path)
+        roster = partial(_roster, open_registry(repo).index_path, published or roster_place(git.common_dir), believed)
         return gate(proposal, now=now, roster=roster, jobs=jobs, progress=progress), pinned is not None
+
+
+def _roster(index_path: str | None, published: str, believed: Provenance) -> Roster | None:
+    """Return this user's own roster, or else the one that the registry publishes."""
+    return known_roster(index_path) or signed_roster(published, believed, note)
 
 
 def _moment(text: str | None) -> datetime:

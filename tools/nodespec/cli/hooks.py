@@ -10,12 +10,11 @@ import sys
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
-from nodespec.cli.believed import check_pin
+from nodespec.cli.believed import check_pin, roster_place, signed_roster
 from nodespec.cli.common import echo, lines_of, note, repo_option
 from nodespec.encoding import printable, quoted
 from nodespec.errors import UsageError
@@ -358,8 +357,10 @@ def _shown_proposal(git: GitRepository, proposal: Proposal) -> int:
     """Judge a proposal as the gate does, say what came of it, and return the exit code."""
     now = datetime.now(UTC)
     before = Snapshot(proposal.before)
-    check_pin(Provenance(proposal.before, before.settings, now))
-    judgement = gate(proposal, now=now, roster=partial(known_roster, Registry.open(git.git_dir).index_path))
+    believed = Provenance(proposal.before, before.settings, now)
+    check_pin(believed)
+    own, published = Registry.open(git.git_dir).index_path, roster_place(git.common_dir)
+    judgement = gate(proposal, now=now, roster=lambda: known_roster(own) or signed_roster(published, believed, note))
     if judgement.untouched:
         echo(closing(judgement) + "\n")
         return judgement.exit_code()
