@@ -183,8 +183,10 @@ def test_a_file_that_moves_outside_of_the_registry_is_for_the_host_to_merge(lab:
     both = lab.commit(lab.changes(people) | moved, start)
     assert judged(lab, both, edited).exit_code() == 0, "a node in the same span is no place where it moved to"
     for place in ("registry/moved.yaml", ".github/moved.yml"):
-        head = lab.commit({"src/a.py": None, place: text}, start)
-        assert found(judged(lab, head, edited)) == [("C019", "src/a.py")]
+        head = lab.commit({"src/a.py": None, "src/b.py": text, place: text}, start)
+        judgement = judged(lab, head, edited)
+        assert found(judgement) == [("C019", "src/a.py")]
+        assert f'Git would carry along ("{place}")' in judgement.report.findings[0].message, "not src/b.py"
 
 
 def test_a_node_comes_into_a_folder_out_of_which_the_last_one_went(lab: Lab) -> None:

@@ -176,7 +176,7 @@ def test_a_file_that_was_moved_takes_no_change_along(fork: Fork, swapped: bool) 
     (conflict,) = proposal.conflicts
     assert (conflict.path, conflict.certain) == ("docs/draft.yaml", False)
     assert conflict.reach == ("registry/moved.yaml",)
-    assert 'moved this file, it seems, to "registry/moved.yaml"' in conflict.what
+    assert "moved this file, it seems" in conflict.what
     merged = fork.merged(proposal)
     if merged is not None:
         assert merged.returncode == 0

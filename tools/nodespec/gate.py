@@ -300,8 +300,14 @@ class _Run:
     @cached_property
     def conflicts(self) -> tuple[Conflict, ...]:
         """Where nobody knows what merging gives, or where it could give something of the registry's."""
-        found = self.proposal.conflicts
-        return tuple(item for item in found if item.certain or any(map(self._decides, (item.path, *item.reach))))
+        return tuple(filter(None, map(self._deciding, self.proposal.conflicts)))
+
+    def _deciding(self, item: Conflict) -> Conflict | None:
+        """Return a conflict, and where the merged file could come to be; None where that is nothing to the registry."""
+        target = next(filter(self._decides, item.reach), None)
+        if target is not None:
+            return item._replace(what=f"{item.what} ({quoted(target)})")
+        return item if item.certain or self._decides(item.path) else None
 
     def _decides(self, path: str) -> bool:
         return is_listed(path) or seal.is_protected(path, self.listed)

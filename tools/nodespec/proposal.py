@@ -23,7 +23,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from nodespec.encoding import quoted
 from nodespec.errors import RegistryError
 from nodespec.likeness import EndlessError, Moves
 from nodespec.tree import NODES, ROOTS, SETTINGS_PATH, Defect, Entry, is_listed, path_bytes, within
@@ -283,8 +282,8 @@ class _Merge:
         elif not reach:
             yield Conflict(path, f"{names} took this file away, and the other side changed it")
         else:
-            what = f"{names} moved this file, it seems, to {quoted(reach[0])}, and the other side changed it"
-            yield Conflict(path, f"{what}: Git would carry the change there", False, reach)
+            what = f"{names} moved this file, it seems, and the other side changed it, which Git would carry along"
+            yield Conflict(path, what, False, reach)
 
 
 def _in_moved_folders(adds: _Side, takes: _Side, base: str) -> Iterator[Conflict]:

@@ -110,7 +110,10 @@ def verify(data: bytes, trust: Trust, *, now: datetime) -> Roster:
     in its one form, about these very bytes and the registry that is meant; and it is not from the future.
     """
     end = data.rfind(b"\n", 0, max(0, len(data) - 1)) + 1
-    sealed = envelope.parse_exact(data[end:], statement.PAYLOAD_TYPE)
+    try:
+        sealed = envelope.parse_exact(data[end:], statement.PAYLOAD_TYPE)
+    except ValueError as error:
+        raise ValueError(f"its last line is no DSSE envelope: {error}") from None
     trust.check(sealed)
     _, predicate = statement.parse(sealed.payload, PREDICATE)
     fields = claims.members(predicate, ("registry_id", "commit", "issued_at"), "the predicate")
