@@ -244,3 +244,14 @@ def test_a_passphrase_of_any_length_is_no_crash(example: Checkout, tmp_path: Pat
     done = example.run("keys", "new", "other", NODESPEC_PASSPHRASE_FILE=str(tmp_path / "long"))
     assert done.returncode == 2
     assert "more than 1023 bytes" in done.stderr
+
+
+def test_a_contract_that_is_missing_from_the_repository_is_not_taken_for_ours(example: Checkout) -> None:
+    """Its id says what it would hold; that it is there is something else."""
+    oid = example.git("rev-parse", "HEAD:schemas/nodespec.v1.schema.json")
+    (example.path / ".git" / "objects" / oid[:2] / oid[2:]).unlink()
+    for more in ((), ("--no-index",)):
+        done = example.run("validate", "--at", "HEAD", *more)
+        assert done.returncode == 1
+        assert "error[T009]" in done.stdout
+        assert "nodespec.v1.schema.json" in done.stdout

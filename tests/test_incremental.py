@@ -492,6 +492,16 @@ def test_the_command_says_the_same_with_and_without(judged: Checkout) -> None:
         assert (second.stdout, second.returncode) == (plain.stdout, plain.returncode)
 
 
+def test_a_home_next_to_us_is_one(judged: Checkout, counter: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(judged.path.parent)
+    nearby = Checkout(judged.path, {"NODESPEC_HOME": "nearby"})
+    both(nearby, UNSIGNED)
+    assert (judged.path.parent / "nearby" / "recall.key").is_file()
+    counter.whole = 0
+    both(nearby, UNSIGNED)
+    assert counter.whole == 0
+
+
 def test_without_a_home_everything_is_judged(judged: Checkout, counter: Counter) -> None:
     nowhere = judged.path / "registry/registry.yaml"  # a file: no folder can be made there
     both(Checkout(judged.path, {"NODESPEC_HOME": str(nowhere)}), UNSIGNED)

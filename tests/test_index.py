@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -371,6 +372,18 @@ def damaged(data: bytes) -> dict[str, bytes]:
     }
 
 
+def test_an_index_that_was_cut_to_nothing_is_made_anew_with_a_notice(copy: Checkout) -> None:
+    """An empty one is a new one, where it is young: another process has begun it."""
+    plain = copy.run("query", "--format", "ids").stdout
+    for length, age, told in ((1, 0, True), (0, 60, True), (0, 0, False)):
+        (copy.path / INDEX).write_bytes(b"S" * length)
+        os.utime(copy.path / INDEX, (time.time() - age,) * 2)
+        done = copy.run("query", "--format", "ids")
+        assert done.stdout == plain
+        assert ("the index was damaged (it was cut short), and is made anew" in done.stderr) == told
+        assert done.stderr.count("\n") == told
+
+
 @pytest.mark.parametrize("how", sorted(damaged(bytes(10_000))))
 def test_a_damaged_file_is_made_anew_with_one_line_of_notice(copy: Checkout, how: str) -> None:
     plain = copy.run("query", "--no-index", "--format", "json").stdout
@@ -630,6 +643,45 @@ class Counted:
         assert registry.at(revision).query(signal="no_such_signal") == ()
         store.close()
         return len(self.parsed), len(self.trees), len(self.statements)
+
+
+def test_a_base_that_git_has_forgotten_is_no_reason_to_read_everything_for_ever(
+    copy: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commit that the index begins with was amended, and its folders are pruned."""
+    work = Counted(copy.path, monkeypatch)
+    spec = next(copy.path.glob("registry/nodes/**/*.yaml"))
+    for number in range(3):
+        spec.write_text(f"{spec.read_text(encoding='utf-8')}# {number}\n", encoding="utf-8")
+        copy.commit(f"number {number}")
+        work.ask("HEAD")
+        copy.git("commit", "-q", "--amend", "-m", "amended", "-a", "--allow-empty")
+        spec.write_text(f"{spec.read_text(encoding='utf-8')}# amended\n", encoding="utf-8")
+        copy.git("commit", "-q", "-a", "--amend", "-m", "amended")
+        copy.git("reflog", "expire", "--expire=now", "--all")
+        copy.git("gc", "-q", "--prune=now")
+        assert work.ask("HEAD")[0] == 1, "the one file that was amended"
+        assert work.ask("HEAD")[:2] == (0, 2)
+
+
+def test_an_index_that_two_repositories_share_serves_both(
+    copy: Checkout, tmp_path: Path, home: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generate(tmp_path / "other", Population(seed=9, nodes=30, types=3), 2)
+    other = Checkout(tmp_path / "other", home)
+    place = str(tmp_path / "shared.sqlite3")
+    plain = [one.run("query", "--at", "HEAD", "--no-index").stdout for one in (copy, other)]
+    for _ in range(2):
+        for one, wanted in zip((copy, other), plain, strict=True):
+            done = one.run("query", "--at", "HEAD", "--index", place)
+            assert (done.stdout, done.stderr) == (wanted, "")
+    parsed: list[object] = []
+    learn = facts.learn
+    monkeypatch.setattr(facts, "learn", lambda tree, entry: parsed.append(entry) or learn(tree, entry))
+    for one in (copy, other):
+        with Registry.open(one.path, index=place) as registry:
+            assert registry.at("HEAD").query(signal="no_such_signal") == ()
+    assert parsed == [], "what it knows of blobs it knows of both"
 
 
 @pytest.mark.parametrize("nodes", [50, 800])

@@ -47,6 +47,17 @@ def test_a_sandbox_answers_one_question_after_another() -> None:
     assert sandbox.ask({"judge": 0}) == [True, True]
 
 
+def test_compiled_modules_are_kept_where_they_are_kept_here(tmp_path: Path) -> None:
+    program = "from nodespec.policy.sandbox import Sandbox; print(Sandbox(['cel']).ask({'judge': 0}))"
+    for prefix in (str(tmp_path / "cache"), ""):
+        told = {"PYTHONPYCACHEPREFIX": prefix} if prefix else {"PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")} | told
+        before = sorted((ROOT / "tools").rglob("sandbox_child*.pyc"))
+        subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, check=False)
+        assert sorted((ROOT / "tools").rglob("sandbox_child*.pyc")) == before
+        assert bool(list(tmp_path.rglob("sandbox_child*.pyc")))
+
+
 @linux
 def test_a_sandbox_has_no_environment_no_files_and_no_folder_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REGISTRY_HMAC_KEY", "a secret of ours")

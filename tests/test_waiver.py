@@ -127,6 +127,17 @@ def test_a_policy_without_an_answer_cannot_be_waived(code: str) -> None:
     assert found[1:] == ["lab.two/first", "lab.two/second"]
 
 
+def test_that_a_path_is_an_id_cannot_be_waived() -> None:
+    """All that is remembered of a node goes by its path."""
+    society = Society()
+    path = society.register(CACHE, by=society.ada)
+    astray = path.replace("cache", "cash")
+    society.files[astray] = society.files.pop(path)
+    found = left(waiving(society, code="N001", path=astray))
+    assert any(item.startswith("W003 N001 cannot be waived: every other rule") for item in found)
+    assert any(item.startswith("N001 the id is lab.memory/cache") for item in found)
+
+
 def test_somebody_of_the_registry_answers_for_it() -> None:
     assert codes(waiving(waiting(), owner="GLYMPH:" + "ab" * 32)) == ["W004"]
 

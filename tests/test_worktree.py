@@ -11,7 +11,7 @@ import pytest
 
 from nodespec.git import GitRepository
 from nodespec.tree import EXECUTABLE, REGULAR, SPECIAL, SUBMODULE, SYMLINK, UNREADABLE, read_path
-from nodespec.worktree import WorkTree, find_root, write_file
+from nodespec.worktree import WorkTree, find_root, git_folder, write_file
 from tests.simulator import Repository
 
 
@@ -304,3 +304,37 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_draft(tmp_path: Path) -> 
     with pytest.raises(OSError, match="directory"):
         write_file(str(folder), b"new")
     assert [path.name for path in tmp_path.iterdir()] == ["b.yaml"]
+
+
+def test_two_dots_lead_where_the_system_goes(tmp_path: Path) -> None:
+    """``link/..`` is the folder around what the link leads to, and not the one around the link."""
+    for name in ("here", "there"):
+        put(tmp_path, f"{name}/registry/registry.yaml")
+        (tmp_path / name / ".git").mkdir()
+    (tmp_path / "there" / "sub").mkdir()
+    (tmp_path / "here" / "link").symlink_to("../there/sub")
+    there = tmp_path / "there"
+    for start in (tmp_path / "here" / "link" / "..", there / "registry" / "..", there / "sub" / ".." / "registry"):
+        assert (find_root(f"{start}"), git_folder(f"{start}")) == (str(there), str(there / ".git")), start
+    assert find_root(str(tmp_path / "here" / "link")) == str(tmp_path / "here"), "as the shell that went there sees it"
+
+
+@pytest.mark.parametrize("place", ["registry", "schemas", "registry/nodes", "registry/trust", "registry/nodes/a"])
+@pytest.mark.parametrize("is_file", [False, True])
+def test_a_repository_in_the_place_of_a_folder_is_one_whatever_is_asked_first(
+    tmp_path: Path, place: str, is_file: bool
+) -> None:
+    paths = ("registry/registry.yaml", "registry/nodes/a/b.yaml", "registry/trust/0001.dsse.json", "schemas/x.json")
+    for path in paths:
+        put(tmp_path, path)
+    if is_file:
+        put(tmp_path, f"{place}/.git", b"gitdir: elsewhere\n")
+    else:
+        (tmp_path / place / ".git").mkdir()
+    listed = WorkTree(str(tmp_path))
+    assert modes(tmp_path)[place] == SUBMODULE
+    assert not [entry.path for entry in listed.entries if entry.path.startswith(f"{place}/")]
+    for path in paths:
+        assert WorkTree(str(tmp_path)).entry(path) == listed.entry(path), path
+    for folder in ("registry/", "schemas/", "registry/nodes/", "registry/trust/", "registry/nodes/a/"):
+        assert WorkTree(str(tmp_path)).below(folder) == listed.below(folder), folder

@@ -8,8 +8,6 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
-from nodespec.cli import main
-
 
 def run() -> NoReturn:
     """Run the command line, and end without taking Python down object by object, which costs more than some answers.
@@ -17,7 +15,12 @@ def run() -> NoReturn:
     By then the index is closed and every worker is waited for.
     """
     try:
+        from nodespec.cli import main  # an interrupt while it is loaded is one like any other
+
         main()
+    except KeyboardInterrupt:
+        os.write(2, b"interrupted\n")
+        os._exit(130)
     except SystemExit as end:
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):  # what could not be written was told, or nobody listens

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nodespec import rules, schema, settings, waiver
+from nodespec.commit import CommitTree
 from nodespec.examiner import finding, shape_findings, text_findings, unreadable
 from nodespec.finding import Hit
 from nodespec.reading import read_checked, read_document
@@ -27,7 +28,6 @@ from nodespec.tree import (
     WAIVERS_PATH,
     WAIVERS_SCHEMA_PATH,
     Entry,
-    blob_id,
     is_policy_path,
     policy_name,
 )
@@ -70,15 +70,15 @@ def contracts_of(tree: Tree) -> tuple[Contracts, list[Finding]]:
     """
     contracts: Contracts = {}
     findings = []
+    if isinstance(tree, CommitTree):
+        read = (NODE_SCHEMA_PATH, SETTINGS_SCHEMA_PATH, *_OPTIONAL, SETTINGS_PATH, WAIVERS_PATH)
+        tree.prefetch(entry for entry in map(tree.entry, read) if entry is not None)
     for path in (NODE_SCHEMA_PATH, SETTINGS_SCHEMA_PATH, *_OPTIONAL):
         own = (schema.builtin(path),)
         entry = _readable(tree, path)
         if entry is None:
             if path in _OPTIONAL:
                 contracts[path] = own
-            continue
-        if entry.blob == blob_id(own[0].data):
-            contracts[path] = own
             continue
         try:
             if tree.size(entry) > MAX_CONTRACT:

@@ -197,9 +197,10 @@ class Evaluation:
             based=self.base is not None,
             policies=POLICY_SCHEMA_PATH in self.contracts,
         )
-        findings, waived = waiver.split(findings, self._holding, self.now)
+        found = list(findings)
+        odd = any(item.code[0] == "T" or item.code == "N001" for item in found)  # asked for, or not
+        findings, waived = waiver.split(found, self._holding, self.now)
         findings += self._about_waivers(waived, families, looked)
-        odd = any(item.code[0] == "T" or item.code == "N001" for item in findings)  # asked for, or not
         unseen = missed if self.knobs is not None else missed | {SETTINGS_PATH: "S"}
         return Report(
             label=self.tree.label,

@@ -131,6 +131,7 @@ def rule(
     why: str,
     fix: str,
     gate: str = "",
+    unwaivable: str = "",
     concerns_all: bool = False,
 ) -> Callable[[Check], Check]:
     """Declare the decorated function as the check of a rule."""
@@ -145,6 +146,7 @@ def rule(
                 fix=fix,
                 check=check,
                 gate=gate,
+                unwaivable=unwaivable,
                 concerns_all=concerns_all,
             )
         )

@@ -250,7 +250,7 @@ def _make_secret(path: str) -> None:
     import tempfile
 
     folder = os.path.dirname(path)
-    for place in (os.path.dirname(folder), folder):
+    for place in (os.path.dirname(folder) or ".", folder):
         with suppress(FileExistsError):
             os.mkdir(place, mode=0o700)
     descriptor, draft = tempfile.mkstemp(dir=folder, prefix=DRAFT)

@@ -58,7 +58,7 @@ class WorkTree:
         for name in ROOTS:
             path = os.path.join(self.root, name)
             if os.path.isdir(path) and not os.path.islink(path):
-                _scan(path, name + "/", entries)
+                _scan_folder(path, name, entries)
             elif os.path.lexists(path):
                 entries.append(Entry(name, _mode(os.lstat(path))))
         entries.sort(key=lambda entry: path_bytes(entry.path))
@@ -212,12 +212,17 @@ def _scan(folder: str, prefix: str, entries: list[Entry]) -> None:
         return
     for child in children:
         path = prefix + child.name
-        if not child.is_dir(follow_symlinks=False):
-            entries.append(Entry(path, _mode_of(child)))
-        elif os.path.lexists(os.path.join(child.path, ".git")):
-            entries.append(Entry(path, SUBMODULE))
+        if child.is_dir(follow_symlinks=False):
+            _scan_folder(child.path, path, entries)
         else:
-            _scan(child.path, path + "/", entries)
+            entries.append(Entry(path, _mode_of(child)))
+
+
+def _scan_folder(folder: str, path: str, entries: list[Entry]) -> None:
+    if os.path.lexists(os.path.join(folder, ".git")):
+        entries.append(Entry(path, SUBMODULE))
+    else:
+        _scan(folder, path + "/", entries)
 
 
 def _mode_of(child: os.DirEntry[str]) -> int:
@@ -233,12 +238,17 @@ def _mode(status: os.stat_result) -> int:
     return SYMLINK if stat.S_ISLNK(status.st_mode) else SPECIAL
 
 
+def absolute(path: str) -> str:
+    """Return an absolute path without ``..``: behind a link, that leads where the system goes, and not the text."""
+    return os.path.realpath(path) if os.pardir in path.split(os.sep) else os.path.abspath(path)
+
+
 def find_root(start: str) -> str | None:
     """Return the folder at or above ``start`` that holds a registry, looking no further than one Git repository.
 
     Beyond the top of a repository, or inside a bare one, begins what belongs to somebody else.
     """
-    for folder in _upwards(os.path.abspath(start)):
+    for folder in _upwards(absolute(start)):
         if os.path.exists(os.path.join(folder, SETTINGS_PATH)) or os.path.isdir(os.path.join(folder, NODES)):
             return folder
         if _is_bare(folder) or os.path.exists(os.path.join(folder, ".git")):
@@ -255,7 +265,7 @@ def _is_bare(folder: str) -> bool:
 def git_folder(start: str) -> str | None:
     """Return the Git folder of the repository around ``start``, the one that all its work trees share; None without."""
     try:
-        return next(filter(None, map(_git_folder_at, _upwards(os.path.abspath(start)))), None)
+        return next(filter(None, map(_git_folder_at, _upwards(absolute(start)))), None)
     except (OSError, UnicodeDecodeError):
         return None
 

@@ -35,6 +35,7 @@ from nodespec.registry import Registry
 from nodespec.text import MAX_BYTES
 from nodespec.tree import REGISTRY, SCHEMAS
 from nodespec.workers import check_jobs
+from nodespec.worktree import absolute
 
 if TYPE_CHECKING:
     from nodespec.registry import Snapshot
@@ -147,7 +148,7 @@ def _start(paths: tuple[str, ...], repo: str, at: str | None) -> str:
     """Return where to look for the registry: --repo, else around the first path, as git does for -C."""
     if repo != "." or not paths or at is not None or os.path.isdir(os.path.join(repo, REGISTRY)):
         return repo
-    first = os.path.abspath(paths[0])
+    first = absolute(paths[0])
     return first if os.path.isdir(first) else os.path.dirname(first)
 
 

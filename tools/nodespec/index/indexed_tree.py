@@ -142,7 +142,7 @@ def indexed(
             return IndexedTree(store, _of_work_tree(work, tree, present), tree)
         name = _of_commit(work, tree, present)
     except RegistryError as error:  # an object is missing
-        raise UnusableError(str(error)) from error
+        raise OddError(str(error)) from error
     return IndexedTree(store, name, tree)
 
 
@@ -189,7 +189,7 @@ def _of_commit(work: _Work, tree: CommitTree, present: Callable[[], CommitTree |
     if head is not None and top != folder and not _is_known(work, top):
         _of_commit(_Work(work.store, head, work.jobs, work.progress), head, lambda: head)
     base = _base(work)
-    changes = _difference(tree, "" if base == NOTHING else base, folder)
+    changes = _since_base(work, tree, base, folder)
     _learn_missing(work, changes)
     with work.store.writing() as database:
         if _base_in(work.store, database) != base:
@@ -224,6 +224,21 @@ def _folder(tree: CommitTree) -> str:
 def _is_known(work: _Work, tree: str) -> bool:
     with work.store.using() as database:
         return database.execute("SELECT 1 FROM tree WHERE name = ?", (tree,)).fetchone() is not None
+
+
+def _since_base(work: _Work, tree: CommitTree, base: str, folder: str) -> Changes:
+    """Return what differs from the base.
+
+    Where Git has no folders of the base any more (they were pruned, or are another repository's), that is every file,
+    and whatever the index has there is gone; what it knows of blobs stays.
+    """
+    if base != NOTHING:
+        with suppress(RegistryError):
+            return _difference(tree, base, folder)
+    with work.store.using() as database:
+        there = [path for (path,) in database.execute("SELECT path FROM file WHERE base = 1")]
+    gone: Changes = dict.fromkeys(there)
+    return gone | _difference(tree, "", folder)
 
 
 def _difference(tree: CommitTree, base: str, folder: str) -> Changes:

@@ -28,6 +28,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import time
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -119,6 +120,8 @@ class Store:
             os.makedirs(os.path.dirname(self.path) or ".", exist_ok=True)
         self._rules = rule_set()
         _check_kind(self.path)
+        if _is_cut(self.path):
+            raise sqlite3.DatabaseError("it was cut short")
         database = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)
         database.execute("PRAGMA temp_store = MEMORY")  # a full disk elsewhere is nothing to us
         database.execute("PRAGMA synchronous = NORMAL")
@@ -297,6 +300,15 @@ def place_of(start: str, chosen: str | None) -> str:
     if not os.path.exists(path) and os.stat(folder).st_uid != os.geteuid():
         raise UnusableError("the Git folder belongs to somebody else")  # who could not use what we would leave there
     return path
+
+
+def _is_cut(path: str) -> bool:
+    """Say whether a file is too short for a database; an empty one may be new, and begun by another process."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return False
+    return status.st_size < _HEADER_BYTES and (status.st_size > 0 or time.time() - status.st_mtime > PATIENCE)
 
 
 def _check_kind(path: str) -> None:

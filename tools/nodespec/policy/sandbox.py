@@ -25,8 +25,14 @@ from nodespec.policy.limits import MAX_ANSWER, PATIENCE, SECONDS, SECONDS_EACH, 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_ISOLATED = ("-I", "-S", *(("-B",) if sys.dont_write_bytecode else ()), "-X", "utf8", "-c")
-"""No variable, no installed package, no user's folder and no current folder has a say in what is imported."""
+_ISOLATED = (
+    *("-I", "-S", "-X", "utf8"),
+    *(("-B",) if sys.dont_write_bytecode else ()),
+    *(("-X", f"pycache_prefix={sys.pycache_prefix}") if sys.pycache_prefix else ()),
+    "-c",
+)
+"""No variable, no installed package, no user's folder and no current folder has a say in what is imported; where
+compiled modules are kept is as here."""
 
 _BEGIN = """
 import importlib.util, sys

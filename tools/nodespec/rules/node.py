@@ -42,6 +42,7 @@ class Surroundings:
     "id-not-path",
     why="The path is the id. Where both could differ, two files could claim one id and merge without a conflict.",
     fix="Move the file to the path its node_type and name stand for, or correct them.",
+    unwaivable="every other rule takes a node's path for its id",
 )
 def id_not_path(node: NodeSpec, _around: Surroundings) -> Iterator[Hit]:
     """The path of the file is the id of the node."""
