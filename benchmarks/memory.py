@@ -1,4 +1,4 @@
-"""How much memory the largest process of a command takes: judging everything, and building the index."""
+"""How much memory the largest process of a command takes: judging everything, building the index, remembering."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ def measure(folder: Path, nodes: int) -> Iterator[Held]:
     commands = {
         "validate --no-index --jobs 2": ("validate", "--no-index", "--jobs", "2", *UNSIGNED),
         "query, the index being built": ("query", "--at", "HEAD", "--format", "ids", *index),
+        "validate, its verdict being kept": ("validate", "--at", "HEAD", *index, *UNSIGNED),
     }
     for name, words in commands.items():
         asked = [sys.executable, "-c", _WATCHED, program("nodespec"), *words]

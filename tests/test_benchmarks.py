@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from benchmarks.measure import Timing
 from benchmarks.promises import Promise
-from benchmarks.run import compared, ended, table
+from benchmarks.run import compared, ended, missing, table
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 OURS, OTHER = Timing(seconds=(0.2, 9.0, 0.1)), Timing(seconds=(0.4,))
 
@@ -23,6 +28,16 @@ def test_a_bar_is_met_by_the_median_and_a_missed_one_counts_where_it_is_meant_to
     assert row.cells[-1] == verdict
     assert (ended(rows, strict=True), ended(rows, strict=False)) == (int(verdict == "MISSED"), 0)
     assert "ours: 0.200 s (3)" in table(rows)
+
+
+def test_a_bar_that_could_not_be_measured_counts_where_a_missed_one_does(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("BENCH_NPM", str(tmp_path))
+    absent = list(missing())
+    assert ["ripgrep" in absent[0], "ajv-cli" in absent[1]] == [True, True]
+    assert (ended([], absent, strict=True), ended([], absent, strict=False)) == (1, 0)
 
 
 def test_a_part_of_ours_is_compared_with_all_of_the_other() -> None:

@@ -83,6 +83,22 @@ def updated(lab: Lab, identifier: str, **traits: object) -> People:
     return people
 
 
+def test_a_signature_that_is_made_anew_changes_no_node(lab: Lab) -> None:
+    """The file is what it was, so nobody says or sends anything else; and one that is taken away is just missing."""
+    again = updated(lab, CACHE, version=lab.people.nodes[CACHE].version)
+    path = node_path(CACHE)
+    assert again.files[path] == lab.people.files[path]
+    head = lab.act(again)
+    judgement = judged(lab, head)
+    assert (found(judgement), judgement.pairs, judgement.affected) == ([], (), ())
+    _, said, _ = run(lab, head)
+    assert "no node" not in said
+    assert "would return other nodes: 0%" in said
+    unsigned = judged(lab, lab.commit({attestation_path(path): None}, lab.base))
+    assert errors(unsigned) == {"P008"}
+    assert (unsigned.pairs, unsigned.affected) == ((), ())
+
+
 # What is judged.
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from nodespec.tree import Entry, Tree
 
 KEY = b"k" * 32
+STONE = "registry/tombstones/lab/gone.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -153,9 +154,9 @@ def test_a_name_is_found_whole_and_never_in_part() -> None:
         NodeFacts(f"registry/nodes/lab/n{n}.yaml", "lab", f"n{n}", "core", ((name, "public"),), (), f"GLYMPH:{n}")
         for n, name in enumerate(names)
     ]
-    roster = Roster.parse(Roster.of("1" * 40, "2" * 40, facts, {"t": ["rain"]}).dump(KEY, "r"), KEY, "r")
+    roster = Roster.parse(Roster.of("1" * 40, "2" * 40, facts, {STONE: ["rain"]}).dump(KEY, "r"), KEY, "r")
     assert roster is not None
     for fact, name in zip(facts, names, strict=True):
-        assert roster.naming([name]) == ([fact], {"t": frozenset(["rain"])} if name == "rain" else {})
+        assert roster.naming([name]) == ([fact], {STONE: frozenset(["rain"])} if name == "rain" else {})
     for name in ("rai", "rainxy", "", "GLYMPH", "\t", "\n"):
         assert roster.naming([name]) == ([], {})

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from nodespec import impact, reading, signed_roster
+from nodespec import impact, keyring, reading, signed_roster
 from nodespec.checkpoint import Trust
-from nodespec.cli import believed
+from nodespec.cli.believed import Rosters
 from nodespec.errors import RegistryError
 from nodespec.gate import gate
 from nodespec.git import GitRepository
 from nodespec.mentions import mentioning
 from nodespec.proposal import propose
 from nodespec.provenance import Provenance
-from nodespec.registry import Registry, Snapshot
+from nodespec.registry import Snapshot
 from nodespec.roster import Roster
 from nodespec.scorecard import unseen
 from nodespec.tree import node_path
@@ -118,6 +118,7 @@ def test_a_fresh_clone_reads_what_changes_and_nothing_else(
     lab.repository.git("-C", str(clone), "fetch", "-q", "origin", "+refs/heads/*:refs/heads/*", "--update-head-ok")
     kept = tmp_path / "roster"
     kept.write_bytes(published(lab, signed_roster.of_commit(at(lab, lab.base))))
+    git.keep(signed_roster.REF, kept.read_bytes())
     searched: list[Entry] = []
     parsed: list[str] = []
 
@@ -132,7 +133,8 @@ def test_a_fresh_clone_reads_what_changes_and_nothing_else(
         proposal = propose(git, git.resolve(lab.base), git.resolve(head))
         base = Provenance(proposal.before, Snapshot(proposal.before).settings, NOW)
         parsed.clear()
-        judgement = gate(proposal, now=NOW, roster=partial(believed.signed_roster, str(kept), base, pytest.fail))
+        rosters = Rosters(git, None, base, pytest.fail, str(kept) if head == heads[0] else None)
+        judgement = gate(proposal, now=NOW, roster=rosters)
         assert judgement.word
         assert searched == []
         changed = {path for path in proposal.paths if path.endswith(".yaml")}
@@ -192,41 +194,72 @@ def test_a_checkpoint_is_no_roster_and_a_roster_that_begins_otherwise_is_none(la
 
 
 def test_what_is_not_believed_is_said_and_changes_no_answer(lab: Lab, tmp_path: Path) -> None:
-    """Whatever stands in the file's place, the gate searches every file, and finds what there is to be found."""
-    head, base, path = proposals(lab)[0], believe(lab, lab.base), tmp_path / "roster"
+    """Whatever stands in the roster's place, the gate searches every file, and finds what there is to be found."""
+    lab.repository.git("clone", "-q", "--bare", str(lab.repository.path), str(tmp_path / "clone"))
+    git = GitRepository.open(str(tmp_path / "clone"))
+    head, base = proposals(lab)[0], believe(lab, lab.base)
     known = answer(judged(lab, head, lab.base, None))
     good = published(lab, signed_roster.of_commit(at(lab, lab.base)))
-    assert believed.signed_roster(str(path), base, pytest.fail) is None, "there is nothing to be said of no file"
-    for data in (
-        b"",
-        b"\n",
-        b"rubbish",
-        good[:-1],
-        good + b"\n",
-        published(lab, lies(lab), lab.people.keyring["root"]),
-    ):
-        path.write_bytes(data)
+    assert Rosters(git, None, base, pytest.fail)() is None, "there is nothing to be said of no roster"
+    stranger = published(lab, lies(lab), lab.people.keyring["root"])
+    for data in (b"", b"\n", b"rubbish", good[:-1], good + b"\n", stranger):
+        git.keep(signed_roster.REF, data)
         said: list[str] = []
-        roster = believed.signed_roster(str(path), base, said.append)
+        roster = Rosters(git, None, base, said.append)()
         assert roster is None
         assert len(said) == 1
-        assert "is not believed: " in said[0]
+        assert said[0].startswith("note: the roster refs/nodespec/roster is not believed: ")
         assert said[0].endswith("every file is searched instead")
         assert answer(judged(lab, head, lab.base, roster)) == known
-    path.unlink()
-    path.mkdir()
+    lab.repository.git("-C", str(tmp_path / "clone"), "update-ref", signed_roster.REF, lab.base)
     said = []
-    assert believed.signed_roster(str(path), base, said.append) is None
-    assert "no plain file" in said[0]
+    assert Rosters(git, None, base, said.append)() is None
+    assert "it is no blob of at most 256 MiB" in said[0]
+    git.keep(signed_roster.REF, good)
+    chosen = tmp_path / "chosen"
+    chosen.write_bytes(stranger)
+    said = []
+    found = Rosters(git, None, base, said.append, str(chosen))()
+    assert found is not None, "what was asked for is no good, and what is published is"
+    assert len(said) == 1
+    assert str(chosen) in said[0]
 
 
 def test_a_root_that_has_expired_appoints_nobody(lab: Lab, tmp_path: Path) -> None:
-    path = tmp_path / "roster"
-    path.write_bytes(published(lab, signed_roster.of_commit(at(lab, lab.base))))
-    tree, said = at(lab, lab.base), list[str]()
+    git, tree, said = GitRepository.open(str(lab.repository.path)), at(lab, lab.base), list[str]()
+    chosen = tmp_path / "roster"
+    chosen.write_bytes(published(lab, signed_roster.of_commit(tree)))
     later = Provenance(tree, Snapshot(tree).settings, NOW + timedelta(days=1000))
-    assert believed.signed_roster(str(path), later, said.append) is None
+    assert Rosters(git, None, later, said.append, str(chosen))() is None
     assert "expired" in said[0]
+
+
+ODD_LINES = [
+    b"[1",
+    b'["registry/nodes/a/b.yaml"]',
+    b'["registry/nodes/a/b.yaml","core",[["a","public"]],[1],"o"]',
+    b'["registry/nodes/a/b.yaml","no_lane",[],[],"o"]',
+    b'["registry/nodes/a/b.yaml","core",[["a","no_label"]],[],"o"]',
+    b'["registry/nodes/a/b.yaml","core",7,[],"o"]',
+    b'"text"',
+    b"[]",
+    '["registry/nodes/\u00e9"'.encode("latin-1"),
+]
+
+
+@pytest.mark.parametrize("number", range(len(ODD_LINES)))
+def test_a_roster_that_is_signed_and_malformed_ends_in_words(lab: Lab, number: int) -> None:
+    """Whoever may sign it may spoil it: then nothing is judged, and it is said whose fault that is."""
+    whole = signed_roster.of_commit(at(lab, lab.base))
+    begin = whole.text.index(b"\n", 20) + 1
+    end = whole.text.index(b"\n", begin)
+    text = whole.text[:begin] + ODD_LINES[number].ljust(end - begin) + whole.text[end:]
+    odd = signed_roster.verify(published(lab, replace(whole, text=text)), trusted(lab), now=NOW)
+    with pytest.raises(RegistryError, match="that the checkpoint role signed is malformed") as caught:
+        odd.everybody()
+    assert "--anew" in caught.value.hint
+    with pytest.raises(RegistryError, match="is malformed"):
+        odd.naming(["memory_stored", "dream_woven", lab.people.ada.handle, lab.people.bob.handle])
 
 
 # How it is made.
@@ -280,47 +313,74 @@ def ada(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Clone:
 
 def test_a_maintainer_signs_a_roster_and_a_fresh_clone_takes_it(ada: Clone, tmp_path: Path) -> None:
     said = ada.says("checkpoint", "roster")
-    kept = ada.path / ".git" / "nodespec" / "checkpoints" / "roster"
-    assert "signed ml-dsa-44, ed25519" in said or "signed ed25519, ml-dsa-44" in said
-    assert kept.is_file()
-    assert ada.says("checkpoint", "create"), "a roster beside them is in nobody's way"
+    assert "ml-dsa-44" in said
+    assert "git push origin refs/nodespec/roster" in said
+    assert ada.says("checkpoint", "create"), "a roster is in nobody's way"
     ada.git("checkout", "-q", "-b", "proposal")
     ada.says("register", str(ada.draft(("name: sonde_v1", "name: sonde_v2"), ("depth_read", "rain_fell"))), "--commit")
     fresh = ada.clone(tmp_path / "fresh").by("ben")
     asked = ("gate", "--base", "origin/main", "--head", "origin/proposal", "--no-index")
     alone = fresh.run(*asked)
     assert "roster" not in alone.stdout + alone.stderr
-    given = fresh.run(*asked, "--roster", str(kept), "--format", "markdown")
-    assert "that the checkpoint role signed" in given.stdout
-    assert "not believed" not in given.stderr
-    assert given.returncode == alone.returncode
-    place = fresh.path / ".git" / "nodespec" / "checkpoints" / "roster"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_bytes(kept.read_bytes())
+    given = tmp_path / "given"
+    ada.says("checkpoint", "roster", "main", "--output", str(given))
+    taken = fresh.run(*asked, "--roster", str(given), "--format", "markdown")
+    assert "that the checkpoint role signed" in taken.stdout
+    assert "not believed" not in taken.stderr
+    assert taken.returncode == alone.returncode
+    fresh.git("fetch", "-q", "origin", "+refs/nodespec/*:refs/nodespec/*")
     assert "that the checkpoint role signed" in fresh.run(*asked, "--format", "markdown").stdout
-    place.write_bytes(kept.read_bytes()[:-9])
-    spoiled = fresh.run(*asked)
+    given.write_bytes(given.read_bytes()[:-9])
+    fresh.git("update-ref", "-d", signed_roster.REF)
+    spoiled = fresh.run(*asked, "--roster", str(given))
     assert spoiled.returncode == alone.returncode
     assert "is not believed: " in spoiled.stderr
     said = fresh.says(*asked, "--roster", "nowhere", code=2)
-    assert "nodespec checkpoint roster" in said
+    assert "nodespec checkpoint roster -o FILE" in said
+
+
+def test_a_roster_is_written_where_it_was_asked_for(ada: Clone, tmp_path: Path) -> None:
+    done = ada.run("checkpoint", "roster", "-o", "-")
+    assert done.returncode == 0
+    assert done.stdout.startswith("nodespec-roster/v1\n")
+    (tmp_path / "there").write_text("mine")
+    assert "exists and is not overwritten" in ada.refuses("checkpoint", "roster", "-o", str(tmp_path / "there"))
+    assert not ada.git("for-each-ref", "refs/nodespec")
+
+
+def test_what_nobody_would_believe_is_not_signed(ada: Clone) -> None:
+    ada.says("keys", "new", "second")
+    ada.says("trust", "rotate", "--checkpoint", "main", "--checkpoint", "second", "--checkpoint-threshold", "3")
+    ada.commit("two to sign")
+    said = ada.refuses("checkpoint", "roster")
+    assert "nobody would believe this roster" in said
+    assert "--key NAME" in said
+    ada.says("checkpoint", "roster", "--key", "main", "--key", "second")
+
+
+def test_a_roster_that_was_wrong_is_made_anew(ada: Clone) -> None:
+    """What the same keys have signed is built upon, unless somebody says that it must not be."""
+    ada.says("checkpoint", "roster")
+    true = ada.git("cat-file", "blob", signed_roster.REF)
+    git = GitRepository.open(str(ada.path))
+    roster = signed_roster.of_commit(git.tree(git.resolve("HEAD")))
+    false = Roster.of(roster.nodes, roster.tombstones, [], {})
+    files = keyring.listing(str(ada.people / "ada"), "main")
+    secret = (ada.people / "passphrase").read_text(encoding="utf-8").strip()
+    signers = [(key.public.key_id, key) for key in keyring.unlock(files, lambda: secret)]
+    for text in (false, replace(false, text=false.text + b"rubbish\n", names_end=len(false.text) + 8)):
+        commit = ada.git("rev-parse", "HEAD")
+        git.keep(signed_roster.REF, signed_roster.sign(text, "lab.test", commit, datetime.now(UTC), signers))
+        ada.says("checkpoint", "roster", "--anew")
+        assert ada.git("cat-file", "blob", signed_roster.REF).splitlines()[:-1] == true.splitlines()[:-1]
 
 
 def test_whoever_may_not_sign_checkpoints_signs_no_roster(ada: Clone) -> None:
     said = ada.by("ben").refuses("checkpoint", "roster")
     assert "does not hold the checkpoint role" in said
-    assert not (ada.path / ".git" / "nodespec" / "checkpoints" / "roster").exists()
+    assert not ada.git("for-each-ref", "refs/nodespec")
 
 
-def test_a_roster_is_of_a_commit_that_holds_a_registry(ada: Clone, tmp_path: Path) -> None:
-    assert "no registry" in ada.refuses("checkpoint", "roster", str(ada.git("commit-tree", "-m", "x", _empty(ada))))
-    output = tmp_path / "published"
-    ada.says("checkpoint", "roster", "HEAD", "--output", str(output))
-    roster = Registry.open(ada.path, index=False).at("HEAD")
-    assert output.read_bytes().startswith(b"nodespec-roster/v1\n")
-    assert roster.commit is not None
-    assert roster.commit.id in output.read_text("utf-8", "replace") or b"payload" in output.read_bytes()
-
-
-def _empty(clone: Clone) -> str:
-    return clone.git("hash-object", "-t", "tree", "-w", "/dev/null")
+def test_a_roster_is_of_a_commit_that_holds_a_registry(ada: Clone) -> None:
+    empty = ada.git("hash-object", "-t", "tree", "-w", "/dev/null")
+    assert "no registry" in ada.refuses("checkpoint", "roster", ada.git("commit-tree", "-m", "x", empty))

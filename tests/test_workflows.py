@@ -84,16 +84,22 @@ def test_they_fulfil_the_schemas_of_their_hosts(tmp_path: Path) -> None:
 def test_nothing_is_allowed_by_default_and_no_text_of_a_pull_request_reaches_a_command(path: Path) -> None:
     workflow = load(path)
     assert workflow["permissions"] == {}
-    for job in workflow["jobs"].values():
-        assert set(job["permissions"].values()) == {"read"}
+    for name, job in workflow["jobs"].items():
+        writes = [what for what, how in job["permissions"].items() if how != "read"]
+        assert writes == (["contents"] if (path.name, name) == ("checkpoint.yml", "roster") else [])
+        assert not writes or "secrets." not in yaml.safe_dump(job), "who may write has no keys"
     for step in steps_of(path):
         assert HOSTED not in step.get("run", "")
         if "uses" in step:
-            assert re.fullmatch(r"actions/[a-z-]+(/restore)?@[0-9a-f]{40}", step["uses"]), (
-                "an action is named by its commit"
-            )
+            assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", step["uses"]), "an action is named by its commit"
         if step.get("uses", "").startswith("actions/checkout@"):
             assert step["with"]["persist-credentials"] is False
+
+
+def test_the_gate_takes_nothing_over_that_a_pull_request_could_have_written() -> None:
+    """A cache or an artifact is unpacked by the host, to wherever its names say: over the tool, for instance."""
+    used = [step["uses"].partition("@")[0] for step in steps_of(WORKFLOWS / "gate.yml") if "uses" in step]
+    assert used == ["actions/checkout", "actions/setup-python"]
 
 
 def test_the_gate_never_checks_out_what_is_proposed() -> None:
@@ -102,10 +108,6 @@ def test_the_gate_never_checks_out_what_is_proposed() -> None:
         "${{ github.event.pull_request.base.sha || github.event.merge_group.base_sha }}"
     ]
     assert set(load(WORKFLOWS / "gate.yml")[True]) == {"pull_request", "merge_group"}  # YAML 1.1 reads "on" as true
-
-
-CACHED = Path(".git/nodespec/checkpoints")
-"""What the host keeps from one run to the next."""
 
 
 @dataclass
@@ -163,13 +165,9 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Host:
     return Host(origin, author, folder / "venv" / "bin" / "python")
 
 
-def judged(
-    host: Host, folder: Path, base: str, head: str, cache: Path | None = None
-) -> tuple[subprocess.CompletedProcess[str], str]:
-    """Run every step of gate.yml, with what the host's cache holds; return the last, and the page that it wrote."""
+def judged(host: Host, folder: Path, base: str, head: str) -> tuple[subprocess.CompletedProcess[str], str]:
+    """Run every step of gate.yml; return the last, and the page that it wrote."""
     workspace = host.check_out(folder, base)
-    if cache is not None:
-        shutil.copytree(cache, workspace / CACHED)
     summary = folder / "summary.md"
     variables = {"BASE": base, "HEAD": head, "GITHUB_STEP_SUMMARY": str(summary), "TOKEN": "none"}
     steps = [step["run"] for step in steps_of(WORKFLOWS / "gate.yml") if "run" in step]
@@ -213,20 +211,32 @@ def test_a_change_that_brings_its_own_gate_is_judged_by_the_base_s(host: Host, t
 
 def test_the_checkpoint_is_signed_verified_and_kept(host: Host, tmp_path: Path) -> None:
     tip, workspace = checkpointed(host, tmp_path)
-    assert (workspace / CACHED / f"{tip}.dsse.json").is_file()
+    assert (workspace / ".git" / "nodespec" / "checkpoints" / f"{tip}.dsse.json").is_file()
 
 
 def test_the_gate_takes_the_roster_that_was_signed_after_the_merge_before(host: Host, tmp_path: Path) -> None:
-    _, workspace = checkpointed(host, tmp_path / "after")
-    for name in ("gate.yml", "checkpoint.yml"):
-        (cached,) = [step["with"]["path"] for step in steps_of(WORKFLOWS / name) if "cache" in step.get("uses", "")]
-        assert cached == str(CACHED)
+    tip, workspace = checkpointed(host, tmp_path / "after")
+    pusher = host.check_out(tmp_path / "roster", tip)
+    handed = [
+        step["with"] for step in steps_of(WORKFLOWS / "checkpoint.yml") if step.get("with", {}).get("name") == "roster"
+    ]
+    assert [one["path"] for one in handed] == [".git/nodespec/roster", ".git/nodespec"]
+    (pusher / ".git" / "nodespec").mkdir()
+    shutil.copy(workspace / ".git" / "nodespec" / "roster", pusher / ".git" / "nodespec")
+    for text in runs(WORKFLOWS / "checkpoint.yml", "roster"):
+        done = host.run(text, pusher, TOKEN="none")
+        assert done.returncode == 0, done.stderr
     host.author.replace(ADAPTER_FILE, "name: memory_stored", "name: memory_kept")
-    done, page = judged(host, tmp_path / "before", *host.propose("another signal"), workspace / CACHED)
+    done, page = judged(host, tmp_path / "before", *host.propose("another signal"))
     assert done.returncode == 1
     assert "not believed" not in done.stderr
     assert "that the checkpoint role signed" in page
     assert "G001" in done.stdout
+
+
+def runs(path: Path, job: str) -> list[str]:
+    """The commands of a job, in order."""
+    return [step["run"] for step in load(path)["jobs"][job]["steps"] if "run" in step]
 
 
 def checkpointed(host: Host, tmp_path: Path) -> tuple[str, Path]:
@@ -238,15 +248,15 @@ def checkpointed(host: Host, tmp_path: Path) -> tuple[str, Path]:
     with tarfile.open(fileobj=keys, mode="w:gz") as archive:
         archive.add(ROOT / "tests" / "keys" / "keys", arcname="keys")
     variables = {
+        "TOKEN": "none",
         "NODESPEC_HOME": str(tmp_path / "home"),
         "NODESPEC_PASSPHRASE_FILE": str(tmp_path / "passphrase"),
         "KEYS": base64.b64encode(keys.getvalue()).decode(),
         "PASSPHRASE": (ROOT / "tests" / "keys" / "passphrase.txt").read_text(encoding="utf-8").strip(),
     }
-    for step in steps_of(WORKFLOWS / "checkpoint.yml"):
-        if "run" in step:
-            done = host.run(step["run"], workspace, **variables)
-            assert done.returncode == 0, f"{step['name']}: {done.stderr}"
+    for text in runs(WORKFLOWS / "checkpoint.yml", "checkpoint"):
+        done = host.run(text, workspace, **variables)
+        assert done.returncode == 0, f"{text}: {done.stderr}"
     return tip, workspace
 
 

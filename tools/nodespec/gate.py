@@ -414,24 +414,26 @@ class _Run:
 
     # What a reviewer wants to know.
 
+    @cached_property
+    def sides(self) -> dict[str, Pair]:
+        """Every node of which something differs, be it only a signature, before and after, by path."""
+        if self.change is None:
+            return {}
+        now = {versions.path: versions.now for versions in self.change.nodes}
+        found = ((path, self.change.earlier(path)) for path in map(node_path, self.ids))
+        return {path: (old, now.get(path) if path in self.proposal.paths else old) for path, old in found}
+
     def pairs(self) -> Iterator[Pair]:
         """Yield each node that says something else than before, as (before, after)."""
-        if self.change is None:
-            return
-        now = {versions.path: versions.now for versions in self.change.nodes}
-        for path in map(node_path, self.ids):
-            old, new = self.change.earlier(path), now.get(path)
+        for old, new in self.sides.values():
             if old is not new and (old is None or new is None or old.value != new.value):
                 yield old, new
 
     def affected(self) -> Iterator[Affected]:
         """Yield who hears the signals that others send otherwise than before, and is not touched."""
-        if self.change is None:
-            return
-        now = {versions.path: versions.now for versions in self.change.nodes}
         sent: list[dict[str, list[str]]] = [{}, {}]
-        for path in map(node_path, self.ids):
-            for side, node in zip(sent, (self.change.earlier(path), now.get(path)), strict=True):
+        for path, sides in self.sides.items():
+            for side, node in zip(sent, sides, strict=True):
                 for emit in node.emits if node else ():
                     side.setdefault(emit.name, []).append(f"{node_id(path)}, {emit.sensitivity}")
         for signal in sorted(sent[0].keys() | sent[1].keys()):

@@ -228,6 +228,29 @@ class GitRepository:
         except (LookupError, UnicodeDecodeError, RuntimeError):  # RuntimeError: pygit2 cannot hold a merge of nothing
             return True
 
+    def kept(self, ref: str, most: int) -> bytes | None:
+        """Return the blob that a ref names, None when there is no such ref.
+
+        Raises ``ValueError`` when it names no blob, or one of more than ``most`` bytes.
+        """
+        if ref not in self._repo.references:
+            return None
+        try:
+            oid = self._repo.references[ref].resolve().target
+            kind, size = self._repo.odb.read_header(oid)
+            if _KINDS[kind] != "blob" or size > most:
+                raise ValueError(f"it is no blob of at most {most >> 20} MiB")
+            return self.objects.read(str(oid))[1]
+        except (pygit2.GitError, KeyError, LookupError) as error:
+            raise ValueError(f"it cannot be read: {error}") from None
+
+    def keep(self, ref: str, data: bytes) -> None:
+        """Let a ref name a blob of these bytes; raise ``RegistryError`` when that cannot be written."""
+        try:
+            self._repo.references.create(ref, self._repo.create_blob(data), force=True)
+        except (pygit2.GitError, OSError) as error:
+            raise RegistryError(f"{ref} cannot be written: {error}") from None
+
     def entry(self, commit: Commit, path: str) -> Entry | None:
         """Return the file at ``path`` in a commit, reading only the folders on the way."""
         try:

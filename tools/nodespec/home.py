@@ -18,7 +18,9 @@ def find(environment: Mapping[str, str]) -> str | None:
     """Return the folder that the environment names, be it there or not; None for a user without a home."""
     if environment.get("NODESPEC_HOME"):
         return environment["NODESPEC_HOME"]
-    base = environment.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
+    base = environment.get("XDG_CONFIG_HOME", "")
+    if not os.path.isabs(base):  # then it does not count (XDG Base Directory Specification)
+        base = os.path.join(os.path.expanduser("~"), ".config")
     return None if base.startswith("~") else os.path.join(base, "nodespec")
 
 

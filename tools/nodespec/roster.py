@@ -30,15 +30,17 @@ from __future__ import annotations
 import hmac
 import json
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from nodespec.errors import RegistryError
 from nodespec.frozen import frozen
 from nodespec.rules.graph import NodeFacts
-from nodespec.tree import NODES, TOMBSTONES, is_node_path, node_id
+from nodespec.spec import LANES, SENSITIVITIES
+from nodespec.tree import NODES, TOMBSTONES, is_node_path, is_tombstone_path, node_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from nodespec.commit import CommitTree
 
@@ -113,14 +115,25 @@ class Roster:
         Besides, by path, the tombstones that leave one of the signals dangling, and which signals they leave.
         """
         wanted = sorted(set(names))
-        begins = sorted({begin for name in wanted for begin in self._begins(name)})
-        return _parted(map(self._value, begins))
+        with self._reading():
+            begins = sorted({begin for name in wanted for begin in self._begins(name)})
+            return _parted(map(self._value, begins))
 
     def everybody(self) -> tuple[list[NodeFacts], dict[str, frozenset[str]]]:
         """Return every node, and every tombstone that leaves signals dangling, as :meth:`naming` does."""
-        begin = self.text.index(b"\n", len(_FORMAT) + 1) + 1
-        lines = self.text[begin : self.names_at].splitlines()
-        return _parted(json.loads(b"[%b]" % b",".join(lines)))
+        with self._reading():
+            begin = self.text.index(b"\n", len(_FORMAT) + 1) + 1
+            lines = self.text[begin : self.names_at].splitlines()
+            return _parted(json.loads(b"[%b]" % b",".join(lines)))
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Raise ``RegistryError`` where the text, which its writer answers for, is no roster's."""
+        try:
+            yield
+        except (ValueError, LookupError, TypeError):
+            hint = "whoever signed it has to make it anew: nodespec checkpoint roster --anew"
+            raise RegistryError(f"{self.word or 'the roster beside the index'} is malformed", hint=hint) from None
 
     def differing(self, tree: CommitTree) -> frozenset[str] | None:
         """Return the paths at which a commit differs from the one this is of; None where that cannot be known."""
@@ -160,8 +173,11 @@ def _parted(values: Iterable[list[Any]]) -> tuple[list[NodeFacts], dict[str, fro
     for value in values:
         if is_node_path(value[0]):
             nodes.append(_unpacked(value))
-        else:
-            left[value[0]] = frozenset(value[1])
+            continue
+        path, names = value
+        if not is_tombstone_path(path) or not all(isinstance(name, str) for name in names):
+            raise ValueError(path)
+        left[path] = frozenset(names)
     return nodes, left
 
 
@@ -177,6 +193,10 @@ def _unpacked(value: list[Any]) -> NodeFacts:
     path, lane, emits, subscribes, owner = value
     node_type, _, name = node_id(path).rpartition("/")
     sent = tuple((signal, label) for signal, label in emits)
+    if lane not in LANES or not all(label in SENSITIVITIES for _, label in sent):
+        raise ValueError(path)
+    if not all(isinstance(text, str) for text in (owner, *subscribes, *(signal for signal, _ in sent))):
+        raise TypeError(path)
     return NodeFacts(path, node_type, name, lane, sent, tuple(subscribes), owner)
 
 

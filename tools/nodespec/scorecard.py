@@ -124,7 +124,7 @@ def unseen(judgement: Judgement, *, pinned: bool) -> Iterator[str]:
         what = f"{counted(len(both), 'file')} outside of the registry that both sides changed"
         yield f"the merge of {what} ({_some(both)})"
     if judgement.word:
-        yield f"who else sends or hears a signal: that is taken from {judgement.word}"
+        yield f"who else sends or hears a signal, and how many nodes an owner holds: taken from {judgement.word}"
     if not judgement.everywhere:
         yield "nodes that the change cannot affect"
         yield "whether the base's waivers have expired or are unused (nodespec validate)"

@@ -12,6 +12,7 @@ v1, canonical JSON, with one subject and this predicate::
     predicate      registry_id, commit     which registry, and the full hex id
                    issued_at               UTC, whole seconds: 2026-03-14T09:26:53Z
 
+It is kept in Git, as a blob that the ref :data:`REF` names: whoever wants it fetches it, as an object like any other.
 What it says is bound to the contents of two folders, by Git's ids of them, and not to a moment: an old one is as true
 as a new one, and of less use.
 """
@@ -30,7 +31,7 @@ from nodespec.impact import dangling_of
 from nodespec.reading import Unreadable, load
 from nodespec.roster import Roster
 from nodespec.rules.graph import NodeFacts
-from nodespec.tree import NODES, TOMBSTONES, is_node_path, is_tombstone_path
+from nodespec.tree import NODES, TOMBSTONES, Entry, is_node_path, is_tombstone_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,9 +40,12 @@ if TYPE_CHECKING:
     from nodespec.checkpoint import Trust
     from nodespec.commit import CommitTree
     from nodespec.envelope import Signer
-    from nodespec.tree import Entry, Progress
+    from nodespec.tree import Progress
 
 PREDICATE = "urn:nodespec:roster:v1"
+
+REF = "refs/nodespec/roster"
+"""Names the blob in which a repository keeps the newest signed roster."""
 
 MAX_BYTES = 1 << 28
 """Bytes of a file beyond which it is not read: seven times what 100,000 nodes take."""
@@ -54,23 +58,25 @@ def of_commit(
 
     Raises ``RegistryError`` where a node cannot be read: a roster without it would say that nobody sends its signals.
     """
-    ids = []
+    ids, come = [], list[Entry]()
     for folder in (NODES, TOMBSTONES):
         oid, odd = tree.folder(folder.rstrip("/"))
-        if odd:
-            raise RegistryError(f"{printable(odd[0].path)}: {odd[0].what}", hint="run: nodespec validate")
+        pairs, defects = tree.changes(folder.rstrip("/"), "", oid) if before is None else ([], [])
+        for defect in (*odd, *defects):
+            raise RegistryError(f"{printable(defect.path)}: {defect.what}", hint="run: nodespec validate")
         ids.append(oid)
-    apart = before.differing(tree) if before is not None else None
+        come += [new for _, new in pairs if new is not None]
     nodes: list[NodeFacts] = []
     left: dict[str, frozenset[str]] = {}
-    if before is None or apart is None:
-        entries = [entry for folder in (NODES, TOMBSTONES) for entry in tree.below(folder)]
-    else:
+    if before is not None:
+        apart = before.differing(tree)
+        if apart is None:
+            return of_commit(tree, jobs=jobs, progress=progress)
         nodes, left = before.everybody()
         nodes = [node for node in nodes if node.path not in apart]
         left = {path: names for path, names in left.items() if path not in apart}
-        entries = [entry for entry in map(tree.entry, sorted(apart)) if entry is not None]
-    read = [entry for entry in entries if is_node_path(entry.path) or is_tombstone_path(entry.path)]
+        come = [entry for entry in map(tree.entry, sorted(apart)) if entry is not None]
+    read = [entry for entry in come if is_node_path(entry.path) or is_tombstone_path(entry.path)]
     start = partial(_reader, tree)
     for found in workers.each(read, start(), jobs=jobs, progress=progress, start=start):
         if isinstance(found, NodeFacts):

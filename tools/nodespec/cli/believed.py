@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from nodespec import home, pin
 from nodespec.encoding import printable
@@ -12,6 +12,8 @@ from nodespec.errors import NodespecError, RegistryError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from nodespec.commit import CommitTree
+    from nodespec.git import GitRepository
     from nodespec.pin import Pin
     from nodespec.provenance import Provenance
     from nodespec.roster import Roster
@@ -58,31 +60,71 @@ def check_root(provenance: Provenance, *, older: bool = False) -> tuple[str, ...
     return ()
 
 
-def roster_place(git_folder: str) -> str:
-    """Return where a signed roster is kept: beside the checkpoints, in the Git folder that all work trees share."""
-    return os.path.join(git_folder, "nodespec", "checkpoints", "roster")
+class Rosters:
+    """Where a gate may learn who else there is, without looking at every file.
 
-
-def signed_roster(path: str, provenance: Provenance, notice: Callable[[str], None]) -> Roster | None:
-    """Return the roster in a file, which the checkpoint role of a trust root must have signed.
-
-    Returns None when there is no file, and also when it is not to be believed, which is told in a line: then every file
-    is searched, and what is found is the same.
+    In this order: the file that was asked for (``chosen``); what this user's own tool left beside the index; and the
+    one that the registry publishes in its Git repository. What is not believed is told in a line (``notice``); without
+    any, every file is searched, and what is found is the same.
     """
-    from nodespec.checkpoint import Trust
-    from nodespec.signed_roster import MAX_BYTES, verify
 
-    if not os.path.lexists(path):
+    def __init__(
+        self,
+        git: GitRepository,
+        index_path: str | None,
+        base: Provenance,
+        notice: Callable[[str], None],
+        chosen: str | None = None,
+    ) -> None:
+        self.git = git
+        self.index_path = index_path
+        self.base = base
+        self.notice = notice
+        self.chosen = chosen
+
+    def __call__(self) -> Roster | None:
+        """Return the first that is believed, and from which base can be reached; None without one."""
+        from nodespec.verdict_cache import known_roster
+
+        tree = cast("CommitTree", self.base.tree)
+        for find in (self._asked_for, lambda: known_roster(self.index_path), self._published):
+            found = find()
+            if found is not None and found.differing(tree) is not None:
+                return found
         return None
-    try:
-        if not os.path.isfile(path) or os.path.getsize(path) > MAX_BYTES:
-            raise ValueError(f"it is no plain file of at most {MAX_BYTES >> 20} MiB")
-        if not provenance.roots:
-            raise ValueError("the registry has no trust root that says who may sign it")
-        trust = Trust.of_root(provenance.root, provenance.settings, provenance.now)
-        with open(path, "rb") as file:
-            return verify(file.read(), trust, now=provenance.now)
-    except (NodespecError, OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        notice(f"note: the roster {printable(path)} is not believed: {why}; every file is searched instead")
-        return None
+
+    def _asked_for(self) -> Roster | None:
+        from nodespec.signed_roster import MAX_BYTES
+
+        if self.chosen is None:
+            return None
+        with open(self.chosen, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            data = file.read() if size <= MAX_BYTES else b""
+        return self._believed(data, printable(self.chosen))
+
+    def _published(self) -> Roster | None:
+        from nodespec.signed_roster import MAX_BYTES, REF
+
+        try:
+            data = self.git.kept(REF, MAX_BYTES)
+        except ValueError as error:
+            self._tell(REF, error)
+            return None
+        return None if data is None else self._believed(data, REF)
+
+    def _believed(self, data: bytes, shown: str) -> Roster | None:
+        """Return the roster, which the checkpoint role of base's trust root must have signed."""
+        from nodespec.checkpoint import Trust
+        from nodespec.signed_roster import verify
+
+        try:
+            check_root(self.base)
+            trust = Trust.of_root(self.base.root, self.base.settings, self.base.now)
+            return verify(data, trust, now=self.base.now)
+        except (NodespecError, ValueError) as error:
+            self._tell(shown, error)
+            return None
+
+    def _tell(self, shown: str, why: Exception) -> None:
+        self.notice(f"note: the roster {shown} is not believed: {why}; every file is searched instead")

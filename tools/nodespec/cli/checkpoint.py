@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from nodespec import checkpoint as checkpoints
-from nodespec import envelope, home, keyring, manifest, pin
-from nodespec import signed_roster as signed_rosters
+from nodespec import envelope, home, keyring, manifest, pin, signed_roster
 from nodespec.checkpoint import Previous, Trust
-from nodespec.cli.believed import check_root, roster_place
+from nodespec.cli.believed import check_root
 from nodespec.cli.common import (
     color_option,
     echo,
@@ -32,10 +31,11 @@ from nodespec.cli.common import (
 )
 from nodespec.cli.terminal import Progress
 from nodespec.encoding import printable, quoted
-from nodespec.errors import UsageError
+from nodespec.errors import RegistryError, UsageError
 from nodespec.keys import HMAC_SCHEME, HmacKey, PrivateKey
 from nodespec.provenance import Provenance
 from nodespec.registry import Registry, Snapshot
+from nodespec.signed_roster import REF as ROSTER
 from nodespec.workers import check_jobs
 from nodespec.worktree import write_file
 
@@ -173,15 +173,21 @@ def manifest_command(revision: str, repo: str) -> None:
 @checkpoint_command.command("roster")
 @click.argument("revision", default="HEAD", metavar="[REV]")
 @repo_option
-@click.option("--key", "key_name", default="main", show_default=True, help="The name of your key.")
-@click.option("--output", "-o", metavar="FILE", help="Where to write.  [default: the Git folder]")
+@click.option(
+    "--key", "key_names", multiple=True, default=("main",), show_default=True, help="The name of your key, or of each."
+)
+@click.option("--anew", is_flag=True, help="Read every node, whatever the roster that is kept says.")
+@click.option("--output", "-o", metavar="FILE", help=f"Where to write; - is standard output.  [default: {ROSTER}]")
 @click.option("--jobs", "-j", type=int, default=0, metavar="N", help="Processes; 0 is one for each core.")
-def roster_command(revision: str, repo: str, key_name: str, output: str | None, jobs: int) -> None:
+def roster_command(
+    revision: str, repo: str, key_names: tuple[str, ...], anew: bool, output: str | None, jobs: int
+) -> None:
     """Sign who sends and hears which signals at a commit (by default: HEAD).
 
-    With this file, a gate in a fresh clone reads what a pull request changes, and searches no other files: whether
-    nobody else sends a signal, it takes from whoever may sign checkpoints. A roster that is kept here, and that the
-    same keys signed, is brought up to date by what differs since.
+    With it, a gate in a fresh clone reads what a pull request changes, and searches no other files: whether nobody else
+    sends a signal, it takes from whoever may sign checkpoints. It is kept in the Git repository, as a blob; push it
+    with: git push origin refs/nodespec/roster. The one that is there is brought up to date by what differs since, when
+    the same keys signed it.
     """
     workers = check_jobs(jobs)
     registry = Registry.open(repo, index=False)
@@ -190,29 +196,56 @@ def roster_command(revision: str, repo: str, key_name: str, output: str | None, 
     tell_example(snapshot)
     if snapshot.commit is None:
         raise UsageError("a roster is about a commit, not about a work tree", hint="name one, such as HEAD")
-    trust, files = _own_trust(snapshot, "keys", key_name)
-    kept = roster_place(registry.git.common_dir)
+    if output is not None and output != "-":
+        _check_free(output, kept=False, sequence=0)
+    owned = [_own_trust(snapshot, "keys", name)[1] for name in dict.fromkeys(key_names)]
+    files = [file for found in owned for file in found]
+    trust = Trust.of_keys([file.public for file in files], snapshot.settings)
     tree, now = cast("CommitTree", snapshot.tree), datetime.now(UTC)
+    before = None if anew else _kept_roster(registry, trust, now)
     with Progress("reading") as progress:
-        roster = signed_rosters.of_commit(tree, _kept_roster(kept, trust, now), jobs=workers, progress=progress)
+        roster = signed_roster.of_commit(tree, before, jobs=workers, progress=progress)
     keys: list[tuple[str, Signer]] = [(key.public.key_id, key) for key in _unlock(files, trust)]
-    path, registry_id = output or kept, snapshot.settings.registry_id
-    data = signed_rosters.sign(roster, registry_id, snapshot.commit.id, now, keys)
+    registry_id = snapshot.settings.registry_id
+    data = signed_roster.sign(roster, registry_id, snapshot.commit.id, now, keys)
+    _check_believed(data, snapshot, now)
+    if output == "-":
+        click.echo(data, nl=False)
+        return
     if output is None:
-        write_file(path, data)
+        registry.git.keep(ROSTER, data)
     else:
-        write_output(path, data)
+        write_output(output, data)
     echo(f"roster of {registry_id} at {snapshot.commit.id[:10]}\n")
     echo(f"  signed {', '.join(file.public.scheme for file in files)}\n")
-    echo(f"  file   {printable(output or os.path.relpath(path))} ({len(data):,} bytes)\n")
+    echo(f"  kept   {printable(output or ROSTER)} ({len(data):,} bytes)\n")
+    if output is None:
+        note(f"next: git push origin {ROSTER}, so that others can fetch it")
 
 
-def _kept_roster(path: str, trust: Trust, now: datetime) -> Roster | None:
+def _kept_roster(registry: Registry, trust: Trust, now: datetime) -> Roster | None:
     """Return the roster that is kept, when those who sign now signed it, too; else None, and every file is read."""
     try:
-        return signed_rosters.verify(read_input(path, signed_rosters.MAX_BYTES), trust, now=now)
-    except (UsageError, ValueError):
+        data = registry.git.kept(ROSTER, signed_roster.MAX_BYTES)
+        found = None if data is None else signed_roster.verify(data, trust, now=now)
+        if found is not None:
+            found.everybody()
+    except (RegistryError, ValueError):
         return None
+    return found
+
+
+def _check_believed(data: bytes, snapshot: Snapshot, now: datetime) -> None:
+    """Raise ``UsageError`` for a roster that nobody would believe, since the trust root asks for other signatures."""
+    provenance = Provenance(snapshot.tree, snapshot.settings, now)
+    if not provenance.roots:
+        hint = "make one with: nodespec trust init"
+        raise UsageError("the registry has no trust root that says who may sign a roster", hint=hint)
+    try:
+        signed_roster.verify(data, Trust.of_root(provenance.root, snapshot.settings, now), now=now)
+    except ValueError as error:
+        hint = "nodespec trust show lists who must sign; name each key of yours among them: --key NAME"
+        raise UsageError(f"nobody would believe this roster: {error}", hint=hint) from None
 
 
 def _previous(

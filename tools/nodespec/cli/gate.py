@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import time
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from nodespec import claims, evidence
-from nodespec.cli.believed import check_pin, roster_place, signed_roster
+from nodespec.cli.believed import Rosters, check_pin
 from nodespec.cli.common import (
     FORMATS,
     color_option,
@@ -40,7 +39,6 @@ from nodespec.registry import Snapshot
 from nodespec.report.gate_text import closing, to_trial_text
 from nodespec.report.page import to_markdown
 from nodespec.scorecard import FAILED, scorecard
-from nodespec.verdict_cache import known_roster
 from nodespec.workers import check_jobs
 
 if TYPE_CHECKING:
@@ -48,7 +46,6 @@ if TYPE_CHECKING:
 
     from nodespec.evidence import Evidence
     from nodespec.gate import Judgement
-    from nodespec.roster import Roster
     from nodespec.scorecard import Gate
 
 
@@ -65,7 +62,7 @@ _FORMS = ("text", *FORMATS, "markdown")
 @click.option("--unit", metavar="FILE", help="A JUnit report of the unit tests, for gate 2.")
 @click.option("--integration", metavar="FILE", help="A JUnit report of the integration tests, for gate 3.")
 @click.option(
-    "--roster", metavar="FILE", help="A signed roster (nodespec checkpoint roster).  [default: the one kept here]"
+    "--roster", metavar="FILE", help="A signed roster.  [default: your own, or the one that the registry publishes]"
 )
 @click.option("--strict", is_flag=True, help="Let warnings fail, too.")
 @click.option("--as-of", metavar="MOMENT", help="Judge as at this moment, such as 2026-03-14T09:26:53Z, for a replay.")
@@ -122,11 +119,11 @@ def gate_command(
 
 
 def _judged(
-    repo: str, base: str, head: str, now: datetime, published: str | None, jobs: int | None
+    repo: str, base: str, head: str, now: datetime, chosen: str | None, jobs: int | None
 ) -> tuple[Judgement, bool]:
     """Judge a pull request; say besides whether the user has pinned the base's trust root."""
-    if published is not None and not os.path.isfile(published):
-        raise UsageError(f"{printable(published)} is no file", hint="make one with: nodespec checkpoint roster")
+    if chosen is not None and not os.path.isfile(chosen):
+        raise UsageError(f"{quoted(chosen)} is no file", hint="make one with: nodespec checkpoint roster -o FILE")
     git = GitRepository.open(repo)
     proposal = propose(git, git.resolve(base), git.resolve(head))
     before = Snapshot(proposal.before)
@@ -134,13 +131,8 @@ def _judged(
     believed = Provenance(proposal.before, before.settings, now)
     pinned = check_pin(believed)
     with Progress("judging") as progress:
-        roster = partial(_roster, open_registry(repo).index_path, published or roster_place(git.common_dir), believed)
-        return gate(proposal, now=now, roster=roster, jobs=jobs, progress=progress), pinned is not None
-
-
-def _roster(index_path: str | None, published: str, believed: Provenance) -> Roster | None:
-    """Return this user's own roster, or else the one that the registry publishes."""
-    return known_roster(index_path) or signed_roster(published, believed, note)
+        rosters = Rosters(git, open_registry(repo).index_path, believed, note, chosen)
+        return gate(proposal, now=now, roster=rosters, jobs=jobs, progress=progress), pinned is not None
 
 
 def _moment(text: str | None) -> datetime:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nodespec.cli.believed import check_pin, roster_place, signed_roster
+from nodespec.cli.believed import Rosters, check_pin
 from nodespec.cli.common import echo, lines_of, note, repo_option
 from nodespec.encoding import printable, quoted
 from nodespec.errors import UsageError
@@ -28,7 +28,6 @@ from nodespec.receive import NOTHING, RefusedError, Update, joined, parse, steps
 from nodespec.registry import Registry, Snapshot
 from nodespec.report.gate_text import closing
 from nodespec.report.text import to_text
-from nodespec.verdict_cache import known_roster
 from nodespec.worktree import write_file
 
 if TYPE_CHECKING:
@@ -359,8 +358,8 @@ def _shown_proposal(git: GitRepository, proposal: Proposal) -> int:
     before = Snapshot(proposal.before)
     believed = Provenance(proposal.before, before.settings, now)
     check_pin(believed)
-    own, published = Registry.open(git.git_dir).index_path, roster_place(git.common_dir)
-    judgement = gate(proposal, now=now, roster=lambda: known_roster(own) or signed_roster(published, believed, note))
+    rosters = Rosters(git, Registry.open(git.git_dir).index_path, believed, note)
+    judgement = gate(proposal, now=now, roster=rosters)
     if judgement.untouched:
         echo(closing(judgement) + "\n")
         return judgement.exit_code()
