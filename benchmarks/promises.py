@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from benchmarks.measure import Timing
 
 SEED = 1
+NAIVE_SHARE = 5
+"""One file of so many is given to the naive loop, which takes 0.08 s for each: all would take longer than the rest."""
+
 SIGNAL = "memory_stored"
 """Emitted and heard in the registry that this repository ships."""
 
@@ -90,13 +93,15 @@ def validation(folder: Path, nodes: int, *, jobs: int, bar: float, naive_bar: fl
         contenders.append(Contender(name=other, command=words, folder=registry))
         promises.append(Promise(work=work, ours=ours, other=other, bar=None, at_most=True))
     if naive_bar is not None:
-        unsigned, naive = f"{ours} --ignore P", "yaml.safe_load + jsonschema.validate"
-        command = [sys.executable, str(CHECKOUT / "benchmarks/naive_loop.py"), SCHEMA, *files]
+        some = files[::NAIVE_SHARE]
+        unsigned, naive = f"{ours} --ignore P", f"yaml.safe_load + jsonschema.validate, {len(some):,} of the files"
+        command = [sys.executable, str(CHECKOUT / "benchmarks/naive_loop.py"), SCHEMA, *some]
         contenders += [
             Contender(name=unsigned, command=[*contenders[0].command, "--ignore", "P"], folder=registry),
             Contender(name=naive, command=command, folder=registry),
         ]
-        promises.append(Promise(work=f"{work}, not the signatures", ours=unsigned, other=naive, bar=naive_bar))
+        work += ", not the signatures, time for each file"
+        promises.append(Promise(work=work, ours=unsigned, other=naive, bar=naive_bar, scale=len(some) / nodes))
     return Round(contenders=contenders, promises=promises, turns=5)
 
 
