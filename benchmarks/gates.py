@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from benchmarks.measure import Contender
+from benchmarks.measure import BenchmarkError, Contender
 from benchmarks.promises import Promise, Round, program
 from benchmarks.questions import FULL, SMALL, a_signal, run_in, specs_of
 from benchmarks.sign import trust_root
@@ -63,7 +64,11 @@ def gates(folder: Path, nodes: int) -> Round:
     for registry, name in names.items():
         roster = publish(registry, "rooted")
         propose(registry, "joins", ADDED, base="rooted")
-        asked = f"'{program('nodespec')}' gate --no-index --roster {roster} --base rooted --head joins; test $? -eq 1"
+        command = [program("nodespec"), "gate", "--no-index", "--roster", str(roster), "--base", "rooted"]
+        said = subprocess.run([*command, "--head", "joins"], cwd=registry, capture_output=True, text=True, check=False)
+        if "that the checkpoint role signed" not in said.stdout:
+            raise BenchmarkError(f"the signed roster is not believed: {said.stderr}")
+        asked = f"{shlex.join([*command, '--head', 'joins'])}; test $? -eq 1"
         contenders.append(Contender(name=name, command=["sh", "-c", asked], folder=registry))
     work = f"gate: add {ADDED} nodes in a fresh clone, with the signed roster"
     promises.append(Promise(work=work, ours=names[large], other=names[small], bar=2, at_most=True))

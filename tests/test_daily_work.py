@@ -8,16 +8,17 @@ verified. What reads everything, by its nature, is counted as well: it reads eac
 from __future__ import annotations
 
 import sqlite3
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from click.testing import CliRunner
 
-from nodespec import document
+from nodespec import document, signed_roster
 from nodespec.cat_file import CatFile
 from nodespec.cli import cli
-from nodespec.git import _Odb
+from nodespec.git import GitRepository, _Odb
 from nodespec.keys import PublicKey
 from tests.lab import People, commit
 from tests.simulator import Repository
@@ -48,7 +49,15 @@ DAILY = {
     "diff HEAD~1 HEAD": Work(6, 0, 45, 0),
     "verify {node}": Work(0, 4, 0, 14),
 }
-"""The most that each command may take, after a commit that changed one node."""
+"""The most that each command may take, after a commit that changed one node. What prints everything (``graph``) takes
+it out of the index: in more rows, and in as many statements."""
+
+GROWING = {
+    "gate --base HEAD~1 --head HEAD": Work(80, 6, 0, 14),
+    "gate --base HEAD~1 --head HEAD --no-index": Work(85, 6, 0, 26),
+    "validate --at HEAD": Work(45, 5, 20, 14),
+}
+"""The same, after a commit that added a node which others see."""
 
 
 class Counter:
@@ -121,6 +130,11 @@ class Place(NamedTuple):
         self.people.update(self.nodes[3], remark="changed", version="1.1.0")
         self.commit()
 
+    def grows(self) -> None:
+        """Add a node that hears what one sends and others hear, and commit."""
+        self.people.register("lab.memory.t9/newcomer", by=self.people.ada, emits=("signal_new",), hears=("signal_5",))
+        self.commit()
+
 
 @pytest.fixture
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Place]:
@@ -140,6 +154,28 @@ def test_a_day_s_work_costs_what_changed_whatever_the_size(
         names = {"node": place.nodes[3], "signal": "signal_3"}
         taken.append({command: counter.of(place.repository.path, command.format(**names)) for command in DAILY})
     for command, most in DAILY.items():
+        small, large = (one[command] for one in taken)
+        assert all(one <= limit for one, limit in zip(large, most, strict=True)), (command, large)
+        assert all(one <= other + 2 for one, other in zip(large, small, strict=True)), (command, small, large)
+
+
+def test_a_node_that_comes_costs_those_who_see_it_whatever_the_size(
+    places: list[Place], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With one's own roster, and in a fresh clone with the one that the registry has signed."""
+    counter = Counter(monkeypatch)
+    taken: list[dict[str, Work]] = []
+    for place in places:
+        path = place.repository.path
+        counter.of(path, "validate --at HEAD")
+        git = GitRepository.open(str(path))
+        roster, key = signed_roster.of_commit(git.tree(git.resolve("HEAD"))), place.people.keyring["checkpoint"]
+        signers = [(one.public.key_id, one) for one in key]
+        registry_id = place.people.registry_id
+        git.keep(signed_roster.REF, signed_roster.sign(roster, registry_id, "ab" * 20, datetime.now(UTC), signers))
+        place.grows()
+        taken.append({command: counter.of(path, command) for command in GROWING})
+    for command, most in GROWING.items():
         small, large = (one[command] for one in taken)
         assert all(one <= limit for one, limit in zip(large, most, strict=True)), (command, large)
         assert all(one <= other + 2 for one, other in zip(large, small, strict=True)), (command, small, large)

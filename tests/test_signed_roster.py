@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from nodespec.commit import CommitTree
+    from nodespec.envelope import Signer
     from nodespec.gate import Judgement
     from nodespec.keys import PrivateKey
     from nodespec.tree import Entry, Tree
@@ -145,6 +146,11 @@ def test_a_fresh_clone_reads_what_changes_and_nothing_else(
 # Whom it is believed.
 
 
+def far(lab: Lab) -> bytes:
+    """A roster of folders that nobody has."""
+    return published(lab, Roster.of("ab" * 20, "", [], {}))
+
+
 def lies(lab: Lab) -> Roster:
     """A roster that hides who sends something."""
     whole = signed_roster.of_commit(at(lab, lab.base))
@@ -207,9 +213,8 @@ def test_what_is_not_believed_is_said_and_changes_no_answer(lab: Lab, tmp_path: 
         said: list[str] = []
         roster = Rosters(git, None, base, said.append)()
         assert roster is None
-        assert len(said) == 1
-        assert said[0].startswith("note: the roster refs/nodespec/roster is not believed: ")
-        assert said[0].endswith("every file is searched instead")
+        assert said[0].startswith("note: the roster refs/nodespec/roster is left aside: ")
+        assert said[1:] == ["note: no roster is believed, so every file is searched"]
         assert answer(judged(lab, head, lab.base, roster)) == known
     lab.repository.git("-C", str(tmp_path / "clone"), "update-ref", signed_roster.REF, lab.base)
     said = []
@@ -221,8 +226,19 @@ def test_what_is_not_believed_is_said_and_changes_no_answer(lab: Lab, tmp_path: 
     said = []
     found = Rosters(git, None, base, said.append, str(chosen))()
     assert found is not None, "what was asked for is no good, and what is published is"
-    assert len(said) == 1
+    assert len(said) == 1, "and it is not said that anything is searched"
     assert str(chosen) in said[0]
+    for odd, why in ((b"x" * (signed_roster.MAX_BYTES + 1), "more than 256 MiB"), (far(lab), "not in this clone")):
+        chosen.write_bytes(odd)
+        said = []
+        assert Rosters(git, None, base, said.append, str(chosen))() is not None
+        assert why in said[0]
+    ref = tmp_path / "clone" / signed_roster.REF
+    for broken in (b"", b"rubbish\n"):
+        ref.write_bytes(broken)
+        said = []
+        assert Rosters(git, None, base, said.append)() is None
+        assert "is left aside: it cannot be read" in said[0]
 
 
 def test_a_root_that_has_expired_appoints_nobody(lab: Lab, tmp_path: Path) -> None:
@@ -243,6 +259,12 @@ ODD_LINES = [
     b'["registry/nodes/a/b.yaml","core",7,[],"o"]',
     b'"text"',
     b"[]",
+    b"[5,[]]",
+    b"[null,[]]",
+    b'["registry/nodes/a/b.yaml","core",[],"heard","o"]',
+    b'["registry/tombstones/a/b.yaml","left"]',
+    b'["registry/tombstones/a/b.yaml",{"left":1}]',
+    b'["registry/nodes/a/b.yaml","core",[],[],"\\ud800"]',
     '["registry/nodes/\u00e9"'.encode("latin-1"),
 ]
 
@@ -326,7 +348,7 @@ def test_a_maintainer_signs_a_roster_and_a_fresh_clone_takes_it(ada: Clone, tmp_
     ada.says("checkpoint", "roster", "main", "--output", str(given))
     taken = fresh.run(*asked, "--roster", str(given), "--format", "markdown")
     assert "that the checkpoint role signed" in taken.stdout
-    assert "not believed" not in taken.stderr
+    assert "left aside" not in taken.stderr
     assert taken.returncode == alone.returncode
     fresh.git("fetch", "-q", "origin", "+refs/nodespec/*:refs/nodespec/*")
     assert "that the checkpoint role signed" in fresh.run(*asked, "--format", "markdown").stdout
@@ -334,7 +356,7 @@ def test_a_maintainer_signs_a_roster_and_a_fresh_clone_takes_it(ada: Clone, tmp_
     fresh.git("update-ref", "-d", signed_roster.REF)
     spoiled = fresh.run(*asked, "--roster", str(given))
     assert spoiled.returncode == alone.returncode
-    assert "is not believed: " in spoiled.stderr
+    assert "is left aside: " in spoiled.stderr
     said = fresh.says(*asked, "--roster", "nowhere", code=2)
     assert "nodespec checkpoint roster -o FILE" in said
 
@@ -358,6 +380,26 @@ def test_what_nobody_would_believe_is_not_signed(ada: Clone) -> None:
     ada.says("checkpoint", "roster", "--key", "main", "--key", "second")
 
 
+def test_what_one_key_has_signed_is_not_signed_by_the_others_unseen(ada: Clone) -> None:
+    """It is refused by every gate, and would be believed once all had signed it."""
+    ada.says("keys", "new", "second")
+    ada.says("trust", "rotate", "--checkpoint", "main", "--checkpoint", "second", "--checkpoint-threshold", "3")
+    ada.commit("two to sign")
+    git = GitRepository.open(str(ada.path))
+    true = signed_roster.of_commit(git.tree(git.resolve("HEAD")))
+    false = Roster.of(true.nodes, true.tombstones, [], {})
+    git.keep(signed_roster.REF, signed_roster.sign(false, "lab.test", git.resolve("HEAD").id, NOW, signers_of(ada)))
+    ada.says("checkpoint", "roster", "--key", "main", "--key", "second")
+    assert ada.git("cat-file", "blob", signed_roster.REF).startswith(true.text.decode())
+
+
+def signers_of(ada: Clone) -> list[tuple[str, Signer]]:
+    """Ada's first key, to sign what the command would not."""
+    files = keyring.listing(str(ada.people / "ada"), "main")
+    secret = (ada.people / "passphrase").read_text(encoding="utf-8").strip()
+    return [(key.public.key_id, key) for key in keyring.unlock(files, lambda: secret)]
+
+
 def test_a_roster_that_was_wrong_is_made_anew(ada: Clone) -> None:
     """What the same keys have signed is built upon, unless somebody says that it must not be."""
     ada.says("checkpoint", "roster")
@@ -365,12 +407,9 @@ def test_a_roster_that_was_wrong_is_made_anew(ada: Clone) -> None:
     git = GitRepository.open(str(ada.path))
     roster = signed_roster.of_commit(git.tree(git.resolve("HEAD")))
     false = Roster.of(roster.nodes, roster.tombstones, [], {})
-    files = keyring.listing(str(ada.people / "ada"), "main")
-    secret = (ada.people / "passphrase").read_text(encoding="utf-8").strip()
-    signers = [(key.public.key_id, key) for key in keyring.unlock(files, lambda: secret)]
     for text in (false, replace(false, text=false.text + b"rubbish\n", names_end=len(false.text) + 8)):
         commit = ada.git("rev-parse", "HEAD")
-        git.keep(signed_roster.REF, signed_roster.sign(text, "lab.test", commit, datetime.now(UTC), signers))
+        git.keep(signed_roster.REF, signed_roster.sign(text, "lab.test", commit, datetime.now(UTC), signers_of(ada)))
         ada.says("checkpoint", "roster", "--anew")
         assert ada.git("cat-file", "blob", signed_roster.REF).splitlines()[:-1] == true.splitlines()[:-1]
 

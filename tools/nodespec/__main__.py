@@ -19,7 +19,8 @@ def run() -> NoReturn:
 
         main()
     except KeyboardInterrupt:
-        os.write(2, b"interrupted\n")
+        with suppress(OSError):
+            os.write(2, b"interrupted\n")
         os._exit(130)
     except SystemExit as end:
         for stream in (sys.stdout, sys.stderr):

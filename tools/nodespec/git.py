@@ -1,7 +1,7 @@
 """Git's repositories and their objects, through libgit2.
 
 ``refs/replace`` is ignored, as libgit2 does; a local ``.git/info/grafts`` is heeded, and can hide parents from its own
-clone only. Refs are never written here.
+clone only. Of the refs, only what this tool keeps for itself is written here (:meth:`GitRepository.keep`).
 """
 
 from __future__ import annotations
@@ -233,9 +233,9 @@ class GitRepository:
 
         Raises ``ValueError`` when it names no blob, or one of more than ``most`` bytes.
         """
-        if ref not in self._repo.references:
-            return None
         try:
+            if ref not in self._repo.references:
+                return None
             oid = self._repo.references[ref].resolve().target
             kind, size = self._repo.odb.read_header(oid)
             if _KINDS[kind] != "blob" or size > most:
@@ -249,7 +249,8 @@ class GitRepository:
         try:
             self._repo.references.create(ref, self._repo.create_blob(data), force=True)
         except (pygit2.GitError, OSError) as error:
-            raise RegistryError(f"{ref} cannot be written: {error}") from None
+            hint = f"git update-ref -d {ref} takes away what stands there"
+            raise RegistryError(f"{ref} cannot be written: {error}", hint=hint) from None
 
     def entry(self, commit: Commit, path: str) -> Entry | None:
         """Return the file at ``path`` in a commit, reading only the folders on the way."""

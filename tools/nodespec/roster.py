@@ -131,7 +131,7 @@ class Roster:
         """Raise ``RegistryError`` where the text, which its writer answers for, is no roster's."""
         try:
             yield
-        except (ValueError, LookupError, TypeError):
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             hint = "whoever signed it has to make it anew: nodespec checkpoint roster --anew"
             raise RegistryError(f"{self.word or 'the roster beside the index'} is malformed", hint=hint) from None
 
@@ -157,6 +157,8 @@ class Roster:
             start = self.text.rfind(b"\n", low, (low + high) // 2) + 1 or low
             end = self.text.index(b"\n", start)
             line = self.text[start:end]
+            if b"\t" not in line:
+                raise ValueError("a name without places")
             if line.startswith(key):
                 return [int(word) for word in line[len(key) :].split(b"\t")]
             low, high = (end + 1, high) if line < key else (low, start)
@@ -175,10 +177,18 @@ def _parted(values: Iterable[list[Any]]) -> tuple[list[NodeFacts], dict[str, fro
             nodes.append(_unpacked(value))
             continue
         path, names = value
-        if not is_tombstone_path(path) or not all(isinstance(name, str) for name in names):
+        if not is_tombstone_path(path):
             raise ValueError(path)
-        left[path] = frozenset(names)
+        left[path] = frozenset(_texts(names))
     return nodes, left
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    """Return a list of texts; raise ``ValueError`` or ``TypeError`` for anything else."""
+    if type(value) is not list:
+        raise TypeError("it is no list")
+    "".join(value).encode()
+    return tuple(value)
 
 
 def _head(nodes: str, tombstones: str, begin: int) -> bytes:
@@ -193,11 +203,11 @@ def _unpacked(value: list[Any]) -> NodeFacts:
     path, lane, emits, subscribes, owner = value
     node_type, _, name = node_id(path).rpartition("/")
     sent = tuple((signal, label) for signal, label in emits)
+    heard = _texts(subscribes)
+    _texts([owner, *(signal for signal, _ in sent)])
     if lane not in LANES or not all(label in SENSITIVITIES for _, label in sent):
         raise ValueError(path)
-    if not all(isinstance(text, str) for text in (owner, *subscribes, *(signal for signal, _ in sent))):
-        raise TypeError(path)
-    return NodeFacts(path, node_type, name, lane, sent, tuple(subscribes), owner)
+    return NodeFacts(path, node_type, name, lane, sent, heard, owner)
 
 
 def _names(node: NodeFacts) -> frozenset[str]:

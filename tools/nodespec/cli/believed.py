@@ -84,13 +84,27 @@ class Rosters:
 
     def __call__(self) -> Roster | None:
         """Return the first that is believed, and from which base can be reached; None without one."""
+        from nodespec.signed_roster import REF
         from nodespec.verdict_cache import known_roster
 
-        tree = cast("CommitTree", self.base.tree)
-        for find in (self._asked_for, lambda: known_roster(self.index_path), self._published):
-            found = find()
-            if found is not None and found.differing(tree) is not None:
-                return found
+        tree, told = cast("CommitTree", self.base.tree), False
+        for shown, find in (
+            (self.chosen, self._asked_for),
+            ("", lambda: known_roster(self.index_path)),
+            (REF, self._published),
+        ):
+            try:
+                found = find()
+                if found is not None and found.differing(tree) is not None:
+                    return found
+                if found is not None and shown:
+                    raise ValueError("the folders that it is about are not in this clone")
+            except (NodespecError, OSError, ValueError) as error:
+                why = error.strerror if isinstance(error, OSError) else error
+                self.notice(f"note: the roster {printable(shown or 'beside the index')} is left aside: {why}")
+                told = True
+        if told:
+            self.notice("note: no roster is believed, so every file is searched")
         return None
 
     def _asked_for(self) -> Roster | None:
@@ -99,32 +113,20 @@ class Rosters:
         if self.chosen is None:
             return None
         with open(self.chosen, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            data = file.read() if size <= MAX_BYTES else b""
-        return self._believed(data, printable(self.chosen))
+            if os.fstat(file.fileno()).st_size > MAX_BYTES:
+                raise ValueError(f"it has more than {MAX_BYTES >> 20} MiB")
+            return self._believed(file.read())
 
     def _published(self) -> Roster | None:
         from nodespec.signed_roster import MAX_BYTES, REF
 
-        try:
-            data = self.git.kept(REF, MAX_BYTES)
-        except ValueError as error:
-            self._tell(REF, error)
-            return None
-        return None if data is None else self._believed(data, REF)
+        data = self.git.kept(REF, MAX_BYTES)
+        return None if data is None else self._believed(data)
 
-    def _believed(self, data: bytes, shown: str) -> Roster | None:
+    def _believed(self, data: bytes) -> Roster:
         """Return the roster, which the checkpoint role of base's trust root must have signed."""
         from nodespec.checkpoint import Trust
         from nodespec.signed_roster import verify
 
-        try:
-            check_root(self.base)
-            trust = Trust.of_root(self.base.root, self.base.settings, self.base.now)
-            return verify(data, trust, now=self.base.now)
-        except (NodespecError, ValueError) as error:
-            self._tell(shown, error)
-            return None
-
-    def _tell(self, shown: str, why: Exception) -> None:
-        self.notice(f"note: the roster {shown} is not believed: {why}; every file is searched instead")
+        check_root(self.base)
+        return verify(data, Trust.of_root(self.base.root, self.base.settings, self.base.now), now=self.base.now)

@@ -187,7 +187,7 @@ def roster_command(
     With it, a gate in a fresh clone reads what a pull request changes, and searches no other files: whether nobody else
     sends a signal, it takes from whoever may sign checkpoints. It is kept in the Git repository, as a blob; push it
     with: git push origin refs/nodespec/roster. The one that is there is brought up to date by what differs since, when
-    the same keys signed it.
+    all of these keys signed it.
     """
     workers = check_jobs(jobs)
     registry = Registry.open(repo, index=False)
@@ -196,13 +196,13 @@ def roster_command(
     tell_example(snapshot)
     if snapshot.commit is None:
         raise UsageError("a roster is about a commit, not about a work tree", hint="name one, such as HEAD")
-    if output is not None and output != "-":
+    if output and output != "-":
         _check_free(output, kept=False, sequence=0)
     owned = [_own_trust(snapshot, "keys", name)[1] for name in dict.fromkeys(key_names)]
     files = [file for found in owned for file in found]
     trust = Trust.of_keys([file.public for file in files], snapshot.settings)
     tree, now = cast("CommitTree", snapshot.tree), datetime.now(UTC)
-    before = None if anew else _kept_roster(registry, trust, now)
+    before = None if anew else _kept_roster(registry, replace(trust, threshold=len(trust.keys)), now)
     with Progress("reading") as progress:
         roster = signed_roster.of_commit(tree, before, jobs=workers, progress=progress)
     keys: list[tuple[str, Signer]] = [(key.public.key_id, key) for key in _unlock(files, trust)]
@@ -212,19 +212,19 @@ def roster_command(
     if output == "-":
         click.echo(data, nl=False)
         return
-    if output is None:
-        registry.git.keep(ROSTER, data)
-    else:
+    if output:
         write_output(output, data)
+    else:
+        registry.git.keep(ROSTER, data)
     echo(f"roster of {registry_id} at {snapshot.commit.id[:10]}\n")
     echo(f"  signed {', '.join(file.public.scheme for file in files)}\n")
     echo(f"  kept   {printable(output or ROSTER)} ({len(data):,} bytes)\n")
-    if output is None:
+    if not output:
         note(f"next: git push origin {ROSTER}, so that others can fetch it")
 
 
 def _kept_roster(registry: Registry, trust: Trust, now: datetime) -> Roster | None:
-    """Return the roster that is kept, when those who sign now signed it, too; else None, and every file is read."""
+    """Return the roster that is kept, when all who sign now signed it, too; else None, and every file is read."""
     try:
         data = registry.git.kept(ROSTER, signed_roster.MAX_BYTES)
         found = None if data is None else signed_roster.verify(data, trust, now=now)
