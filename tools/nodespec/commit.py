@@ -227,7 +227,7 @@ class CommitTree:
 
     def _compare(self, path: str, old: str, new: str, found: _Comparison) -> None:
         """Compare two folders level by level: what a level has to read is asked for at once, a few dozen at a time."""
-        level = [(path, old, new)]
+        level = [(path, old, new)] if old != new else []
         while level:
             below: list[tuple[str, str, str]] = []
             for start in range(0, len(level), _PREFETCHED):
