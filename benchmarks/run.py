@@ -54,7 +54,7 @@ def rounds(folder: Path, nodes: int) -> Iterator[Round]:
     """Yield what is measured; each round's registry is made when its turn comes. ``nodes`` is how many are asked."""
     yield start_up()
     yield validation(folder, 1_000, jobs=1, bar=5, naive_bar=60)
-    yield validation(folder, 10_000, jobs=2, bar=12)
+    yield validation(folder, 10_000, jobs=2, bar=12, share=1 if nodes >= FULL else 5)
     yield provenance(folder, 10_000)
     yield everything(folder, nodes)
     yield shapes(folder, nodes)
