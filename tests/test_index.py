@@ -21,7 +21,7 @@ from benchmarks.population import Population
 from nodespec import Registry, difference, document, graph, history
 from nodespec.cli import cli
 from nodespec.encoding import printable
-from nodespec.index import facts, file_states, indexed_tree, rows
+from nodespec.index import facts, file_states, rows, work_trees
 from nodespec.tree import node_id
 from nodespec.worktree import WorkTree
 from tests.conftest import ADAPTER, ADAPTER_FILE, KILLED, Checkout, as_mere_owner
@@ -709,7 +709,7 @@ def test_a_commit_of_one_file_costs_one_blob_whatever_the_size(
     blobs, trees, statements = work.ask("HEAD~5")
     assert (blobs, trees) == (0, 2), "the second time only the folders above nodes"
     assert statements <= 8
-    monkeypatch.setattr(indexed_tree, "RACY_NS", 0)  # as though two seconds had passed
+    monkeypatch.setattr(work_trees, "RACY_NS", 0)  # as though two seconds had passed
     work.ask(None)
     blobs, trees, statements = work.ask(None)
     assert (blobs, trees) == (0, 0)
@@ -761,12 +761,12 @@ def test_a_file_that_came_and_went_between_two_processes_leaves_no_ghost(
     copy: Checkout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One process has looked at the folders; another sees and writes a new file; the first writes; the file goes."""
-    monkeypatch.setattr(indexed_tree, "RACY_NS", 0)
+    monkeypatch.setattr(work_trees, "RACY_NS", 0)
     spec = next(copy.path.glob("registry/nodes/**/*.yaml"))
     guest = spec.with_name("guest.yaml")
     list(Registry.open(copy.path).at())
     spec.write_bytes(spec.read_bytes() + b"# changed\n")
-    original = indexed_tree._identify  # between the look and the writing
+    original = work_trees._identify  # between the look and the writing
     turns: list[int] = []
 
     def identify(work: Any, entries: Any) -> Any:
@@ -776,7 +776,7 @@ def test_a_file_that_came_and_went_between_two_processes_leaves_no_ghost(
             list(Registry.open(copy.path).at())
         return original(work, entries)
 
-    monkeypatch.setattr(indexed_tree, "_identify", identify)
+    monkeypatch.setattr(work_trees, "_identify", identify)
     list(Registry.open(copy.path).at())
     assert len(turns) == 2
     guest.unlink()

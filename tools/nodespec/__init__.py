@@ -33,6 +33,7 @@ Git
     likeness         whether a file that is gone may be one that was added
     proposal         what merging a pull request would make of a branch, file by file
     worktree         a checkout's files as a tree
+    fsmonitor        Git's file system monitor, asked what may have changed in a work tree
     journal          several files, written whole or not at all
 
 Schemas

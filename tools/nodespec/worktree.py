@@ -89,7 +89,7 @@ class WorkTree:
             return within(self.entries, folder)
         found: list[Entry] = []
         path = os.path.join(self.root, folder)
-        if os.path.isdir(path) and not any(map(self._is_apart, _upwards(path.rstrip("/"), self.root))):
+        if os.path.isdir(path) and not any(map(self._is_apart, upwards(path.rstrip("/"), self.root))):
             _scan(path.rstrip("/"), folder, found)
         return sorted(found, key=lambda entry: path_bytes(entry.path))
 
@@ -101,9 +101,12 @@ class WorkTree:
         """Say whether a folder is a link, or a repository of its own."""
         return os.path.islink(folder) or os.path.lexists(os.path.join(folder, ".git"))
 
-    def state(self, folder: str) -> tuple[FileState, ...]:
-        """Return the state of the files in one folder; raise ``OSError`` when it cannot be read."""
-        for found in self.states(folder, depth=0):
+    def state(self, folder: str, below: list[str] | None = None) -> tuple[FileState, ...]:
+        """Return the state of the files in one folder; raise ``OSError`` when it cannot be read.
+
+        The folders in it are appended to ``below``.
+        """
+        for found in list(self.states(folder, depth=0, cut=below)):
             return found.files
         raise FileNotFoundError(f"{folder} is gone")
 
@@ -135,9 +138,9 @@ class WorkTree:
         appended to ``cut``. Raises ``OSError`` when a folder cannot be read.
         """
         path = os.path.join(self.root, top)
-        if any(map(os.path.islink, _upwards(path, self.root))):
+        if any(map(os.path.islink, upwards(path, self.root))):
             raise NotADirectoryError(f"{top} is reached through a link")
-        for above in _upwards(path, self.root):  # what cannot be listed may hide something
+        for above in upwards(path, self.root):  # what cannot be listed may hide something
             if os.path.lexists(os.path.join(above, ".git")):
                 raise NotADirectoryError(f"{top} is in a repository of its own")
             if os.path.lexists(above):
@@ -157,7 +160,7 @@ class FolderState(NamedTuple):
     files: tuple[FileState, ...]
 
 
-def _upwards(path: str, root: str = "") -> Iterator[str]:
+def upwards(path: str, root: str = "") -> Iterator[str]:
     """Yield a path and those above it, the nearest first, up to ``root`` and without it."""
     while len(path) > len(root):
         yield path
@@ -248,7 +251,7 @@ def find_root(start: str) -> str | None:
 
     Beyond the top of a repository, or inside a bare one, begins what belongs to somebody else.
     """
-    for folder in _upwards(absolute(start)):
+    for folder in upwards(absolute(start)):
         if os.path.exists(os.path.join(folder, SETTINGS_PATH)) or os.path.isdir(os.path.join(folder, NODES)):
             return folder
         if _is_bare(folder) or os.path.exists(os.path.join(folder, ".git")):
@@ -265,25 +268,36 @@ def _is_bare(folder: str) -> bool:
 def git_folder(start: str) -> str | None:
     """Return the Git folder of the repository around ``start``, the one that all its work trees share; None without."""
     try:
-        return next(filter(None, map(_git_folder_at, _upwards(absolute(start)))), None)
+        return next(filter(None, map(_git_folder_at, upwards(absolute(start)))), None)
     except (OSError, UnicodeDecodeError):
         return None
 
 
 def _git_folder_at(folder: str) -> str | None:
     """Return the shared Git folder of the repository whose top this is; None when it is none."""
+    place = own_git_folder(folder)
+    if place is None:
+        return None
+    shared = os.path.join(place, "commondir")
+    return os.path.normpath(os.path.join(place, _line_in(shared) if os.path.isfile(shared) else "."))
+
+
+def own_git_folder(folder: str) -> str | None:
+    """Return the Git folder of the work tree, or bare repository, whose top this is; None when it is none.
+
+    A linked work tree has one of its own, inside the one that all share (gitrepository-layout).
+    """
     place = os.path.join(folder, ".git")
-    if os.path.isfile(place):  # a linked work tree, or a submodule (gitrepository-layout)
+    if os.path.isfile(place):  # a linked work tree, or a submodule
         word, _, target = _line_in(place).partition(": ")
         place = os.path.join(folder, target) if word == "gitdir" else place
     elif not os.path.exists(place) and _is_bare(folder):
         place = folder
-    if not os.path.isdir(place):
-        if os.path.lexists(os.path.join(folder, ".git")):
-            raise FileNotFoundError(f"{folder} has a .git that leads nowhere")
-        return None
-    shared = os.path.join(place, "commondir")
-    return os.path.normpath(os.path.join(place, _line_in(shared) if os.path.isfile(shared) else "."))
+    if os.path.isdir(place):
+        return place
+    if os.path.lexists(os.path.join(folder, ".git")):
+        raise FileNotFoundError(f"{folder} has a .git that leads nowhere")
+    return None
 
 
 def _line_in(path: str) -> str:

@@ -7,17 +7,20 @@ hashes each before it is believed (:mod:`nodespec.manifest_update`).
 
 - ``facts``: what one blob says;
 - ``store``: the file, its tables, and what happens when it is damaged, foreign, full or not writable;
-- ``indexed_tree``: one tree, by its difference to what is known already;
-- ``file_states``: what tells that a folder of a work tree has not changed;
 - ``rows``: what a change writes;
-- ``commits``: commits that were looked at before;
+- ``learning``: files that nothing is known of are read;
+- ``commit_trees``: commits, by the difference of their trees;
+- ``file_states``: what tells that a folder of a work tree has not changed;
+- ``work_trees``: work trees, by the state of their files;
 - ``queries``: questions in SQL;
+- ``indexed_tree``: one tree that was made known, and what can be asked of it;
 - ``verdicts``: what was found before, sealed by whoever found it (:mod:`nodespec.verdict_cache`);
 - ``merkle_cache``: what folders hold, by their Merkle digest.
 
 Whoever needs a part imports that part, so that a question loads no writer and a verdict no questions.
 
-**An answer is the same with the index and without it**, unless somebody edits the file. SQL only narrows down; every
+**An answer is the same with the index and without it**, unless somebody edits the file, or Git's file system monitor,
+where a user has switched it on, overlooks a change (:mod:`nodespec.fsmonitor`). SQL only narrows down; every
 node that it finds is asked the question again (:meth:`nodespec.question.Question.matches`). A tree that is odd in any
 way (a link or a submodule where a node should be, a malformed tree object, a file that cannot be read) is not indexed,
 and is read as it stands.

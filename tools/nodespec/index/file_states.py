@@ -12,14 +12,18 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from nodespec.workers import check_jobs
+from nodespec.worktree import upwards
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from nodespec.fsmonitor import Seen
     from nodespec.worktree import FileState, WorkTree
 
 SHARED_FROM = 60
 """Folders from which a second process is worth its start (5 ms): some ten thousand files."""
+MANY = 1_000
+"""Paths beyond which all folders are looked at, with every core."""
 _SPLIT_DEPTH = 2
 """Levels below the top at which the tree is shared out: enough branches for every core, few enough to list at once."""
 
@@ -50,6 +54,63 @@ def digests(tree: WorkTree, top: str, *, expected: int) -> dict[str, bytes]:
             raise OSError("a process that looked at folders failed")
         found |= answer
     return found
+
+
+def within(seen: Seen | None, top: str) -> list[str] | None:
+    """Return the paths below ``top`` of which a monitor says that they may have changed; None when any may have.
+
+    Any may have after a change to a folder above, or to a path that could be another name of one below (a file system
+    may ignore case, or how an accent is written), or that makes a folder a repository of its own.
+    """
+    if seen is None or seen.paths is None:
+        return None
+    found: list[str] = []
+    for name in seen.paths:
+        path = name.rstrip("/")
+        first = path.partition("/")[0].casefold()
+        if first.isascii() and first != top.partition("/")[0]:
+            continue
+        if not path.isascii() or path != path.casefold() or f"{top}/".startswith(f"{path}/") or "/.git/" in f"{path}/":
+            return None
+        if path.startswith(f"{top}/"):
+            found.append(path)
+    return found if len(found) <= MANY else None
+
+
+def digests_where(
+    tree: WorkTree, changed: Iterable[str], known: Mapping[str, object]
+) -> tuple[dict[str, bytes], list[str]]:
+    """Return the digest of each folder in which a path has changed, and the ``known`` folders that are gone.
+
+    A folder that was not known, or has itself changed, is looked into down to the last. Raises ``OSError`` when one
+    cannot be read.
+    """
+    fresh: dict[str, bytes] = {}
+    children: dict[str, list[str]] = {}
+    entered: set[str] = set()
+    lost: set[str] = set()
+    for path in changed:
+        folder, branch = _known_above(tree, path, known)
+        if folder not in children:
+            children[folder] = []
+            fresh[folder] = digest(tree.state(folder, children[folder]))
+        for child in children[folder]:
+            if child not in entered and (child == path or child not in known):
+                entered.add(child)
+                fresh |= _walked(tree, [child])
+        if branch not in children[folder]:
+            lost.add(branch)
+    return fresh, [folder for folder in known if folder not in fresh and not lost.isdisjoint(upwards(folder))]
+
+
+def _known_above(tree: WorkTree, path: str, known: Mapping[str, object]) -> tuple[str, str]:
+    """Return the nearest known folder that holds a path, and what in that folder leads there."""
+    branch = path
+    for folder in upwards(os.path.dirname(path)):
+        if folder in known and os.path.isdir(os.path.join(tree.root, folder)):
+            return folder, branch
+        branch = folder
+    raise FileNotFoundError(f"no folder above {path} is known")
 
 
 def _walked(tree: WorkTree, tops: Sequence[str]) -> dict[str, bytes]:

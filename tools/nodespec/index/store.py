@@ -8,7 +8,7 @@ fact      a blob: the packed value and what is asked about it, or the line and t
 signal    a signal that a fact emits or subscribes to; likewise ``role`` and ``permit`` (what is allowed)
 file      a fact at a path; ``base`` says whether it stands at the base, ``placed`` whether the path is its id's
 document  the value of a file that is no node: registry.yaml
-tree      a tree that was asked about; tree 1 is the base
+tree      a tree that was asked about; tree 1 is the base. Of a work tree, ``seen`` is how far its monitor had seen
 delta     where a tree differs from the base: at ``path`` it has ``file`` (null: nothing)
 folder    of a work tree: a folder's files as they were, and what each of them was
 verdict   what was found when a commit was judged, with a tag by which its writer knows it again
@@ -68,15 +68,16 @@ CREATE TABLE file(id INTEGER PRIMARY KEY, fact INTEGER NOT NULL, path TEXT NOT N
 CREATE INDEX file_path ON file(path);
 CREATE INDEX file_astray ON file(id) WHERE placed = 0;
 CREATE TABLE document(blob TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE tree(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE tree(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, seen TEXT);
 CREATE TABLE delta(tree INTEGER NOT NULL, path TEXT NOT NULL, file INTEGER, PRIMARY KEY(tree, path)) WITHOUT ROWID;
-CREATE TABLE folder(tree INTEGER NOT NULL, path TEXT NOT NULL, state BLOB, files BLOB NOT NULL,
-    PRIMARY KEY(tree, path)) WITHOUT ROWID;
+CREATE TABLE folder(id INTEGER PRIMARY KEY, tree INTEGER NOT NULL, path TEXT NOT NULL, state BLOB, files BLOB NOT NULL,
+    UNIQUE(tree, path));
+CREATE INDEX folder_state ON folder(tree, path, state);
 CREATE TABLE verdict(id INTEGER PRIMARY KEY, circumstances TEXT NOT NULL, folders TEXT NOT NULL,
     body BLOB NOT NULL, tag BLOB NOT NULL);
 CREATE TABLE merkle(digest BLOB PRIMARY KEY, entries BLOB NOT NULL, replaced INTEGER);
 CREATE INDEX merkle_replaced ON merkle(replaced) WHERE replaced IS NOT NULL;
-INSERT INTO tree VALUES (1, 'nothing yet');
+INSERT INTO tree(id, name) VALUES (1, 'nothing yet');
 """
 
 
