@@ -12,6 +12,7 @@ user's own, and somebody answers at once, or the files are looked at.
 from __future__ import annotations
 
 import os
+import re
 import stat
 import time
 from contextlib import suppress
@@ -27,6 +28,8 @@ PATIENCE = 1.5
 LIMIT = 1 << 20
 """Bytes of an answer, some ten thousand paths. Beyond it, looking at every file is no slower."""
 
+_BEGAN = re.compile(r"builtin:0\.\d+\.(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)\.(\d{6})Z:\d+", re.ASCII)
+"""A token of Git: how often the process has lost its thread, its number, when it began, and how many changes ago."""
 _SOCKET = "fsmonitor--daemon.ipc"
 _PREFIX = "builtin:"
 """How a token begins. Other words are commands to the process, which a damaged index must not be able to give."""
@@ -39,11 +42,16 @@ _FLUSH, _LENGTH = b"0000", 4
 class Seen(NamedTuple):
     """What the monitor saw up to ``token``: the paths that may have changed, from the top of the work tree.
 
-    ``paths`` is None where anything may have. A path can be a folder's, and stands for all below it when it is new.
+    ``paths`` is None where anything may have. ``began`` is when the monitor began to watch, in nanoseconds since 1970;
+    None where its token does not say.
+
+    **It may overlook changes in folders that were moved, or made anew, while it ran**: Git 2.55 on Linux goes on to
+    call what is in a moved folder by its old name, and can lose sight of a folder that was replaced.
     """
 
     token: str
     paths: tuple[str, ...] | None
+    began: int | None
 
 
 def changed_since(root: str, token: str | None) -> Seen | None:
@@ -118,4 +126,15 @@ def _read(answer: bytes) -> Seen:
     token, *paths = answer.decode("utf-8", "surrogateescape").split("\0")
     if not token.startswith(_PREFIX) or not paths or paths[-1]:  # each is followed by a NUL
         raise ValueError("this is no answer")
-    return Seen(token, None if "/" in paths else tuple(paths[:-1]))
+    return Seen(token, None if "/" in paths else tuple(paths[:-1]), _began(token))
+
+
+def _began(token: str) -> int | None:
+    from datetime import UTC, datetime  # late, as above
+
+    found = _BEGAN.fullmatch(token)
+    if found is None:
+        return None
+    year, month, day, hour, minute, second, micros = map(int, found.groups())
+    moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    return int(moment.timestamp()) * 1_000_000_000 + micros * 1_000

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 SHARED_FROM = 60
 """Folders from which a second process is worth its start (5 ms): some ten thousand files."""
 MANY = 1_000
-"""Paths beyond which all folders are looked at, with every core."""
+"""Changed paths beyond which all folders are looked at, with every core."""
+RACY_NS = 2_000_000_000
+"""The coarsest time stamps of a file system in use (FAT: 2 s)."""
 _SPLIT_DEPTH = 2
 """Levels below the top at which the tree is shared out: enough branches for every core, few enough to list at once."""
 
@@ -56,13 +58,38 @@ def digests(tree: WorkTree, top: str, *, expected: int) -> dict[str, bytes]:
     return found
 
 
-def within(seen: Seen | None, top: str) -> list[str] | None:
+def digests_since(
+    tree: WorkTree, top: str, seen: Seen, known: Mapping[str, object]
+) -> tuple[dict[str, bytes], list[str]] | None:
+    """Return the digests of the folders that may have changed, and the ``known`` folders that are gone.
+
+    A monitor is believed about the files of a folder, and about nothing else: it may have lost sight of folders that
+    were moved or made anew while it ran. So a folder that has itself changed since the monitor began is looked at with
+    all below it, as without a monitor. Returns None where any folder may have changed, or most have. Raises ``OSError``
+    when one cannot be read.
+    """
+    changed = within(seen, top)
+    if changed is None or seen.began is None or _is_younger(tree, os.path.dirname(top), seen.began):
+        return None
+    young: set[str] = set()
+    for folder in sorted(known):
+        if os.path.dirname(folder) in young or _is_younger(tree, folder, seen.began):
+            young.add(folder)
+    if 2 * len(young) > len(known):
+        return None
+    fresh = _walked(tree, [folder for folder in young if os.path.dirname(folder) not in young])
+    for folder in {_nearest(path, known) for path in changed} - young:
+        fresh[folder] = digest(tree.state(folder))
+    return fresh, [folder for folder in young if folder not in fresh]
+
+
+def within(seen: Seen, top: str) -> list[str] | None:
     """Return the paths below ``top`` of which a monitor says that they may have changed; None when any may have.
 
-    Any may have after a change to a folder above, or to a path that could be another name of one below (a file system
-    may ignore case, or how an accent is written), or that makes a folder a repository of its own.
+    Any may have after a change to a folder above, or to a path that could be another name of one below: a file system
+    may ignore case, or how an accent is written.
     """
-    if seen is None or seen.paths is None:
+    if seen.paths is None:
         return None
     found: list[str] = []
     for name in seen.paths:
@@ -70,46 +97,23 @@ def within(seen: Seen | None, top: str) -> list[str] | None:
         first = path.partition("/")[0].casefold()
         if first.isascii() and first != top.partition("/")[0]:
             continue
-        if not path.isascii() or path != path.casefold() or f"{top}/".startswith(f"{path}/") or "/.git/" in f"{path}/":
+        if not path.isascii() or path != path.casefold() or f"{top}/".startswith(f"{path}/"):
             return None
         if path.startswith(f"{top}/"):
             found.append(path)
     return found if len(found) <= MANY else None
 
 
-def digests_where(
-    tree: WorkTree, changed: Iterable[str], known: Mapping[str, object]
-) -> tuple[dict[str, bytes], list[str]]:
-    """Return the digest of each folder in which a path has changed, and the ``known`` folders that are gone.
-
-    A folder that was not known, or has itself changed, is looked into down to the last. Raises ``OSError`` when one
-    cannot be read.
-    """
-    fresh: dict[str, bytes] = {}
-    children: dict[str, list[str]] = {}
-    entered: set[str] = set()
-    lost: set[str] = set()
-    for path in changed:
-        folder, branch = _known_above(tree, path, known)
-        if folder not in children:
-            children[folder] = []
-            fresh[folder] = digest(tree.state(folder, children[folder]))
-        for child in children[folder]:
-            if child not in entered and (child == path or child not in known):
-                entered.add(child)
-                fresh |= _walked(tree, [child])
-        if branch not in children[folder]:
-            lost.add(branch)
-    return fresh, [folder for folder in known if folder not in fresh and not lost.isdisjoint(upwards(folder))]
+def _is_younger(tree: WorkTree, folder: str, began: int) -> bool:
+    """Say whether a folder was made, moved or changed after a moment, or shortly before it."""
+    return os.lstat(os.path.join(tree.root, folder)).st_ctime_ns >= began - RACY_NS
 
 
-def _known_above(tree: WorkTree, path: str, known: Mapping[str, object]) -> tuple[str, str]:
-    """Return the nearest known folder that holds a path, and what in that folder leads there."""
-    branch = path
+def _nearest(path: str, known: Mapping[str, object]) -> str:
+    """Return the nearest known folder that holds a path."""
     for folder in upwards(os.path.dirname(path)):
-        if folder in known and os.path.isdir(os.path.join(tree.root, folder)):
-            return folder, branch
-        branch = folder
+        if folder in known:
+            return folder
     raise FileNotFoundError(f"no folder above {path} is known")
 
 

@@ -20,7 +20,7 @@ from nodespec.errors import RegistryError
 from nodespec.fsmonitor import changed_since
 from nodespec.index.commit_trees import of_commit
 from nodespec.index.facts import identify
-from nodespec.index.file_states import digest, digests, digests_where, within
+from nodespec.index.file_states import RACY_NS, digest, digests, digests_since
 from nodespec.index.rows import Changes, forget_some, number, prune, select_in, write_delta
 from nodespec.index.store import OddError, UnusableError, many
 from nodespec.tree import NODES, REGULAR, Entry, is_node_path
@@ -35,21 +35,20 @@ if TYPE_CHECKING:
     from nodespec.index.store import Store
     from nodespec.worktree import FileState, WorkTree
 
-RACY_NS = 2_000_000_000
-"""The coarsest time stamps of a file system in use (FAT: 2 s)."""
-
 _TOP = NODES.rstrip("/")
 
 
 class _Before(NamedTuple):
     """What is known of a work tree before it is looked at.
 
-    ``version`` changes with whatever other processes write into the store. ``seen`` is what the monitor says.
+    ``version`` changes with whatever other processes write into the store. ``token`` is how far a monitor had seen when
+    it was last looked at, and ``seen`` what has changed since.
     """
 
     name: str
     tree_id: int
     version: int
+    token: str | None
     seen: Seen | None
     began: int
 
@@ -64,20 +63,17 @@ def of_work_tree(work: Learning, tree: WorkTree, present: Callable[[], CommitTre
             if head is not None:
                 of_commit(work.of(head), head, lambda: head)
         before = _before(work, tree, name)
-    changed = within(before.seen, _TOP) if before.tree_id else None
-    if changed == [] and before.seen is not None and not before.seen.paths:
-        return name
     with work.store.using() as database:
         query = "SELECT path, state FROM folder WHERE tree = ?"
         settled = dict(database.execute(query, (before.tree_id,)).fetchall())
     try:
-        fresh, gone = _looked_at(tree, settled, changed)
+        fresh, gone = _looked_at(tree, settled, before.seen)
         stale = {path: tree.state(path) for path, state in fresh.items() if settled.get(path) != state}
     except OSError as error:
         raise UnusableError(f"a folder cannot be read: {error}") from error
     if not before.tree_id or stale or gone:
         _renew(work, before, stale, gone)
-    elif before.seen is not None:
+    elif before.seen is not None and before.seen.token != before.token:
         with work.store.writing() as database:
             _write_seen(database, before.tree_id, before)
     return name
@@ -89,7 +85,7 @@ def _before(work: Learning, tree: WorkTree, name: str) -> _Before:
         version = _version(database)  # before anything is read: what is written from here on will be noticed
         row = database.execute("SELECT id, seen FROM tree WHERE name = ?", (name,)).fetchone()
     tree_id, token = row or (0, None)
-    return _Before(name, tree_id, version, changed_since(tree.root, token), began)
+    return _Before(name, tree_id, version, token, changed_since(tree.root, token), began)
 
 
 def _version(database: sqlite3.Connection) -> int:
@@ -98,15 +94,17 @@ def _version(database: sqlite3.Connection) -> int:
 
 
 def _looked_at(
-    tree: WorkTree, settled: Mapping[str, bytes | None], changed: Sequence[str] | None
+    tree: WorkTree, settled: Mapping[str, bytes | None], seen: Seen | None
 ) -> tuple[dict[str, bytes], list[str]]:
     """Return the digests of the folders that were looked at, and the known folders that are gone.
 
-    These are the folders where something has ``changed``, and all when nobody knows, or when one is not what was said.
+    A monitor spares looking at most; where it does not serve, all are looked at.
     """
-    if changed is not None:
+    if seen is not None and settled:
         with suppress(OSError):
-            return digests_where(tree, changed, settled)
+            found = digests_since(tree, _TOP, seen, settled)
+            if found is not None:
+                return found
     fresh = digests(tree, _TOP, expected=len(settled))
     return fresh, [path for path in settled if path not in fresh]
 
