@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from benchmarks.population import Population
 from benchmarks.promises import SEED, Promise, Round, program
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 COMMITS = 1_010
@@ -51,8 +52,47 @@ def questions(folder: Path, nodes: int) -> Round:
     ]
     if shutil.which("rg") is not None and nodes >= FULL:
         contenders.append(Contender(name=search, command=["rg", "-l", signal, "registry/nodes"], folder=registry))
-        promises += [Promise(work=work, ours=ours, other=search, bar=1) for ours in (head, here)]
+        promises += [
+            Promise(work=work, ours=head, other=search, bar=1),
+            Promise(work=f"{work}, in the work tree", ours=here, other=search, bar=None),
+        ]
     return Round(contenders=contenders, promises=promises, turns=9)
+
+
+@contextmanager
+def watched(folder: Path, nodes: int) -> Iterator[Round]:
+    """Ask the work tree for one signal while Git watches it; and as one would without nodespec."""
+    registry = _asked(folder, nodes)
+    signal = a_signal(registry)
+    ask = [program("nodespec"), "query", "--format", "ids", "--signal", signal]
+    here, imports, search = (
+        "nodespec query, watched",
+        "python -c 'import click, sqlite3'",
+        "rg -l SIGNAL registry/nodes",
+    )
+    contenders = [
+        Contender(name=here, command=ask, folder=registry),
+        Contender(name=imports, command=[sys.executable, "-c", "import click, sqlite3"], folder=registry),
+    ]
+    work = f"ask {nodes:,} nodes for a signal, in the work tree"
+    promises = [Promise(work=work, ours=here, other=imports, bar=2.5, at_most=True)]
+    if shutil.which("rg") is not None and nodes >= FULL:
+        contenders.append(Contender(name=search, command=["rg", "-l", signal, "registry/nodes"], folder=registry))
+        promises.append(Promise(work=work, ours=here, other=search, bar=1))
+    run_in(["git", "fsmonitor--daemon", "start"], registry)
+    try:
+        run_in(ask, registry)  # the first answer is about everything
+        yield Round(contenders=contenders, promises=promises, turns=9)
+    finally:
+        run_in(["git", "fsmonitor--daemon", "stop"], registry)
+
+
+def git_watches() -> bool:
+    """Say whether Git has a file system monitor here: on macOS, and on Linux from 2.54 on."""
+    if shutil.which("git") is None:
+        return False
+    options = subprocess.run(["git", "version", "--build-options"], check=True, capture_output=True, text=True)
+    return "fsmonitor--daemon" in options.stdout
 
 
 def next_commit(folder: Path, nodes: int) -> Round:

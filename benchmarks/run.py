@@ -27,7 +27,7 @@ from benchmarks.checkpoints import checkpoints
 from benchmarks.gates import gates
 from benchmarks.measure import SLOW, BenchmarkError, side_by_side
 from benchmarks.promises import provenance, start_up, validation
-from benchmarks.questions import FULL, next_commit, questions
+from benchmarks.questions import FULL, git_watches, next_commit, questions, watched
 from benchmarks.shapes import past, shapes
 from benchmarks.validators import AJV, SOURCEMETA, validators
 from benchmarks.whole import again, everything
@@ -62,6 +62,9 @@ def rounds(folder: Path, nodes: int) -> Iterator[Round]:
     yield gates(folder, nodes)
     yield again(folder, nodes)
     yield questions(folder, nodes)
+    if git_watches():
+        with watched(folder, nodes) as asked:
+            yield asked
     yield next_commit(folder, nodes)
 
 
@@ -218,6 +221,8 @@ def missing() -> Iterator[str]:
     if {name for name, _ in validators()} != {AJV, SOURCEMETA}:
         others = "ajv-cli, ajv-formats and @sourcemeta/jsonschema"
         yield f"BENCH_NPM names no folder with {others}, so nothing was compared with all of them"
+    if not git_watches():
+        yield "this Git has no file system monitor (on Linux: from 2.54 on), so no work tree was watched"
 
 
 def ended(rows: Sequence[Row], absent: Sequence[str] = (), *, strict: bool) -> int:

@@ -36,7 +36,7 @@ def test_a_bar_that_could_not_be_measured_counts_where_a_missed_one_does(
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("BENCH_NPM", str(tmp_path))
     absent = list(missing())
-    assert ["ripgrep" in absent[0], "ajv-cli" in absent[1]] == [True, True]
+    assert ["ripgrep" in absent[0], "ajv-cli" in absent[1], "monitor" in absent[2]] == [True, True, True]
     assert (ended([], absent, strict=True), ended([], absent, strict=False)) == (1, 0)
 
 

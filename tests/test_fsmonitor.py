@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks.generate import generate
 from benchmarks.population import Population
+from benchmarks.questions import git_watches
 from nodespec import Registry, fsmonitor
 from nodespec.fsmonitor import Seen, changed_since
 from nodespec.index import file_states, work_trees
@@ -19,7 +20,7 @@ from nodespec.index.file_states import MANY, within
 from nodespec.index.store import Store
 from nodespec.worktree import WorkTree
 from tests.conftest import Checkout
-from tests.watchers import PLACE, SOON_NS, Listener, Watcher, git_watches, message, packet, watched
+from tests.watchers import PLACE, SOON_NS, Listener, Watcher, message, packet, watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

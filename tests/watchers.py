@@ -13,7 +13,6 @@ import threading
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,13 +23,6 @@ if TYPE_CHECKING:
 
 PLACE = "fsmonitor--daemon.ipc"
 Snapshot = dict[str, tuple[int, ...]]
-
-
-@cache
-def git_watches() -> bool:
-    """Say whether this Git has a monitor of its own."""
-    told = subprocess.run(["git", "version", "--build-options"], capture_output=True, text=True, check=True).stdout
-    return "fsmonitor--daemon" in told
 
 
 def packet(data: bytes) -> bytes:
