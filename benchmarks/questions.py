@@ -88,7 +88,7 @@ def watched(folder: Path, nodes: int) -> Iterator[Round]:
 
 
 def git_watches() -> bool:
-    """Say whether Git has a file system monitor here: on macOS, and on Linux from 2.54 on."""
+    """Say whether Git has a file system monitor here: on macOS, and on Linux from 2.55 on."""
     if shutil.which("git") is None:
         return False
     options = subprocess.run(["git", "version", "--build-options"], check=True, capture_output=True, text=True)

@@ -15,6 +15,7 @@ import argparse
 import os
 import platform
 import shutil
+import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -152,7 +153,8 @@ def machine() -> str:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     packages = ", ".join(f"{name} {version(name)}" for name in _COMPARED)
     python = f"Python {platform.python_version()}"
-    return f"{platform.platform()}, {_processor()}, {cores} cores, {python}; {packages}"
+    git = subprocess.run(["git", "--version"], check=True, capture_output=True, text=True).stdout.strip()
+    return f"{platform.platform()}, {_processor()}, {cores} cores, {python}, {git}; {packages}"
 
 
 def _processor() -> str:
@@ -222,7 +224,7 @@ def missing() -> Iterator[str]:
         others = "ajv-cli, ajv-formats and @sourcemeta/jsonschema"
         yield f"BENCH_NPM names no folder with {others}, so nothing was compared with all of them"
     if not git_watches():
-        yield "this Git has no file system monitor (on Linux: from 2.54 on), so no work tree was watched"
+        yield "this Git has no file system monitor (on Linux: from 2.55 on), so no work tree was watched"
 
 
 def ended(rows: Sequence[Row], absent: Sequence[str] = (), *, strict: bool) -> int:

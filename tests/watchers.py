@@ -1,6 +1,6 @@
 """Those who watch a work tree: Git's own file system monitor, and one that says what a test makes it say.
 
-Git has a monitor on macOS, and from 2.54 on Linux. The other one speaks the same protocol anywhere, and can answer what
+Git has a monitor on macOS, and from 2.55 on Linux. The other one speaks the same protocol anywhere, and can answer what
 Git's would not: too late, in halves, or something else altogether.
 """
 
