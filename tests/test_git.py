@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
 import sys
 from pathlib import Path
 
@@ -357,13 +358,39 @@ def test_the_registry_can_be_a_file_and_then_says_so(repo: Repository) -> None:
     assert paths(repo) == ["registry"]
 
 
-def test_one_file_is_found_without_reading_the_rest(repo: Repository) -> None:
-    history(repo, "2026-01-01T00:00:00Z")
+def test_the_steps_of_a_file_are_where_it_changes(repo: Repository) -> None:
+    """Beside it and above it, others change; it goes, comes back, becomes a folder, and a file again."""
+    ids = []
+    for step in ("a: 1\n", "a: 1\n", "a: 2\n", None, None, "a: 2\n", "/", "a: 3\n"):
+        path = repo.path / A
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.exists():
+            path.unlink()
+        if step is not None:
+            repo.write(A if step != "/" else f"{A}/inner.yaml", step)
+        repo.write("registry/beside.yaml", f"turn: {len(ids)}\n")
+        ids.append(repo.commit("step"))
     found = opened(repo)
-    commit = found.resolve("HEAD")
-    assert found.entry(commit, A) == found.tree(commit).entries[0]
-    for absent in ("registry/b.yaml", "registry/a.yaml/b", "absent/a.yaml", "registry//a.yaml"):
-        assert found.entry(commit, absent) is None
+    steps = list(found.steps(found.resolve("HEAD"), A))
+    assert [step.commit.id for step in steps] == [ids[turn] for turn in (7, 6, 5, 3, 2, 0)]
+    assert [step.parent and step.parent.id for step in steps] == [*(ids[turn] for turn in (6, 5, 4, 2, 1)), None]
+    assert [step.after is None for step in steps] == [False, True, False, True, False, False]
+    for step in steps:
+        for commit, entry in ((step.commit, step.after), (step.parent, step.before)):
+            if commit is not None:
+                assert entry == found.tree(commit).entry(A)
+    for absent in ("registry/b.yaml", f"{A}/b", "absent/a.yaml"):
+        assert [step.after for step in found.steps(found.resolve("HEAD"), absent)] == [None]
+
+
+def test_a_step_whose_folder_is_missing_is_no_step(repo: Repository) -> None:
+    history(repo, *DATES)
+    folder = repo.git("rev-parse", "HEAD~1:registry")
+    (repo.path / ".git/objects" / folder[:2] / folder[2:]).unlink()
+    found = opened(repo)
+    with pytest.raises(RegistryError, match=f"object {folder[:10]} is not in this repository"):
+        list(found.steps(found.resolve("HEAD"), A))
 
 
 def test_what_a_commit_holds_does_not_depend_on_attributes_or_the_checkout(repo: Repository) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from datetime import UTC, datetime, timedelta, timezone
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import pygit2
 from pygit2.enums import FileMode, ObjectType, RepositoryOpenFlag
@@ -162,15 +162,31 @@ class GitRepository:
 
     def first_parents(self, commit: Commit) -> Iterator[Commit]:
         """Yield ``commit`` and its first-parent ancestors, newest first, to the root or the shallow edge."""
-        while True:
-            yield commit
-            try:
-                parent = self._repo.revparse_single(commit.parents[0]) if commit.parents else None
-            except KeyError:  # beyond the edge of a shallow clone
-                return
-            if parent is None:
-                return
-            commit = _commit(parent.peel(pygit2.Commit))
+        here: pygit2.Commit | None = self._repo[commit.id].peel(pygit2.Commit)
+        while here is not None:
+            yield _commit(here)
+            here = self._first_parent(here)
+
+    def _first_parent(self, commit: pygit2.Commit) -> pygit2.Commit | None:
+        """Return the first parent; None for the root, and beyond the edge of a shallow clone."""
+        parents = commit.parent_ids
+        found = self._repo.get(parents[0]) if parents else None
+        return None if found is None else found.peel(pygit2.Commit)
+
+    def steps(self, commit: Commit, path: str) -> Iterator[Step]:
+        """Yield where a file is not what it was, along the first-parent line, newest first; and where that line ends.
+
+        Of each folder that differs from what it was, one object is read. Raises ``RegistryError`` when one is missing.
+        """
+        file = _FileAt(self._repo, path)
+        here = self._repo[commit.id].peel(pygit2.Commit)
+        after = file.of(here)
+        while (parent := self._first_parent(here)) is not None:
+            before = file.of(parent)
+            if before != after:
+                yield Step(_commit(here), after, _commit(parent), before)
+            here, after = parent, before
+        yield Step(_commit(here), after, None, None)
 
     def descends(self, commit: Commit | None, ancestor: str) -> bool:
         """Say whether ``commit`` is the commit with the id ``ancestor``, or comes after it."""
@@ -252,14 +268,6 @@ class GitRepository:
             hint = f"git update-ref -d {ref} takes away what stands there"
             raise RegistryError(f"{ref} cannot be written: {error}", hint=hint) from None
 
-    def entry(self, commit: Commit, path: str) -> Entry | None:
-        """Return the file at ``path`` in a commit, reading only the folders on the way."""
-        try:
-            found = self._repo.revparse_single(commit.tree).peel(pygit2.Tree)[path]
-        except KeyError:
-            return None
-        return Entry(path, int(found.filemode), str(found.id))
-
     def current(self) -> Commit | None:
         """Return the commit that is checked out; None before the first."""
         return None if self._repo.head_is_unborn else self.resolve("HEAD")
@@ -272,6 +280,45 @@ class GitRepository:
     def tree(self, commit: Commit) -> CommitTree:
         """Return the commit's listing."""
         return CommitTree(self.objects, commit)
+
+
+class Step(NamedTuple):
+    """A commit with the file that it holds, and its first parent with the one that it held: None for none."""
+
+    commit: Commit
+    after: Entry | None
+    parent: Commit | None
+    before: Entry | None
+
+
+class _FileAt:
+    """One path in many commits: what a folder holds under the next name is looked up once."""
+
+    def __init__(self, repo: pygit2.Repository, path: str) -> None:
+        self._repo = repo
+        self._path = path
+        self._names = path.split("/")
+        self._known: dict[tuple[pygit2.Oid, int], tuple[pygit2.Oid, int] | None] = {}
+
+    def of(self, commit: pygit2.Commit) -> Entry | None:
+        """Return the file that a commit holds there; None for none, or a folder."""
+        found: tuple[pygit2.Oid, int] | None = (commit.tree_id, FileMode.TREE)
+        for depth, name in enumerate(self._names):
+            if found is None or found[1] != FileMode.TREE:
+                return None
+            key = (found[0], depth)
+            if key not in self._known:
+                self._known[key] = self._child(found[0], name)
+            found = self._known[key]
+        return None if found is None or found[1] == FileMode.TREE else Entry(self._path, found[1], str(found[0]))
+
+    def _child(self, folder: pygit2.Oid, name: str) -> tuple[pygit2.Oid, int] | None:
+        try:
+            tree = self._repo[folder].peel(pygit2.Tree)
+        except KeyError:
+            hint = "a partial or damaged clone? git fsck tells"
+            raise RegistryError(f"object {str(folder)[:10]} is not in this repository", hint=hint) from None
+        return (tree[name].id, int(tree[name].filemode)) if name in tree else None
 
 
 class _Odb:

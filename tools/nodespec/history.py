@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from nodespec.commit import Commit
     from nodespec.difference import NodeChange
+    from nodespec.git import Step
     from nodespec.registry import Registry
     from nodespec.spec import NodeSpec
     from nodespec.tree import Entry
@@ -40,33 +41,25 @@ class Version:
 
 def versions(registry: Registry, identifier: str, revision: str = "HEAD") -> Iterator[Version]:
     """Yield the versions of a node, newest first, back to the root or the edge of a shallow clone."""
-    git, path = registry.git, node_path(identifier)
-    line = git.first_parents(git.resolve(revision))
-    commit = next(line)
-    entry = git.entry(commit, path)
-    for parent in line:
-        before = git.entry(parent, path)
-        if before != entry:
-            yield _version(registry, identifier, commit, (parent, before), entry)
-        commit, entry = parent, before
-    if entry is not None:
-        first = _version(registry, identifier, commit, None, entry)
-        yield replace(first, edge=git.is_edge(commit))
+    git = registry.git
+    for step in git.steps(git.resolve(revision), node_path(identifier)):
+        if step.parent is not None:
+            yield _version(registry, identifier, step)
+        elif step.after is not None:
+            yield replace(_version(registry, identifier, step), edge=git.is_edge(step.commit))
 
 
-def _version(
-    registry: Registry, identifier: str, commit: Commit, before: tuple[Commit, Entry | None] | None, after: Entry | None
-) -> Version:
-    old = _read(registry, *before) if before and before[1] else None
-    new = _read(registry, commit, after) if after else None
+def _version(registry: Registry, identifier: str, step: Step) -> Version:
+    old = _read(registry, step.parent, step.before)
+    new = _read(registry, step.commit, step.after)
     broken = next((item for item in (new, old) if isinstance(item, Unreadable)), None)
     change = difference.change(
         identifier,
         old if not isinstance(old, Unreadable) else None,
         new if not isinstance(new, Unreadable) else None,
     )
-    return Version(commit=commit, change=change, problem=broken.reason if broken else "")
+    return Version(commit=step.commit, change=change, problem=broken.reason if broken else "")
 
 
-def _read(registry: Registry, commit: Commit, entry: Entry | None) -> NodeSpec | Unreadable | None:
-    return load(registry.git.tree(commit), entry) if entry else None
+def _read(registry: Registry, commit: Commit | None, entry: Entry | None) -> NodeSpec | Unreadable | None:
+    return load(registry.git.tree(commit), entry) if commit is not None and entry is not None else None
