@@ -20,7 +20,7 @@ from nodespec.index.file_states import MANY, within
 from nodespec.index.store import Store
 from nodespec.worktree import WorkTree
 from tests.conftest import Checkout
-from tests.watchers import PLACE, SOON_NS, Listener, Watcher, message, packet, watched
+from tests.watchers import PLACE, SOON_NS, Listener, Watcher, message, packet, rest, session_now, watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -450,15 +450,53 @@ def seen_of(place: Checkout) -> str | None:
         store.close()
 
 
-def test_a_folder_that_is_gone_when_it_is_looked_at_makes_all_be_looked_at(copy: Checkout) -> None:
+def test_a_folder_that_is_gone_when_it_is_looked_at_makes_all_be_looked_at(
+    copy: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its change will be told by the next answer; until then there is something else to go by."""
-    heard = Listener(copy.path / ".git", lambda _: message(f"{SESSION[:10]}20990101T000000.000000Z:1", "/"))
+    monkeypatch.setattr(file_states, "RACY_NS", SOON_NS)
+    rest(copy)
+    session = session_now()
+    heard = Listener(copy.path / ".git", lambda _: message(f"{session}1", "/"))
     try:
         check_same(copy, "first")
-        heard.answer = lambda _: message(f"{SESSION[:10]}20990101T000000.000000Z:2", f"{TOP}/nowhere/at/all.yaml")
+        heard.answer = lambda _: message(f"{session}2", f"{TOP}/nowhere/at/all.yaml")
         check_same(copy, "a path that never was")
         shutil.rmtree(copy.path / TOP)
         check_same(copy, "nothing is left")
+    finally:
+        heard.close()
+
+
+@pytest.mark.parametrize(
+    ("session", "believed"),
+    [
+        ("now", True),
+        ("builtin:0.7.20990101T000000.000000Z:", False),
+        ("builtin:1.7.20260102T030405.678901Z:", False),
+        ("builtin:0.7.20261302T030405.678901Z:", False),
+        ("builtin:something-new:", False),
+    ],
+    ids=["now", "the clock was set back", "it lost its thread", "no date", "another kind"],
+)
+def test_a_monitor_is_believed_whose_beginning_is_known(
+    copy: Checkout, session: str, believed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This one overlooks an edit, so whoever believes it does, too."""
+    monkeypatch.setattr(file_states, "RACY_NS", SOON_NS)
+    rest(copy)
+    session = session_now() if session == "now" else session
+    heard = Listener(copy.path / ".git", lambda _: message(f"{session}1", "/"))
+    try:
+        check_same(copy, "first")
+        heard.answer = lambda _: message(f"{session}1")
+        spec = min((copy.path / TOP).rglob("*.yaml"))
+        with spec.open("a", encoding="utf-8") as file:
+            file.write("broken: [")
+        with Registry.open(copy.path) as mine:
+            assert [item.path for item in mine.at().unreadable] == (
+                [] if believed else [spec.relative_to(copy.path).as_posix()]
+            )
     finally:
         heard.close()
 

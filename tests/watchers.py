@@ -30,6 +30,11 @@ def packet(data: bytes) -> bytes:
     return b"%04x%s" % (len(data) + 4, data)
 
 
+def session_now() -> str:
+    """Return how the tokens of a monitor begin that begins now."""
+    return f"builtin:0.{os.getpid()}.{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}:"
+
+
 def message(*texts: str) -> bytes:
     """Return a whole answer: each text ended by a NUL, and the end."""
     return packet("".join(f"{text}\0" for text in texts).encode("utf-8", "surrogateescape")) + b"0000"
@@ -88,7 +93,7 @@ class Watcher:
     def __init__(self, place: Checkout) -> None:
         self.root = place.path
         self.seen: list[str] = []
-        self.session = f"builtin:0.{os.getpid()}.{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}:"
+        self.session = session_now()
         self.was = self._files()
         self.listener = Listener(place.path / ".git", self._answer)
 

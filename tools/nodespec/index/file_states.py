@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import marshal
 import os
+import time
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -69,7 +70,9 @@ def digests_since(
     when one cannot be read.
     """
     changed = within(seen, top)
-    if changed is None or seen.began is None or _is_younger(tree, os.path.dirname(top), seen.began):
+    if changed is None or seen.began is None or seen.began > time.time_ns():  # the clock was set back
+        return None
+    if _is_younger(tree, os.path.dirname(top), seen.began):
         return None
     young: set[str] = set()
     for folder in sorted(known):
