@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
 import socket
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,17 +20,16 @@ from benchmarks.population import Population
 from benchmarks.questions import git_watches
 from nodespec import Registry, fsmonitor
 from nodespec.fsmonitor import Seen, changed_since
-from nodespec.index import file_states, work_trees
+from nodespec.index import file_states, store, work_trees
 from nodespec.index.file_states import MANY, within
-from nodespec.index.store import Store
 from nodespec.worktree import WorkTree
 from tests.conftest import Checkout
 from tests.watchers import PLACE, SOON_NS, Listener, Watcher, message, packet, rest, session_now, watched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
+INDEX = ".git/nodespec/index.sqlite3"
 TOP = "registry/nodes"
 SESSION = "builtin:0.7.20260102T030405.678901Z:"
 BEGAN = 1_767_323_045_678_901_000
@@ -81,9 +85,9 @@ def test_a_socket_of_somebody_else_is_not_asked(listener: Listener, monkeypatch:
 
 def test_a_token_is_sent_back_and_nothing_else_is(listener: Listener) -> None:
     """Other words are commands to Git's process: one of them ends it."""
-    for token in (None, "", "quit", "flush", f"{SESSION}0"):
+    for token in (None, "", "quit", b"\xff\0", "builtin:\u00e9", "builtin:" + "9" * 70_000, f"{SESSION}0"):
         assert changed_since(".", token) == Seen(f"{SESSION}1", (), BEGAN)
-    assert listener.asked == [b"builtin:none:0"] * 4 + [f"{SESSION}0".encode()]
+    assert listener.asked == [b"builtin:none:0"] * 6 + [f"{SESSION}0".encode()]
 
 
 def test_an_answer_is_read_whatever_its_packets(listener: Listener) -> None:
@@ -122,14 +126,31 @@ def test_what_is_no_answer_is_none(listener: Listener, answer: bytes) -> None:
     assert changed_since(".", None) is None
 
 
-def test_nobody_waits_for_a_monitor_that_says_nothing_or_does_not_end(
+def test_a_monitor_that_has_too_much_to_say_is_asked_where_it_stands(
     listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fsmonitor, "LIMIT", 1000)
-    listener.answer = lambda _: packet(f"{SESSION}1\0".encode() + b"a\0" * 400) * 50 + b"0000"
-    assert changed_since(".", None) is None
+    many = [f"build/{number}" for number in range(200)]
+    listener.answer = lambda asked: message(f"{SESSION}2", *(many if asked.startswith(SESSION.encode()) else ["/"]))
+    assert changed_since(".", f"{SESSION}1") == Seen(f"{SESSION}2", None, BEGAN)
+    assert listener.asked == [f"{SESSION}1".encode(), b"builtin:none:0"]
+    listener.answer = lambda _: message(f"{SESSION}2", *many)
+    assert changed_since(".", None) is None, "it always has"
+
+
+@pytest.mark.parametrize(
+    "words", [b"", b"0004", b"0005a"], ids=["nothing", "nothing, for ever", "one letter, for ever"]
+)
+def test_nobody_waits_for_a_monitor_that_does_not_end(
+    listener: Listener, words: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(fsmonitor, "PATIENCE", 0.05)
-    listener.answer = lambda _: packet(f"{SESSION}1\0".encode())
+    monkeypatch.setattr(fsmonitor, "LIMIT", 1 << 40)
+    if words:
+        listener.answer = lambda _: words * 5_000_000  # more than can be read in time
+        assert changed_since(".", None) is None
+        assert listener.interrupted.wait(10)
+        return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as mute:
         os.rename(f".git/{PLACE}", ".git/kept")
         mute.bind(f".git/{PLACE}")
@@ -148,6 +169,44 @@ def test_a_linked_work_tree_has_a_monitor_of_its_own(
     assert changed_since(str(tmp_path / "linked"), None) == Seen("builtin:linked:1", (), None)
     own.close()
     assert listener.asked == []
+
+
+def copied_linked(place: Checkout, folder: Path) -> Path:
+    place.git("worktree", "add", "-q", str(folder / "linked"))
+    shutil.copytree(folder / "linked", folder / "copy", symlinks=True)
+    return folder / "copy"
+
+
+def separate(place: Checkout, folder: Path) -> Path:
+    place.git("clone", "-q", f"--separate-git-dir={folder / 'apart.git'}", str(place.path), str(folder / "copy"))
+    return folder / "copy"
+
+
+def linked_folder(place: Checkout, folder: Path) -> Path:
+    shutil.copytree(place.path, folder / "copy", ignore=shutil.ignore_patterns(".git"))
+    (folder / "copy/.git").symlink_to(place.path / ".git")
+    return folder / "copy"
+
+
+def elsewhere(place: Checkout, folder: Path) -> Path:
+    place.git("config", "core.worktree", str(folder))
+    return place.path
+
+
+@pytest.mark.parametrize("sharing", [copied_linked, separate, linked_folder, elsewhere])
+def test_a_monitor_that_may_watch_another_folder_is_not_asked(
+    copy: Checkout, tmp_path: Path, sharing: Callable[[Checkout, Path], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = sharing(copy, tmp_path)
+    folder = Path(copy.git("-C", str(root), "rev-parse", "--absolute-git-dir")) if root != copy.path else Path(".git")
+    monkeypatch.chdir(folder)
+    heard = Listener(Path.cwd(), lambda _: message(f"{SESSION}1"))
+    try:
+        assert changed_since(str(root), None) is None
+        assert heard.asked == []
+        assert not fsmonitor.may_watch(str(root))
+    finally:
+        heard.close()
 
 
 # What an answer means.
@@ -272,6 +331,16 @@ class Actor:
         shutil.rmtree(registry)
         aside.rename(registry)
 
+    def give_another_name(self) -> None:
+        other = self.place.path / f"other{self.rng.randrange(3)}.yaml"
+        if not other.exists():
+            other.hardlink_to(self.rng.choice(self.files()))
+
+    def edit_by_another_name(self) -> None:
+        for other in self.place.path.glob("other*.yaml"):
+            with other.open("a", encoding="utf-8") as file:
+                file.write("# a remark\n")
+
     def commit(self) -> None:
         self.unnest()
         self.place.commit()
@@ -285,6 +354,7 @@ class Actor:
     def act(self) -> str:
         often = [*self.gentle * [self.edit], self.rewrite, self.add, self.move, self.delete, self.elsewhere]
         seldom = [self.damage, self.delete_folder, self.move_folder, self.replace_by_folder, self.link, self.unlink]
+        seldom += [self.give_another_name, self.edit_by_another_name]
         rarely = [self.nest, self.unnest, self.come_and_go, self.swap_whole, self.commit, self.back, self.back]
         if len(self.files()) < 20 or len(self.folders()) < 5:
             self.back()
@@ -401,7 +471,88 @@ def test_a_question_to_a_watched_work_tree_looks_at_what_has_changed_whatever_th
     assert looks.ask(place)[0] == {*everything, "registry/nodes/new"}, "without a monitor, all are looked at"
 
 
+@pytest.fixture
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WorkTree:
+    """A work tree of folders that have stood still for a while."""
+    monkeypatch.setattr(file_states, "RACY_NS", SOON_NS)
+    place = Checkout(tmp_path)
+    for folder in ("a/one/deep", "a/two", "b", "c", "d", "e", "f"):
+        place.write(f"{TOP}/{folder}/node.yaml", "x: 1\n")
+    rest(place)
+    return WorkTree(str(tmp_path))
+
+
+def standing(tree: WorkTree) -> dict[str, bytes | None]:
+    return dict(file_states.digests(tree, TOP, expected=0))
+
+
+def test_a_folder_that_changed_is_looked_at_with_all_that_is_below_it(folders: WorkTree, tmp_path: Path) -> None:
+    known, seen = standing(folders), Seen("", (f"{TOP}/c/node.yaml", f"{TOP}/c/.swp"), time.time_ns())
+    (tmp_path / TOP / "a/one").rename(tmp_path / TOP / "a/other")  # what is in it has not changed
+    found = file_states.digests_since(folders, TOP, seen, known)
+    assert found is not None
+    fresh, gone = found
+    assert sorted(fresh) == [f"{TOP}/{name}" for name in ("a", "a/other", "a/other/deep", "a/two", "c")]
+    assert sorted(gone) == [f"{TOP}/a/one", f"{TOP}/a/one/deep"]
+    assert all(fresh[path] == known[path] for path in fresh if path in known)
+
+
+def test_where_most_folders_changed_or_one_above_them_nothing_is_believed(folders: WorkTree, tmp_path: Path) -> None:
+    known, seen = standing(folders), Seen("", (), time.time_ns())
+    assert file_states.digests_since(folders, TOP, seen, known) == ({}, [])
+    assert file_states.count_younger(folders, TOP, seen.began or 0) == (0, len(known))
+    for name in "abc":
+        (tmp_path / TOP / name / "more.yaml").touch()
+    assert file_states.count_younger(folders, TOP, seen.began or 0) == (6, len(known))
+    assert file_states.digests_since(folders, TOP, seen, known) is None, "six of ten"
+    rest(Checkout(tmp_path))
+    seen = Seen("", (), time.time_ns())
+    assert file_states.digests_since(folders, TOP, seen, known) == ({}, []), "a monitor that was started again"
+    (tmp_path / "registry/registry.yaml").touch()
+    assert file_states.digests_since(folders, TOP, seen, known) is None, "registry/ has changed"
+
+
+def test_a_file_with_a_second_name_is_looked_at_each_time(folders: WorkTree, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere.yaml").hardlink_to(tmp_path / TOP / "b/node.yaml")
+    known, seen = standing(folders), Seen("", (), time.time_ns())
+    (tmp_path / "elsewhere.yaml").write_text("x: 23\n")
+    found = file_states.digests_since(folders, TOP, seen, known)
+    assert found is not None
+    assert list(found[0]) == [f"{TOP}/b"]
+    assert found[0][f"{TOP}/b"] != known[f"{TOP}/b"]
+
+
 # Several processes.
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_a_question_waits_for_no_writer_to_note_how_far_a_monitor_saw(
+    copy: Checkout, busy: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work_trees, "RACY_NS", 0)
+    monkeypatch.setattr(store, "PATIENCE", 3600)  # whoever waits, waits for an hour
+    session, notices = session_now(), list[str]()
+    heard = Listener(copy.path / ".git", lambda _: message(f"{session}1", "/"))
+    try:
+        check_same(copy, "first")
+        heard.answer = lambda _: message(f"{session}2", *(f"build/{number}" for number in range(101)))
+        with closing(sqlite3.connect(copy.path / INDEX, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE" if busy else "BEGIN")
+            with Registry.open(copy.path, notice=notices.append) as mine:
+                assert list(mine.at()) == list(Registry.open(copy.path, index=False).at())
+        assert (notices, seen_of(copy)) == ([], f"{session}{1 if busy else 2}")
+    finally:
+        heard.close()
+
+
+@pytest.mark.parametrize("token", [b"\xff\0", "builtin:\u00e9", 7])
+def test_a_token_that_is_none_is_replaced(copy: Checkout, token: object) -> None:
+    check_same(copy, "first")
+    with closing(sqlite3.connect(copy.path / INDEX)) as database, database:
+        database.execute("UPDATE tree SET seen = ? WHERE name LIKE 'work tree %'", (token,))
+    with watched(copy, by_git=False):
+        check_same(copy, token)
+        assert str(seen_of(copy)).startswith("builtin:0.")
 
 
 def test_how_far_a_monitor_saw_is_forgotten_when_another_process_wrote_meanwhile(
@@ -440,14 +591,10 @@ def test_how_far_a_monitor_saw_is_forgotten_when_another_process_wrote_meanwhile
 
 def seen_of(place: Checkout) -> str | None:
     """Return how far a monitor had seen, by the index."""
-    store = Store(str(place.path / ".git/nodespec/index.sqlite3"), print)
-    try:
-        with store.using() as database:
-            (row,) = database.execute("SELECT seen FROM tree WHERE name LIKE 'work tree %'").fetchall()
-            seen: str | None = row[0]
-            return seen
-    finally:
-        store.close()
+    with closing(sqlite3.connect(place.path / INDEX)) as database:
+        (row,) = database.execute("SELECT seen FROM tree WHERE name LIKE 'work tree %'").fetchall()
+        seen: str | None = row[0]
+        return seen
 
 
 def test_a_folder_that_is_gone_when_it_is_looked_at_makes_all_be_looked_at(
@@ -473,7 +620,7 @@ def test_a_folder_that_is_gone_when_it_is_looked_at_makes_all_be_looked_at(
     [
         ("now", True),
         ("builtin:0.7.20990101T000000.000000Z:", False),
-        ("builtin:1.7.20260102T030405.678901Z:", False),
+        ("lost", False),
         ("builtin:0.7.20261302T030405.678901Z:", False),
         ("builtin:something-new:", False),
     ],
@@ -483,9 +630,10 @@ def test_a_monitor_is_believed_whose_beginning_is_known(
     copy: Checkout, session: str, believed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """This one overlooks an edit, so whoever believes it does, too."""
+    monkeypatch.setattr(work_trees, "RACY_NS", 0)
     monkeypatch.setattr(file_states, "RACY_NS", SOON_NS)
     rest(copy)
-    session = session_now() if session == "now" else session
+    session = {"now": session_now(), "lost": session_now().replace(":0.", ":1.")}.get(session, session)
     heard = Listener(copy.path / ".git", lambda _: message(f"{session}1", "/"))
     try:
         check_same(copy, "first")
@@ -501,10 +649,24 @@ def test_a_monitor_is_believed_whose_beginning_is_known(
         heard.close()
 
 
-def test_stats_say_that_a_monitor_helps(copy: Checkout) -> None:
+def test_stats_say_how_a_monitor_helps(copy: Checkout) -> None:
     copy.run("query", "--format", "ids")
-    assert "is running" not in copy.run("stats").stdout
+
+    def told() -> Any:
+        return json.loads(copy.run("stats", "--format", "json").stdout)["index"]["monitor"]
+
+    assert told() is None
+    assert "monitor" not in copy.run("stats").stdout.replace(str(copy.path), "")
+    folders = sum(1 for _ in os.walk(copy.path / TOP))
     with watched(copy, by_git=False):
-        assert "file system monitor is running" in copy.run("stats").stdout
-        assert '"monitor": true' in copy.run("stats", "--format", "json").stdout
-    assert '"monitor": false' in copy.run("stats", "--format", "json").stdout
+        assert told() == {"folders": folders, "younger": folders}, "two seconds have not passed"
+        assert f"no help, {folders} of {folders} folders are younger" in copy.run("stats").stdout
+    while time.time_ns() < max(os.lstat(folder).st_ctime_ns for folder, _, _ in os.walk(copy.path)) + 2_100_000_000:
+        time.sleep(0.05)
+    with watched(copy, by_git=False):
+        assert told() == {"folders": folders, "younger": 0}
+        assert f"look at 0 of {folders} folders, and at what has changed" in copy.run("stats").stdout
+        shutil.rmtree(copy.path / "registry/nodes")
+        (copy.path / "registry").rename(copy.path / "aside")
+    with watched(copy, by_git=False):
+        assert copy.run("stats").returncode == 2

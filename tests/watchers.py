@@ -46,17 +46,15 @@ class Listener:
     def __init__(self, folder: Path, answer: Callable[[bytes], bytes]) -> None:
         self.asked: list[bytes] = []
         self.answer = answer
-        self.silent = threading.Event()
+        self.interrupted = threading.Event()
         self._line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._place = folder / PLACE
-        here = os.open(folder, os.O_RDONLY)  # an address holds some hundred bytes, and a test's folder has a long name
         before = os.getcwd()
         try:
-            os.chdir(folder)
+            os.chdir(folder)  # an address holds some hundred bytes, and a test's folder has a long name
             self._line.bind(PLACE)
         finally:
             os.chdir(before)
-            os.close(here)
         self._line.listen()
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
@@ -68,16 +66,13 @@ class Listener:
             except OSError:
                 return
             with line, line.makefile("rb") as file:
-                head = file.read(4)
-                question = file.read(int(head, 16) - 4) if head else b""
-                if not question or self.silent.is_set():
-                    continue
+                question = file.read(int(file.read(4), 16) - 4)
                 assert file.read(4) == b"0000"
                 self.asked.append(question)
                 try:
                     line.sendall(self.answer(question))
                 except OSError:  # whoever asked has heard enough
-                    continue
+                    self.interrupted.set()
 
     def close(self) -> None:
         """Stop listening."""

@@ -28,13 +28,14 @@ PATIENCE = 1.5
 LIMIT = 1 << 20
 """Bytes of an answer, some ten thousand paths. Beyond it, looking at every file is no slower."""
 
-_BEGAN = re.compile(r"builtin:0\.\d+\.(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)\.(\d{6})Z:\d+", re.ASCII)
-"""A token of Git: how often the process has lost its thread, its number, when it began, and how many changes ago."""
-_SOCKET = "fsmonitor--daemon.ipc"
-_PREFIX = "builtin:"
-"""How a token begins. Other words are commands to the process, which a damaged index must not be able to give."""
-_UNKNOWN = f"{_PREFIX}none:0"
+_TOKEN = re.compile(r"builtin:[\x21-\x7e]{1,200}")
+"""What is sent back as a token. Other words are commands to the process, which a damaged index must not give."""
+_UNKNOWN = "builtin:none:0"
 """A token that none has given: the answer is a true one, and that anything may have changed."""
+_BEGAN = re.compile(r"builtin:0\.\d+\.(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)\.(\d{6})Z:\d+", re.ASCII)
+"""A token of Git: how often the process lost its thread, its number, when it began or found the thread again, and how
+many changes it has seen. One that never lost its thread has watched since then."""
+_SOCKET = "fsmonitor--daemon.ipc"
 _FLUSH, _LENGTH = b"0000", 4
 """The end of a message, and how many hexadecimal digits say how long a packet is, themselves included."""
 
@@ -46,7 +47,8 @@ class Seen(NamedTuple):
     None where its token does not say.
 
     **It may overlook changes in folders that were moved, or made anew, while it ran**: Git 2.55 on Linux goes on to
-    call what is in a moved folder by its old name, and can lose sight of a folder that was replaced.
+    call what is in a moved folder by its old name, and can lose sight of a folder that was replaced. It does not see
+    what is written through a memory map, through another name of a file, or by another machine.
     """
 
     token: str
@@ -54,7 +56,11 @@ class Seen(NamedTuple):
     began: int | None
 
 
-def changed_since(root: str, token: str | None) -> Seen | None:
+class _TooLongError(ValueError):
+    """More has changed than is worth reading."""
+
+
+def changed_since(root: str, token: object) -> Seen | None:
     """Return what may have changed since an earlier answer, or ever; None where no monitor answers.
 
     ``root`` is the top of a work tree: elsewhere there is no monitor. Whoever looks at a file after this call knows it
@@ -62,24 +68,57 @@ def changed_since(root: str, token: str | None) -> Seen | None:
     """
     with suppress(OSError, ValueError):
         place = _place(root)
-        if place is not None:
-            return _read(_asked(place, token if token and token.startswith(_PREFIX) else _UNKNOWN))
+        if place is None:
+            return None
+        known = isinstance(token, str) and _TOKEN.fullmatch(token)
+        try:
+            return _read(_asked(place, known[0] if known else _UNKNOWN))
+        except _TooLongError:
+            return _read(_asked(place, _UNKNOWN))
     return None
 
 
-def is_running(root: str) -> bool:
-    """Say whether a monitor answers here."""
-    return changed_since(root, None) is not None
+def may_watch(root: str) -> bool:
+    """Say whether a monitor that answers here would be watching this work tree, and no other."""
+    with suppress(OSError, ValueError):
+        return _own_folder(root) is not None
+    return False
 
 
 def _place(root: str) -> str | None:
-    folder = own_git_folder(root)
+    folder = _own_folder(root)
     if folder is None:
         return None
     place = os.path.join(folder, _SOCKET)
-    place = min(place, os.path.relpath(place), key=len)  # an address holds some hundred bytes
+    place = min(place, os.path.relpath(place), key=len)  # an address holds some hundred bytes; a longer one is an error
     status = os.lstat(place)
     return place if stat.S_ISSOCK(status.st_mode) and status.st_uid == os.geteuid() else None
+
+
+def _own_folder(root: str) -> str | None:
+    """Return the Git folder that belongs to this work tree and no other; None without.
+
+    A copy of a linked work tree, and one whose ``.git`` is a link, have the Git folder of another; and one that is
+    configured to have its files elsewhere has a monitor that watches them.
+    """
+    pointer = os.path.join(root, ".git")
+    if os.path.islink(pointer) or not os.path.lexists(pointer):
+        return None
+    folder = own_git_folder(root)
+    if folder is None:
+        return None
+    if os.path.isfile(pointer):
+        with open(os.path.join(folder, "gitdir"), encoding="utf-8") as file:
+            back = os.path.join(folder, file.read().rstrip("\n"))
+        if os.path.realpath(back) != os.path.realpath(pointer):
+            return None
+    for name in ("config", "config.worktree"):
+        path = os.path.join(folder, name)
+        if os.path.exists(path):
+            with open(path, "rb") as config:
+                if re.search(rb"worktree\s*=", config.read(), re.IGNORECASE):
+                    return None
+    return folder
 
 
 def _asked(place: str, token: str) -> bytes:
@@ -96,7 +135,7 @@ def _asked(place: str, token: str) -> bytes:
         while (packet := _packet(line, until)) is not None:
             answer += packet
             if len(answer) > LIMIT:
-                raise ValueError("more has changed than is worth reading")
+                raise _TooLongError
         return bytes(answer)
 
 
@@ -114,7 +153,10 @@ def _packet(line: socket.socket, until: float) -> bytes | None:
 def _exactly(line: socket.socket, size: int, until: float) -> bytes:
     data = bytearray()
     while len(data) < size:
-        line.settimeout(max(until - time.monotonic(), 0.001))
+        left = until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the answer does not end")
+        line.settimeout(left)
         part = line.recv(size - len(data))
         if not part:
             raise ValueError("the answer broke off")
@@ -124,7 +166,7 @@ def _exactly(line: socket.socket, size: int, until: float) -> bytes:
 
 def _read(answer: bytes) -> Seen:
     token, *paths = answer.decode("utf-8", "surrogateescape").split("\0")
-    if not token.startswith(_PREFIX) or not paths or paths[-1]:  # each is followed by a NUL
+    if not _TOKEN.fullmatch(token) or not paths or paths[-1]:  # each is followed by a NUL
         raise ValueError("this is no answer")
     return Seen(token, None if "/" in paths else tuple(paths[:-1]), _began(token))
 

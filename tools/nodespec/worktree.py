@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from nodespec.tree import Tree
 
-FileState = tuple[str, int, int, int, int, int]
-"""Name, mode, size, mtime and ctime in nanoseconds, inode."""
+FileState = tuple[str, int, int, int, int, int, int]
+"""Name, mode, size, mtime and ctime in nanoseconds, inode, and how many names the file has."""
 
 _READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 """O_NONBLOCK: opening a named pipe that was swapped in must not hang."""
@@ -101,12 +101,9 @@ class WorkTree:
         """Say whether a folder is a link, or a repository of its own."""
         return os.path.islink(folder) or os.path.lexists(os.path.join(folder, ".git"))
 
-    def state(self, folder: str, below: list[str] | None = None) -> tuple[FileState, ...]:
-        """Return the state of the files in one folder; raise ``OSError`` when it cannot be read.
-
-        The folders in it are appended to ``below``.
-        """
-        for found in list(self.states(folder, depth=0, cut=below)):
+    def state(self, folder: str) -> tuple[FileState, ...]:
+        """Return the state of the files in one folder; raise ``OSError`` when it cannot be read."""
+        for found in self.states(folder, depth=0):
             return found.files
         raise FileNotFoundError(f"{folder} is gone")
 
@@ -183,7 +180,7 @@ def _states(parent: int | None, name: str, path: str, depth: int, cut: list[str]
                     continue
                 status = child.stat(follow_symlinks=False)
                 times = status.st_mtime_ns, status.st_ctime_ns
-                files.append((child.name, status.st_mode, status.st_size, *times, status.st_ino))
+                files.append((child.name, status.st_mode, status.st_size, *times, status.st_ino, status.st_nlink))
         yield FolderState(path, tuple(files))
         if depth == 0:
             cut += [f"{path}/{child_name}" for child_name in below]

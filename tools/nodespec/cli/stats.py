@@ -24,8 +24,11 @@ from nodespec.cli.common import (
 from nodespec.cli.terminal import Progress, table
 from nodespec.encoding import counted, json_text, printable
 from nodespec.errors import NodespecError
+from nodespec.index.file_states import count_younger, is_most
 from nodespec.quorum import short
 from nodespec.spec import LANES, MAX_TIER
+from nodespec.tree import NODES
+from nodespec.worktree import WorkTree
 
 if TYPE_CHECKING:
     from nodespec.registry import Registry
@@ -66,8 +69,10 @@ def stats_command(repo: str, at: str | None, months: int, form: str, color: str)
         )
     else:
         echo(_text(found, history, index, color))
-        if index and not index["monitor"] and registry.root is not None and found.nodes >= _LARGE:
-            note("hint: questions to this work tree are quicker while Git watches it: git config core.fsmonitor true")
+        unwatched = at is None and index and not index["monitor"] and found.nodes >= _LARGE
+        if unwatched and registry.root and fsmonitor.may_watch(registry.root):
+            how = "git config core.fsmonitor true && git status (on Linux from Git 2.55 on)"
+            note(f"hint: questions to a work tree of this size are quicker while Git watches it: {how}")
     snapshot.require_complete()
 
 
@@ -83,10 +88,7 @@ def _churn(registry: Registry, revision: str, months: int) -> list[Month] | None
 
 
 def _index(registry: Registry) -> dict[str, Any] | None:
-    """Return where the index is, its size, when it was last written, and whether a file system monitor helps it.
-
-    None without an index.
-    """
+    """Return where the index is, its size, when it was last written, and how a monitor helps; None without one."""
     path = registry.index_path
     if path is None or not os.path.isfile(path):
         return None
@@ -96,8 +98,20 @@ def _index(registry: Registry) -> dict[str, Any] | None:
         "path": path,
         "bytes": sum(state.st_size for state in states),
         "written": datetime.fromtimestamp(written, UTC).isoformat(timespec="seconds"),
-        "monitor": registry.root is not None and fsmonitor.is_running(registry.root),
+        "monitor": None if registry.root is None else _monitor(registry.root),
     }
+
+
+def _monitor(root: str) -> dict[str, int] | None:
+    """Return how many folders a file system monitor is not believed about, and how many there are; None without one."""
+    seen = fsmonitor.changed_since(root, None)
+    if seen is None:
+        return None
+    try:
+        younger, folders = count_younger(WorkTree(root), NODES.rstrip("/"), seen.began or 0)
+    except OSError:  # there are none, or they are just being moved
+        return None
+    return {"folders": folders, "younger": younger}
 
 
 def _fields(found: Stats) -> dict[str, Any]:
@@ -136,9 +150,19 @@ def _text(found: Stats, history: list[Month] | None, index: dict[str, Any] | Non
         text += table(("month", "commits", "added", "changed", "removed"), rows, color=colored(color))
     if index is not None:
         text += f"index: {index['bytes'] / 1e6:,.1f} MB, written {index['written']}, {printable(index['path'])}\n"
-        if index["monitor"]:
-            text += "Git's file system monitor is running: questions to the work tree look only at what has changed\n"
+        text += _helped(index["monitor"])
     return text
+
+
+def _helped(monitor: dict[str, int] | None) -> str:
+    if monitor is None:
+        return ""
+    younger, folders = monitor["younger"], monitor["folders"]
+    if is_most(younger, folders):
+        again = "git fsmonitor--daemon stop && git fsmonitor--daemon start"
+        return f"Git's file system monitor: no help, {younger:,} of {folders:,} folders are younger than it; {again}\n"
+    spared = f"questions to the work tree look at {younger:,} of {folders:,} folders, and at what has changed"
+    return f"Git's file system monitor: {spared}\n"
 
 
 def _ranked(what: str, counts: dict[str, int]) -> list[str]:

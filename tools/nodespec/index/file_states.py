@@ -32,8 +32,13 @@ _SPLIT_DEPTH = 2
 
 
 def digest(files: Iterable[FileState]) -> bytes:
-    """Return the digest of a folder's files and their state, in the order of the system."""
-    return sha256(marshal.dumps(tuple(files), 2)).digest()
+    """Return the digest of a folder's files and their state, in the order of the system.
+
+    It is a byte longer where a file has a second name, through which it can change unseen from here.
+    """
+    states = tuple(files)
+    linked = any(state[-1] > 1 for state in states)
+    return sha256(marshal.dumps(states, 2)).digest() + b"+" * linked
 
 
 def digests(tree: WorkTree, top: str, *, expected: int) -> dict[str, bytes]:
@@ -60,37 +65,61 @@ def digests(tree: WorkTree, top: str, *, expected: int) -> dict[str, bytes]:
 
 
 def digests_since(
-    tree: WorkTree, top: str, seen: Seen, known: Mapping[str, object]
+    tree: WorkTree, top: str, seen: Seen, known: Mapping[str, bytes | None]
 ) -> tuple[dict[str, bytes], list[str]] | None:
     """Return the digests of the folders that may have changed, and the ``known`` folders that are gone.
 
     A monitor is believed about the files of a folder, and about nothing else: it may have lost sight of folders that
     were moved or made anew while it ran. So a folder that has itself changed since the monitor began is looked at with
-    all below it, as without a monitor. Returns None where any folder may have changed, or most have. Raises ``OSError``
-    when one cannot be read.
+    all below it, as without a monitor; and so is one whose files have second names. Returns None where any folder may
+    have changed, or most have. Raises ``OSError`` when one cannot be read.
     """
     changed = within(seen, top)
-    if changed is None or seen.began is None or seen.began > time.time_ns():  # the clock was set back
+    if changed is None or seen.began is None:
         return None
-    if _is_younger(tree, os.path.dirname(top), seen.began):
-        return None
-    young: set[str] = set()
-    for folder in sorted(known):
-        if os.path.dirname(folder) in young or _is_younger(tree, folder, seen.began):
-            young.add(folder)
-    if 2 * len(young) > len(known):
+    young = younger(tree, top, known, seen.began)
+    if young is None or is_most(len(young), len(known)):
         return None
     fresh = _walked(tree, [folder for folder in young if os.path.dirname(folder) not in young])
-    for folder in {_nearest(path, known) for path in changed} - young:
+    doubtful = {folder for folder, state in known.items() if state is None or len(state) > sha256().digest_size}
+    for folder in ({_nearest(path, known) for path in changed} | doubtful) - young:
         fresh[folder] = digest(tree.state(folder))
     return fresh, [folder for folder in young if folder not in fresh]
+
+
+def is_most(some: int, of: int) -> bool:
+    """Say whether so many folders have to be looked at that all are."""
+    return 2 * some > of
+
+
+def count_younger(tree: WorkTree, top: str, began: int) -> tuple[int, int]:
+    """Return how many of the folders at and below ``top`` are :func:`younger`, and how many there are."""
+    walk = os.walk(os.path.join(tree.root, top))
+    folders = [os.path.relpath(folder, tree.root) for folder, _, _ in walk]
+    young = younger(tree, top, folders, began)
+    return len(folders) if young is None else len(young), len(folders)
+
+
+def younger(tree: WorkTree, top: str, folders: Iterable[str], began: int) -> set[str] | None:
+    """Return the folders that were made, moved or changed after a moment, or shortly before it, with all below them.
+
+    The moment is in nanoseconds since 1970. Returns None for all of them, as when the clock was set back.
+    """
+    if began > time.time_ns() or _is_younger(tree, os.path.dirname(top), began):
+        return None
+    young: set[str] = set()
+    for folder in sorted(folders):  # those above come first
+        if os.path.dirname(folder) in young or _is_younger(tree, folder, began):
+            young.add(folder)
+    return young
 
 
 def within(seen: Seen, top: str) -> list[str] | None:
     """Return the paths below ``top`` of which a monitor says that they may have changed; None when any may have.
 
     Any may have after a change to a folder above, or to a path that could be another name of one below: a file system
-    may ignore case, or how an accent is written.
+    may ignore case, or how an accent is written. A folder's path, which can end in ``/``, is a path like any other:
+    what is below it is looked at when the folder is young.
     """
     if seen.paths is None:
         return None
@@ -108,7 +137,6 @@ def within(seen: Seen, top: str) -> list[str] | None:
 
 
 def _is_younger(tree: WorkTree, folder: str, began: int) -> bool:
-    """Say whether a folder was made, moved or changed after a moment, or shortly before it."""
     return os.lstat(os.path.join(tree.root, folder)).st_ctime_ns >= began - RACY_NS
 
 

@@ -15,6 +15,8 @@ verdict   what was found when a commit was judged, with a tag by which its write
 merkle    a folder's entries by its Merkle digest, and in which turn others took its place (null: it stands)
 ========  =============================================================================================================
 
+``folder_state`` holds all that a question needs of a folder that has not changed, so that its files are not read.
+
 Writers are atomic and readers never wait for them (write-ahead log). A writer that is killed leaves what it had
 committed; facts are true by themselves, and a tree is written whole.
 
@@ -254,6 +256,27 @@ class Store:
             try:
                 self._check_rules(database)
                 yield database
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    database.rollback()
+                raise
+            database.execute("COMMIT")
+
+    def write_at_once(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        """Let something be written that is of use and not needed: nothing is, while another process writes."""
+        with self.using() as database:
+            database.execute("PRAGMA busy_timeout = 0")
+            try:
+                database.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if _is_damage(error):
+                    raise
+                return
+            finally:
+                database.execute(f"PRAGMA busy_timeout = {int(PATIENCE * 1000)}")
+            try:
+                self._check_rules(database)
+                work(database)
             except BaseException:
                 with suppress(sqlite3.Error):
                     database.rollback()

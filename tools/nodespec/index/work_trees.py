@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from nodespec.encoding import printable
 from nodespec.errors import RegistryError
 from nodespec.fsmonitor import changed_since
-from nodespec.index.commit_trees import of_commit
 from nodespec.index.facts import identify
 from nodespec.index.file_states import RACY_NS, digest, digests, digests_since
 from nodespec.index.rows import Changes, forget_some, number, prune, select_in, write_delta
@@ -35,57 +34,59 @@ if TYPE_CHECKING:
     from nodespec.index.store import Store
     from nodespec.worktree import FileState, WorkTree
 
+_LONG = 100
+"""Paths that a monitor may list again each time, before it is worth writing down that they were looked at."""
 _TOP = NODES.rstrip("/")
 
 
-class _Before(NamedTuple):
-    """What is known of a work tree before it is looked at.
+class _Known(NamedTuple):
+    """What is known of a work tree before its files are looked at.
 
     ``version`` changes with whatever other processes write into the store. ``token`` is how far a monitor had seen when
-    it was last looked at, and ``seen`` what has changed since.
+    the files were last looked at. ``began`` is the time.
     """
 
     name: str
     tree_id: int
     version: int
-    token: str | None
-    seen: Seen | None
+    token: object
     began: int
 
 
 def of_work_tree(work: Learning, tree: WorkTree, present: Callable[[], CommitTree | None]) -> str:
     """Make a work tree known as it is now, and before it the commit that is checked out; return its name."""
-    name = f"work tree {os.path.realpath(tree.root)}"
-    before = _before(work, tree, name)
-    if not before.tree_id:
+    known = _known(work, f"work tree {os.path.realpath(tree.root)}")
+    if not known.tree_id:
+        from nodespec.index.commit_trees import of_commit  # late: this is the first time
+
         with suppress(UnusableError, RegistryError):
             head = present()
             if head is not None:
                 of_commit(work.of(head), head, lambda: head)
-        before = _before(work, tree, name)
+        known = _known(work, known.name)
+    seen = changed_since(tree.root, known.token)  # before any file is looked at, which may change again
     with work.store.using() as database:
         query = "SELECT path, state FROM folder WHERE tree = ?"
-        settled = dict(database.execute(query, (before.tree_id,)).fetchall())
+        settled = dict(database.execute(query, (known.tree_id,)).fetchall())
     try:
-        fresh, gone = _looked_at(tree, settled, before.seen)
+        fresh, gone = _looked_at(tree, settled, seen)
         stale = {path: tree.state(path) for path, state in fresh.items() if settled.get(path) != state}
     except OSError as error:
         raise UnusableError(f"a folder cannot be read: {error}") from error
-    if not before.tree_id or stale or gone:
-        _renew(work, before, stale, gone)
-    elif before.seen is not None and before.seen.token != before.token:
-        with work.store.writing() as database:
-            _write_seen(database, before.tree_id, before)
-    return name
+    if not known.tree_id or stale or gone:
+        _renew(work, known, seen, stale, gone)
+    elif seen is not None and seen.token != known.token and (seen.paths is None or len(seen.paths) > _LONG):
+        work.store.write_at_once(lambda database: _write_seen(database, known.tree_id, known, seen))
+    return known.name
 
 
-def _before(work: Learning, tree: WorkTree, name: str) -> _Before:
+def _known(work: Learning, name: str) -> _Known:
     began = time.time_ns()
     with work.store.using() as database:
         version = _version(database)  # before anything is read: what is written from here on will be noticed
         row = database.execute("SELECT id, seen FROM tree WHERE name = ?", (name,)).fetchone()
     tree_id, token = row or (0, None)
-    return _Before(name, tree_id, version, token, changed_since(tree.root, token), began)
+    return _Known(name, tree_id, version, token, began)
 
 
 def _version(database: sqlite3.Connection) -> int:
@@ -109,13 +110,12 @@ def _looked_at(
     return fresh, [path for path in settled if path not in fresh]
 
 
-def _write_seen(database: sqlite3.Connection, tree_id: int, before: _Before) -> None:
+def _write_seen(database: sqlite3.Connection, tree_id: int, known: _Known, seen: Seen | None) -> None:
     """Write down how far the monitor had seen when the files were looked at.
 
     Where another process has written meanwhile, nobody knows when the files were looked at that it wrote of.
     """
-    known = before.seen is not None and _version(database) == before.version
-    token = before.seen.token if before.seen is not None and known else None
+    token = seen.token if seen is not None and _version(database) == known.version else None
     database.execute("UPDATE tree SET seen = ? WHERE id = ?", (token, tree_id))
 
 
@@ -140,7 +140,9 @@ def _unpacked(store: Store, packed: bytes) -> dict[str, tuple[FileState, str]]:
         raise UnusableError(f"a folder cannot be read: {error}") from error
 
 
-def _renew(work: Learning, known: _Before, stale: Mapping[str, tuple[FileState, ...]], gone: list[str]) -> None:
+def _renew(
+    work: Learning, known: _Known, seen: Seen | None, stale: Mapping[str, tuple[FileState, ...]], gone: list[str]
+) -> None:
     """Look into the folders that are not as they were, and write down what the work tree holds now."""
     name, tree_id, began = known.name, known.tree_id, known.began
     with work.store.using() as database:
@@ -180,7 +182,7 @@ def _renew(work: Learning, known: _Before, stale: Mapping[str, tuple[FileState, 
                 for folder, files in now.items()
             ),
         )
-        _write_seen(database, tree_id, known)
+        _write_seen(database, tree_id, known, seen)
         prune(database)
 
 
