@@ -54,7 +54,7 @@ def questions(folder: Path, nodes: int) -> Round:
         contenders.append(Contender(name=search, command=["rg", "-l", signal, "registry/nodes"], folder=registry))
         promises += [
             Promise(work=work, ours=head, other=search, bar=1),
-            Promise(work=f"{work}, in the work tree", ours=here, other=search, bar=None),
+            Promise(work=f"{work}, in the work tree", ours=here, other=search, bar=1),
         ]
     return Round(contenders=contenders, promises=promises, turns=9)
 
