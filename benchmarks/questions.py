@@ -28,6 +28,7 @@ SMALL = 1_000
 FULL = 100_000
 """Nodes from which the index is promised to beat a search through the files, which start faster than Python does."""
 
+_IMPORTS = "python -c 'import click, sqlite3'"
 _AUTHOR = ("-c", "user.name=Benchmark", "-c", "user.email=benchmark@example.invalid")
 
 
@@ -37,24 +38,23 @@ def questions(folder: Path, nodes: int) -> Round:
     signal = a_signal(registry)
     ask = [program("nodespec"), "query", "--format", "ids", "--signal", signal]
     here, head, past = "nodespec query", "nodespec query --at HEAD", "nodespec query --at HEAD~1000"
-    imports, search = "python -c 'import click, sqlite3'", "rg -l SIGNAL registry/nodes"
     contenders = [
         Contender(name=here, command=ask, folder=registry),
         Contender(name=head, command=[*ask, "--at", "HEAD"], folder=registry),
         Contender(name=past, command=[*ask, "--at", "HEAD~1000"], folder=registry),
-        Contender(name=imports, command=[sys.executable, "-c", "import click, sqlite3"], folder=registry),
+        _imports(registry),
     ]
     work = f"ask {nodes:,} nodes for a signal"
     promises = [
-        Promise(work=work, ours=head, other=imports, bar=2.5, at_most=True),
+        Promise(work=work, ours=head, other=_IMPORTS, bar=2.5, at_most=True),
         Promise(work=f"{work}, the second time", ours=past, other=head, bar=1.25, at_most=True),
-        Promise(work=f"{work}, in the work tree", ours=here, other=imports, bar=None, at_most=True),
+        Promise(work=f"{work}, in the work tree", ours=here, other=_IMPORTS, bar=None, at_most=True),
     ]
-    if shutil.which("rg") is not None and nodes >= FULL:
-        contenders.append(Contender(name=search, command=["rg", "-l", signal, "registry/nodes"], folder=registry))
+    for search in _search(registry, signal, nodes):
+        contenders.append(search)
         promises += [
-            Promise(work=work, ours=head, other=search, bar=1),
-            Promise(work=f"{work}, in the work tree", ours=here, other=search, bar=1),
+            Promise(work=work, ours=head, other=search.name, bar=1),
+            Promise(work=f"{work}, in the work tree", ours=here, other=search.name, bar=1),
         ]
     return Round(contenders=contenders, promises=promises, turns=9)
 
@@ -65,26 +65,30 @@ def watched(folder: Path, nodes: int) -> Iterator[Round]:
     registry = _asked(folder, nodes)
     signal = a_signal(registry)
     ask = [program("nodespec"), "query", "--format", "ids", "--signal", signal]
-    here, imports, search = (
-        "nodespec query, watched",
-        "python -c 'import click, sqlite3'",
-        "rg -l SIGNAL registry/nodes",
-    )
-    contenders = [
-        Contender(name=here, command=ask, folder=registry),
-        Contender(name=imports, command=[sys.executable, "-c", "import click, sqlite3"], folder=registry),
-    ]
+    here = "nodespec query, watched"
+    contenders = [Contender(name=here, command=ask, folder=registry), _imports(registry)]
     work = f"ask {nodes:,} nodes for a signal, in the work tree"
-    promises = [Promise(work=work, ours=here, other=imports, bar=2.5, at_most=True)]
-    if shutil.which("rg") is not None and nodes >= FULL:
-        contenders.append(Contender(name=search, command=["rg", "-l", signal, "registry/nodes"], folder=registry))
-        promises.append(Promise(work=work, ours=here, other=search, bar=1))
+    promises = [Promise(work=work, ours=here, other=_IMPORTS, bar=2.5, at_most=True)]
+    for search in _search(registry, signal, nodes):
+        contenders.append(search)
+        promises.append(Promise(work=work, ours=here, other=search.name, bar=1))
     run_in(["git", "fsmonitor--daemon", "start"], registry)
     try:
         run_in(ask, registry)  # the first answer is about everything
         yield Round(contenders=contenders, promises=promises, turns=9)
     finally:
         run_in(["git", "fsmonitor--daemon", "stop"], registry)
+
+
+def _imports(registry: Path) -> Contender:
+    return Contender(name=_IMPORTS, command=[sys.executable, "-c", "import click, sqlite3"], folder=registry)
+
+
+def _search(registry: Path, signal: str, nodes: int) -> Iterator[Contender]:
+    """Yield a search through the files, where there is a program for it and as many as it is promised of."""
+    if shutil.which("rg") is not None and nodes >= FULL:
+        command = ["rg", "-l", signal, "registry/nodes"]
+        yield Contender(name="rg -l SIGNAL registry/nodes", command=command, folder=registry)
 
 
 def git_watches() -> bool:

@@ -253,14 +253,8 @@ class Store:
         """Give the database to one writer, who writes all or nothing."""
         with self.using() as database:
             database.execute("BEGIN IMMEDIATE")
-            try:
-                self._check_rules(database)
+            with self._whole(database):
                 yield database
-            except BaseException:
-                with suppress(sqlite3.Error):
-                    database.rollback()
-                raise
-            database.execute("COMMIT")
 
     def write_at_once(self, work: Callable[[sqlite3.Connection], None]) -> None:
         """Let something be written that is of use and not needed: nothing is, while another process writes."""
@@ -274,14 +268,20 @@ class Store:
                 return
             finally:
                 database.execute(f"PRAGMA busy_timeout = {int(PATIENCE * 1000)}")
-            try:
-                self._check_rules(database)
+            with self._whole(database):
                 work(database)
-            except BaseException:
-                with suppress(sqlite3.Error):
-                    database.rollback()
-                raise
-            database.execute("COMMIT")
+
+    @contextmanager
+    def _whole(self, database: sqlite3.Connection) -> Iterator[None]:
+        """End a transaction that was begun: with all that is written in it, or nothing."""
+        try:
+            self._check_rules(database)
+            yield
+        except BaseException:
+            with suppress(sqlite3.Error):
+                database.rollback()
+            raise
+        database.execute("COMMIT")
 
     @property
     def is_kept(self) -> bool:
